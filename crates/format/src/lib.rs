@@ -1,0 +1,35 @@
+//! The column file: one column of one segment, block after block, with zone maps and a footer.
+//!
+//! ```text
+//! ┌────────┬─────────┬─────────┬───┬────────┬─────────┐
+//! │ header │ block 0 │ block 1 │ … │ footer │ trailer │
+//! │ 64 B   │ at a multiple of 64   │        │ 40 B    │
+//! └────────┴─────────┴─────────┴───┴────────┴─────────┘
+//! ```
+//!
+//! A file is written once, front to back, and read from its end: the trailer places the footer,
+//! the footer places every block and carries its zone map and checksum. Nothing in a file is
+//! trusted before its checksum and its bounds have been verified. What the bytes of a block mean
+//! is the business of `starfact-encoding`; which files belong to a table, of the store above.
+
+mod footer;
+mod reader;
+mod wire;
+mod writer;
+mod zone;
+
+pub use reader::{ColumnBlock, ColumnFile};
+pub use writer::{ColumnFileInfo, ColumnWriter};
+pub use zone::Zone;
+
+/// The newest version of the column file that this build reads, and the one that it writes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// First bytes of a column file.
+pub(crate) const HEADER_MAGIC: [u8; 8] = *b"STARFCOL";
+/// Last bytes of a column file.
+pub(crate) const TRAILER_MAGIC: [u8; 8] = *b"STARFEND";
+/// Bytes of the header: magic, version, then zeros.
+pub(crate) const HEADER_BYTES: u64 = 64;
+/// Bytes of the trailer.
+pub(crate) const TRAILER_BYTES: u64 = 40;

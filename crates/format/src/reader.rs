@@ -1,0 +1,173 @@
+//! Reads a column file: opens it, verifies its footer, and hands out verified blocks.
+//!
+//! A block's checksum is computed the first time that the block is read through this handle and
+//! remembered; files are write-once, so it cannot change underneath. Blocks are views of the
+//! mapped file; nothing is copied until values are decoded.
+
+use crate::footer::{Footer, Trailer, TrailerError};
+use crate::zone::Zone;
+use crate::{FORMAT_VERSION, HEADER_BYTES, TRAILER_BYTES};
+use arrow::array::ArrayRef;
+use starfact_base::checksum::checksum;
+use starfact_base::{Corruption, DataType, Error, Result};
+use starfact_encoding::{Block, FilterError, Predicate, Selection};
+use starfact_vfs::{Dir, ReadFile};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// An open column file. Shared freely between threads.
+#[derive(Debug)]
+pub struct ColumnFile {
+    file: Arc<dyn ReadFile>,
+    footer: Footer,
+    /// One bit a block: its checksum was right when it was last computed.
+    verified: Vec<AtomicU64>,
+}
+
+impl ColumnFile {
+    /// Opens `path` and verifies everything but the blocks.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] names file, offset, expected and found;
+    /// [`Error::UnsupportedVersion`] a file of a newer Starfact.
+    pub fn open(dir: &dyn Dir, path: &str) -> Result<Self> {
+        let file = dir.open(path)?;
+        let corrupt = |damage: Corruption| damage.in_file(path);
+        let total = file.len();
+        if total < HEADER_BYTES + TRAILER_BYTES {
+            let expected = format!("at least {} bytes", HEADER_BYTES + TRAILER_BYTES);
+            return Err(corrupt(Corruption::new(total, "file length", expected, total)));
+        }
+        let base = total - TRAILER_BYTES;
+        let trailer = Trailer::decode(&file.bytes(0..HEADER_BYTES)?, &file.bytes(base..total)?, base)
+            .map_err(|error| match error {
+                TrailerError::Corrupt(damage) => corrupt(damage),
+                TrailerError::Version(found) => Error::UnsupportedVersion {
+                    path: path.into(),
+                    found,
+                    supported: FORMAT_VERSION,
+                },
+            })?;
+        let start = trailer.footer_offset;
+        let end = start.checked_add(u64::from(trailer.footer_byte_len));
+        if start < HEADER_BYTES || end != Some(base) {
+            let found = format!("{start} + {}", trailer.footer_byte_len);
+            let expected = format!("a footer that ends at {base}");
+            return Err(corrupt(Corruption::new(base, "footer place", expected, found)));
+        }
+        let bytes = file.bytes(start..base)?;
+        let found = checksum(&bytes);
+        if found != trailer.footer_checksum {
+            let expected = hex(trailer.footer_checksum);
+            return Err(corrupt(Corruption::new(start, "footer checksum", expected, hex(found))));
+        }
+        let footer = Footer::decode(&bytes, start).map_err(|e| corrupt(e.shifted(start)))?;
+        let words = footer.blocks.len().div_ceil(64);
+        let verified = (0..words).map(|_| AtomicU64::new(0)).collect();
+        Ok(Self { file, footer, verified })
+    }
+
+    /// The type that the column had when this file was written.
+    pub fn data_type(&self) -> DataType {
+        self.footer.data_type
+    }
+
+    /// Rows in the file.
+    pub fn rows(&self) -> u64 {
+        self.footer.rows
+    }
+
+    /// Bytes of the file.
+    pub fn byte_len(&self) -> u64 {
+        self.file.len()
+    }
+
+    /// Blocks in the file; all but the last have 65,536 rows.
+    pub fn block_count(&self) -> usize {
+        self.footer.blocks.len()
+    }
+
+    /// The zone maps, one a block.
+    pub fn zones(&self) -> &[Zone] {
+        &self.footer.zones
+    }
+
+    /// Encoded bytes of block `idx`; 0 beyond the last.
+    pub fn block_byte_len(&self, idx: usize) -> u64 {
+        self.footer.blocks.get(idx).map_or(0, |entry| u64::from(entry.byte_len))
+    }
+
+    /// Reads block `idx`.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if its bytes are not what was written.
+    pub fn block(&self, idx: usize) -> Result<ColumnBlock> {
+        let Some(entry) = self.footer.blocks.get(idx) else {
+            let count = self.block_count();
+            return Err(Error::internal(format!("block {idx} of {count} in {}", self.file.path())));
+        };
+        let bytes = self.file.bytes(entry.offset..entry.offset + u64::from(entry.byte_len))?;
+        let (word, bit) = (self.verified.get(idx / 64), 1 << (idx % 64));
+        if !word.is_some_and(|word| word.load(Ordering::Relaxed) & bit != 0) {
+            let found = checksum(&bytes);
+            if found != entry.checksum {
+                let what = format!("checksum of block {idx}");
+                let damage = Corruption::new(entry.offset, what, hex(entry.checksum), hex(found));
+                return Err(damage.in_file(self.file.path()));
+            }
+            if let Some(word) = word {
+                word.fetch_or(bit, Ordering::Relaxed);
+            }
+        }
+        let block = Block::parse(bytes, self.footer.data_type, entry.rows as usize)
+            .map_err(|damage| damage.shifted(entry.offset).in_file(self.file.path()))?;
+        Ok(ColumnBlock { block, file: Arc::clone(&self.file), offset: entry.offset })
+    }
+}
+
+fn hex(sum: u32) -> String {
+    format!("{sum:#010x}")
+}
+
+/// A verified block, which names its file if its contents turn out to be impossible.
+#[derive(Debug)]
+pub struct ColumnBlock {
+    block: Block,
+    file: Arc<dyn ReadFile>,
+    offset: u64,
+}
+
+impl ColumnBlock {
+    /// Rows in the block.
+    pub fn rows(&self) -> usize {
+        self.block.rows()
+    }
+
+    /// Decodes a range of rows.
+    pub fn decode(&self, rows: Range<usize>) -> Result<ArrayRef> {
+        self.block.decode(rows).map_err(|damage| self.blame(damage))
+    }
+
+    /// Decodes the rows at these ascending indices.
+    pub fn take(&self, rows: &[u32]) -> Result<ArrayRef> {
+        self.block.take(rows).map_err(|damage| self.blame(damage))
+    }
+
+    /// Clears the bits of the rows that do not satisfy `predicate`.
+    pub fn filter(&self, predicate: &Predicate, selection: &mut Selection) -> Result<()> {
+        self.block.filter(predicate, selection).map_err(|error| match error {
+            FilterError::Corrupt(damage) => self.blame(damage),
+            FilterError::Predicate(message) => Error::InvalidInput(message),
+        })
+    }
+
+    /// The encoding, in words.
+    pub fn tree(&self) -> String {
+        self.block.tree()
+    }
+
+    fn blame(&self, damage: Corruption) -> Error {
+        damage.shifted(self.offset).in_file(self.file.path())
+    }
+}

@@ -1,0 +1,137 @@
+//! Writes a column file, front to back.
+//!
+//! Rows are gathered into full blocks; each block is encoded and written as soon as it is full, so
+//! a writer holds at most one block of rows beside what the caller hands in.
+
+use crate::footer::{BlockEntry, Footer, Trailer, header};
+use crate::zone::Zone;
+use arrow::array::{Array, ArrayRef};
+use arrow::compute::concat;
+use starfact_base::checksum::checksum;
+use starfact_base::limits::{BLOCK_ALIGNMENT, BLOCK_ROWS};
+use starfact_base::{DataType, Error, Result};
+use starfact_encoding::{EncodeOptions, encode};
+use starfact_vfs::{Dir, WriteFile};
+
+/// What a finished file amounts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColumnFileInfo {
+    /// Rows in the file.
+    pub rows: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+/// A column file in the making. It exists for nobody until [`ColumnWriter::finish`].
+pub struct ColumnWriter {
+    file: Box<dyn WriteFile>,
+    data_type: DataType,
+    options: EncodeOptions,
+    pending: Vec<ArrayRef>,
+    pending_rows: usize,
+    rows: u64,
+    blocks: Vec<BlockEntry>,
+    zones: Vec<Zone>,
+}
+
+impl ColumnWriter {
+    /// Creates the file. Fails if there is one of that name already.
+    pub fn create(
+        dir: &dyn Dir,
+        path: &str,
+        data_type: DataType,
+        options: EncodeOptions,
+    ) -> Result<Self> {
+        let mut file = dir.create(path)?;
+        file.write(&header())?;
+        Ok(Self {
+            file,
+            data_type,
+            options,
+            pending: Vec::new(),
+            pending_rows: 0,
+            rows: 0,
+            blocks: Vec::new(),
+            zones: Vec::new(),
+        })
+    }
+
+    /// Appends the rows of `array`, which must have the Arrow type of the column.
+    pub fn append(&mut self, array: &ArrayRef) -> Result<()> {
+        let mut start = 0;
+        while start < array.len() {
+            let count = (BLOCK_ROWS - self.pending_rows).min(array.len() - start);
+            self.pending.push(array.slice(start, count));
+            self.pending_rows += count;
+            start += count;
+            if self.pending_rows == BLOCK_ROWS {
+                self.write_block()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_block(&mut self) -> Result<()> {
+        let block = match self.pending.as_slice() {
+            [] => return Ok(()),
+            [one] => one.clone(),
+            parts => {
+                let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+                concat(&parts).map_err(|error| Error::internal(error.to_string()))?
+            }
+        };
+        self.pending.clear();
+        self.pending_rows = 0;
+        let encoded = encode(block.as_ref(), self.data_type, &self.options)?;
+        self.align()?;
+        let byte_len = u32::try_from(encoded.bytes.len()).map_err(|_| Error::Limit {
+            what: format!("an encoded block of {} bytes", encoded.bytes.len()),
+            limit: "4 GiB".into(),
+        })?;
+        self.blocks.push(BlockEntry {
+            offset: self.file.position(),
+            byte_len,
+            rows: encoded.stats.rows,
+            checksum: checksum(&encoded.bytes),
+        });
+        self.zones.push(Zone::of(&encoded.stats));
+        self.rows += u64::from(encoded.stats.rows);
+        self.file.write(&encoded.bytes)
+    }
+
+    fn align(&mut self) -> Result<()> {
+        let over = (self.file.position() % BLOCK_ALIGNMENT as u64) as usize;
+        if over == 0 {
+            return Ok(());
+        }
+        let zeros = [0; BLOCK_ALIGNMENT];
+        self.file.write(zeros.get(over..).unwrap_or_default())
+    }
+
+    /// Writes the last block and the footer, and syncs the file.
+    pub fn finish(mut self) -> Result<ColumnFileInfo> {
+        self.write_block()?;
+        self.align()?;
+        let footer = Footer {
+            data_type: self.data_type,
+            rows: self.rows,
+            blocks: self.blocks,
+            zones: self.zones,
+        };
+        let bytes = footer.encode();
+        let footer_byte_len = u32::try_from(bytes.len()).map_err(|_| Error::Limit {
+            what: format!("a column footer of {} bytes", bytes.len()),
+            limit: "4 GiB".into(),
+        })?;
+        let trailer = Trailer {
+            footer_offset: self.file.position(),
+            footer_byte_len,
+            footer_checksum: checksum(&bytes),
+        };
+        self.file.write(&bytes)?;
+        self.file.write(&trailer.encode())?;
+        let info = ColumnFileInfo { rows: footer.rows, bytes: self.file.position() };
+        self.file.finish()?;
+        Ok(info)
+    }
+}

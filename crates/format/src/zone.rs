@@ -1,0 +1,201 @@
+//! Zone maps: what is known of a block without reading it.
+//!
+//! Bounds of strings are cut to [`BOUND_BYTES_MAX`] bytes: the lower bound to a prefix, the upper
+//! to a prefix whose last character is raised by one. Such bounds still enclose every value but
+//! need not occur themselves, which the `exact` flags record: only exact bounds answer MIN and MAX.
+
+use crate::wire::{Reader, put_scalar};
+use starfact_base::{Corruption, DataType, Scalar, data_type::Physical};
+use starfact_encoding::{BlockStats, Predicate, Verdict, ZoneStats};
+
+/// Bytes that a string bound may take in a zone map.
+const BOUND_BYTES_MAX: usize = 64;
+
+const HAS_MIN: u8 = 1;
+const HAS_MAX: u8 = 2;
+const MIN_EXACT: u8 = 4;
+const MAX_EXACT: u8 = 8;
+const HAS_SUM: u8 = 16;
+
+/// Bounds, counts and sum of one block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Zone {
+    /// Rows, NULLs and bounds.
+    pub stats: ZoneStats,
+    /// Sum of the values that are not NULL, for integer types; `None` if unknown.
+    pub sum: Option<i128>,
+}
+
+impl Zone {
+    /// The zone map of a block with these statistics.
+    pub(crate) fn of(stats: &BlockStats) -> Self {
+        let (min, min_exact) = match &stats.min {
+            Some(Scalar::String(text)) => lower_bound(text),
+            other => (other.clone(), other.is_some()),
+        };
+        let (max, max_exact) = match &stats.max {
+            Some(Scalar::String(text)) => upper_bound(text),
+            other => (other.clone(), other.is_some()),
+        };
+        let (rows, nulls) = (stats.rows, stats.nulls);
+        Self {
+            stats: ZoneStats { rows, nulls, min, max, min_exact, max_exact },
+            sum: stats.sum,
+        }
+    }
+
+    /// Whether no, some or every row of the block satisfies `predicate`.
+    pub fn verdict(&self, predicate: &Predicate) -> Verdict {
+        predicate.zone_verdict(&self.stats)
+    }
+
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        let ZoneStats { nulls, min, max, min_exact, max_exact, .. } = &self.stats;
+        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+        out.push(
+            flag(min.is_some(), HAS_MIN)
+                | flag(max.is_some(), HAS_MAX)
+                | flag(*min_exact, MIN_EXACT)
+                | flag(*max_exact, MAX_EXACT)
+                | flag(self.sum.is_some(), HAS_SUM),
+        );
+        out.extend(nulls.to_le_bytes());
+        for bound in [min, max].into_iter().flatten() {
+            put_scalar(out, bound);
+        }
+        if let Some(sum) = self.sum {
+            out.extend(sum.to_le_bytes());
+        }
+    }
+
+    /// Reads what [`Zone::put`] wrote, for a block of `rows` rows of type `ty`.
+    pub(crate) fn read(
+        reader: &mut Reader<'_>,
+        rows: u32,
+        ty: DataType,
+    ) -> Result<Self, Corruption> {
+        let start = reader.position();
+        let flags = reader.u8("zone flags")?;
+        let nulls = reader.u32("zone null count")?;
+        if nulls > rows {
+            let expected = format!("at most {rows}");
+            return Err(Corruption::new(start, "zone null count", expected, nulls));
+        }
+        let mut bound = |bit: u8, what: &str| -> Result<Option<Scalar>, Corruption> {
+            if flags & bit == 0 {
+                return Ok(None);
+            }
+            let at = reader.position();
+            let scalar = reader.scalar(what)?;
+            if belongs(&scalar, ty) {
+                Ok(Some(scalar))
+            } else {
+                Err(Corruption::new(at, what, format!("a value of {ty}"), "another kind"))
+            }
+        };
+        let min = bound(HAS_MIN, "zone minimum")?;
+        let max = bound(HAS_MAX, "zone maximum")?;
+        let sum = if flags & HAS_SUM == 0 { None } else { Some(reader.i128("zone sum")?) };
+        let exact = |bit: u8| flags & bit != 0;
+        let (min_exact, max_exact) = (exact(MIN_EXACT), exact(MAX_EXACT));
+        Ok(Self { stats: ZoneStats { rows, nulls, min, max, min_exact, max_exact }, sum })
+    }
+}
+
+fn belongs(scalar: &Scalar, ty: DataType) -> bool {
+    match scalar {
+        Scalar::Integer(_) => matches!(ty.physical(), Physical::Integer | Physical::Wide),
+        Scalar::Float(_) => matches!(ty.physical(), Physical::Float32 | Physical::Float64),
+        Scalar::String(_) => ty.physical() == Physical::String,
+    }
+}
+
+/// The longest prefix of whole characters within `BOUND_BYTES_MAX` bytes.
+fn prefix(text: &str) -> &str {
+    let mut end = text.len().min(BOUND_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+fn lower_bound(text: &str) -> (Option<Scalar>, bool) {
+    let kept = prefix(text);
+    (Some(Scalar::String(kept.to_owned())), kept.len() == text.len())
+}
+
+fn upper_bound(text: &str) -> (Option<Scalar>, bool) {
+    let mut kept = prefix(text).to_owned();
+    if kept.len() == text.len() {
+        return (Some(Scalar::String(kept)), true);
+    }
+    // Raise the last character that has a successor; UTF-8 keeps the order of code points.
+    while let Some(last) = kept.pop() {
+        let raised = match last {
+            '\u{D7FF}' => Some('\u{E000}'),
+            other => char::from_u32(other as u32 + 1),
+        };
+        if let Some(next) = raised {
+            kept.push(next);
+            return (Some(Scalar::String(kept)), false);
+        }
+    }
+    (None, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn string(scalar: Option<Scalar>) -> String {
+        match scalar {
+            Some(Scalar::String(text)) => text,
+            other => panic!("not a string: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn long_strings_are_cut_to_bounds_that_enclose_them() {
+        for text in ["x".repeat(100), "é".repeat(50), "\u{D7FF}".repeat(40)] {
+            let (low, low_exact) = lower_bound(&text);
+            let (high, high_exact) = upper_bound(&text);
+            assert!(!low_exact && !high_exact);
+            assert!(string(low).as_bytes() < text.as_bytes());
+            assert!(string(high).as_bytes() > text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn the_greatest_characters_leave_no_upper_bound() {
+        assert_eq!(upper_bound(&"\u{10FFFF}".repeat(20)), (None, false));
+    }
+
+    #[test]
+    fn zones_survive_a_round_trip() {
+        let integers = BlockStats {
+            rows: 7,
+            nulls: 2,
+            min: Some(Scalar::Integer(-5)),
+            max: Some(Scalar::Integer(9)),
+            sum: Some(12),
+        };
+        let nothing = BlockStats { rows: 7, nulls: 7, min: None, max: None, sum: Some(0) };
+        for stats in [integers, nothing] {
+            let zone = Zone::of(&stats);
+            let mut bytes = Vec::new();
+            zone.put(&mut bytes);
+            let mut reader = Reader::new(&bytes);
+            assert_eq!(Zone::read(&mut reader, 7, DataType::Integer), Ok(zone));
+            assert_eq!(reader.remaining(), 0);
+        }
+    }
+
+    #[test]
+    fn more_nulls_than_rows_is_damage() {
+        let zone = Zone::of(&BlockStats { rows: 7, nulls: 7, min: None, max: None, sum: None });
+        let mut bytes = Vec::new();
+        zone.put(&mut bytes);
+        let damage = Zone::read(&mut Reader::new(&bytes), 6, DataType::Integer).unwrap_err();
+        assert_eq!(damage.what, "zone null count");
+    }
+}
