@@ -1,0 +1,1 @@
+//! What every `Dir` must do, in one function that each implementation runs.
