@@ -1,1 +1,49 @@
-//! Placeholder while the crate is laid out.
+//! Encodings of column blocks: bytes that can be filtered without being decoded.
+//!
+//! ```text
+//!              encode                        Block::parse
+//!  Arrow array ──────► validity │ values ──► bytes ──────────► Block
+//!                      node       node                           │ filter: fewer rows selected
+//!                                                                │ decode, take: an Arrow array
+//! ```
+//!
+//! A block is at most 65,536 rows of one column as two nodes: one says which rows are not NULL, the
+//! other holds the values. A node is a tag, a header, and bytes or further nodes: [`integer`] for
+//! everything that maps to integers in the order of the column, floats included, and [`text`]. What
+//! an encoding is, is kept apart from when it is chosen (the files called `choose`).
+//!
+//! There is no I/O and there are no checksums here; those are the business of the column file. But
+//! nothing in a block is trusted either: whatever the bytes, reading them ends in an answer or in
+//! a [`Corruption`](starfact_base::Corruption), and allocates no more than the limits of
+//! `starfact_base::limits`.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[cfg(target_endian = "big")]
+compile_error!("blocks are read in place, as little-endian integers");
+
+mod arrays;
+mod block;
+mod bytes;
+mod compression;
+mod encode;
+mod integer;
+mod keys;
+mod lane;
+mod lazy;
+mod name;
+mod native;
+mod predicate;
+mod selection;
+mod text;
+mod types;
+mod zone;
+
+pub use block::Block;
+pub use encode::{BlockStats, EncodeOptions, Encoded, encode};
+pub use name::EncodingName;
+pub(crate) use name::tag_name;
+pub use predicate::{CompareOp, FilterError, Predicate, ValuePredicate};
+pub use selection::{Ranges, Selection};
+pub use types::{arrow_type, data_type_of};
+pub use zone::{Verdict, ZoneStats};

@@ -1,0 +1,245 @@
+//! A block: at most 65,536 rows of one column, as it lies in a column file.
+//!
+//! ```text
+//!   ┌────────────────────────────────┬──────────────────────────────┐
+//!   │ validity: integer node of 0, 1 │ values: integer or text node │
+//!   └────────────────────────────────┴──────────────────────────────┘
+//! ```
+//!
+//! A row is NULL where its validity is 0; its value is then some value of the block, or zero or
+//! the empty text where every row is NULL, and counts for nothing. Number of rows and type of the
+//! column come from the footer of the file.
+
+use crate::arrays;
+use crate::bytes::Reader;
+use crate::integer::{Integers, Rows, is_true};
+use crate::keys::KeySet;
+use crate::predicate::{FilterError, Predicate, ValuePredicate};
+use crate::selection::Selection;
+use crate::text::{Text, TextSet};
+use crate::types::Domain;
+use arrow::array::{Array, ArrayRef, BooleanArray, new_null_array};
+use arrow::buffer::NullBuffer;
+use arrow::compute::concat;
+use starfact_base::data_type::Physical;
+use starfact_base::limits::BLOCK_ROWS;
+use starfact_base::{Corruption, DataType};
+use std::ops::Range;
+
+/// A parsed block. What it hands out may share the memory of its bytes.
+#[derive(Clone, Debug)]
+pub struct Block {
+    ty: DataType,
+    rows: usize,
+    /// 1 where a row is not NULL.
+    validity: Integers,
+    values: Values,
+}
+
+#[derive(Clone, Debug)]
+enum Values {
+    Keys(Integers),
+    Text(Text),
+}
+
+impl Block {
+    /// Parses the bytes of a block of `rows` rows of type `ty`, both as the footer states them.
+    ///
+    /// # Errors
+    /// Damage; its offset counts from the start of the block. Parsing looks at the structure only,
+    /// so damaged values may show later, when they are read.
+    pub fn parse(bytes: bytes::Bytes, ty: DataType, rows: usize) -> Result<Self, Corruption> {
+        if rows > BLOCK_ROWS {
+            return Err(Corruption::new(0, "rows", format!("at most {BLOCK_ROWS}"), rows));
+        }
+        if !ty.is_valid() {
+            return Err(Corruption::new(0, "column type", "a precision of 1 to 38", ty));
+        }
+        let mut reader = Reader::new(bytes);
+        let validity = Integers::parse(&mut reader, rows, Domain::BIT, 1)?;
+        let values = match ty.physical() {
+            Physical::String => Values::Text(Text::parse(&mut reader, rows, 1)?),
+            _ => Values::Keys(Integers::parse(&mut reader, rows, Domain::of(ty), 1)?),
+        };
+        reader.finish()?;
+        Ok(Self { ty, rows, validity, values })
+    }
+
+    /// Rows of the block.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The type of the column.
+    pub fn data_type(&self) -> DataType {
+        self.ty
+    }
+
+    /// The values of consecutive rows.
+    ///
+    /// # Errors
+    /// Damage, and rows that the block does not have.
+    pub fn decode(&self, rows: Range<usize>) -> Result<ArrayRef, Corruption> {
+        let end = rows.end.max(rows.start);
+        self.fetch(&Rows::Range(rows.start..end))
+    }
+
+    /// The values of single rows, in the order given.
+    ///
+    /// # Errors
+    /// Damage, and rows that the block does not have.
+    pub fn take(&self, rows: &[u32]) -> Result<ArrayRef, Corruption> {
+        self.fetch(&Rows::Indices(rows))
+    }
+
+    fn fetch(&self, rows: &Rows<'_>) -> Result<ArrayRef, Corruption> {
+        rows.check(self.rows)?;
+        let nulls = self.nulls(rows)?;
+        match &self.values {
+            Values::Keys(keys) => arrays::of_keys(self.ty, keys, rows, nulls),
+            Values::Text(text) => Ok(arrays::of_views(text.fetch(rows)?, nulls)),
+        }
+    }
+
+    fn nulls(&self, rows: &Rows<'_>) -> Result<Option<NullBuffer>, Corruption> {
+        if self.validity.is_all(1) {
+            return Ok(None);
+        }
+        Ok(Some(NullBuffer::new(self.validity.bits(rows)?)).filter(|nulls| nulls.null_count() > 0))
+    }
+
+    /// Takes the rows that do not satisfy `predicate` out of `selection`, which has one bit for
+    /// each row of the block. After an error, `selection` holds some subset of what it held.
+    ///
+    /// # Errors
+    /// Damage; a predicate that does not fit the column, or that failed.
+    pub fn filter(
+        &self,
+        predicate: &Predicate,
+        selection: &mut Selection,
+    ) -> Result<(), FilterError> {
+        if selection.rows() != self.rows {
+            let (rows, bits) = (self.rows, selection.rows());
+            let message = format!("a selection of {bits} rows is not one of a block of {rows}");
+            return Err(FilterError::Predicate(message));
+        }
+        match predicate {
+            Predicate::IsNull => self.keep_validity(0, selection)?,
+            Predicate::IsNotNull => self.keep_validity(1, selection)?,
+            Predicate::Values(predicate) => self.filter_values(predicate.as_ref(), selection)?,
+            _ => {
+                self.filter_constants(predicate, selection)?;
+                self.keep_validity(1, selection)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the rows that are NULL (0) or that are not (1).
+    fn keep_validity(&self, wanted: i128, selection: &mut Selection) -> Result<(), Corruption> {
+        self.validity.filter(&KeySet::range(wanted, wanted), selection)
+    }
+
+    /// Filters by comparison with constants, NULL or not.
+    fn filter_constants(
+        &self,
+        predicate: &Predicate,
+        selection: &mut Selection,
+    ) -> Result<(), FilterError> {
+        let misfit = |constant: &str| {
+            let ty = self.ty;
+            let message = format!("a column of type {ty} cannot be compared with {constant}");
+            FilterError::Predicate(message)
+        };
+        match &self.values {
+            Values::Keys(keys) => {
+                if let Some(set) = KeySet::new(predicate, self.ty.physical()).map_err(misfit)? {
+                    keys.filter(&set, selection)?;
+                }
+            }
+            Values::Text(text) => {
+                if let Some(set) = TextSet::new(predicate).map_err(misfit)? {
+                    text.filter(&set, selection)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn filter_values(
+        &self,
+        predicate: &dyn ValuePredicate,
+        selection: &mut Selection,
+    ) -> Result<(), FilterError> {
+        let has_nulls = !self.validity.is_all(1);
+        let before = selection.clone();
+        let mut asked = Asked { predicate, with_null: has_nulls, keeps_null: false };
+        match &self.values {
+            Values::Keys(keys) => {
+                let ty = self.ty;
+                let mut evaluate = |node: &Integers, rows: Rows<'_>| {
+                    asked.evaluate(arrays::of_keys(ty, node, &rows, None)?)
+                };
+                keys.filter_values(&mut evaluate, selection)?;
+            }
+            Values::Text(text) => {
+                let mut evaluate = |views| asked.evaluate(arrays::of_views(views, None));
+                text.filter_values(&mut evaluate, selection)?;
+            }
+        }
+        if !has_nulls {
+            return Ok(());
+        }
+        self.keep_validity(1, selection)?;
+        if asked.keeps_null {
+            let mut nulls = before;
+            self.keep_validity(0, &mut nulls)?;
+            selection.union(&nulls);
+        }
+        Ok(())
+    }
+
+    /// The encodings of the block in words, those of children in parentheses: that of the
+    /// values, and behind `nulls` that of the validity if there are NULLs.
+    pub fn tree(&self) -> String {
+        let values = match &self.values {
+            Values::Keys(keys) => keys.tree(),
+            Values::Text(text) => text.tree(),
+        };
+        match self.validity.is_all(1) {
+            true => values,
+            false => format!("{values}, nulls {}", self.validity.tree()),
+        }
+    }
+}
+
+/// A predicate that is being evaluated, and what it said of NULL.
+struct Asked<'a> {
+    predicate: &'a dyn ValuePredicate,
+    with_null: bool,
+    keeps_null: bool,
+}
+
+impl Asked<'_> {
+    /// The answers for `values`, and to one NULL more if the block has any.
+    fn evaluate(&mut self, values: ArrayRef) -> Result<BooleanArray, FilterError> {
+        let count = values.len();
+        let asked = match self.with_null {
+            true => with_null(&values).map_err(FilterError::Predicate)?,
+            false => values,
+        };
+        let answers = self.predicate.evaluate(&asked).map_err(FilterError::Predicate)?;
+        if answers.len() != asked.len() {
+            let (found, expected) = (answers.len(), asked.len());
+            let message = format!("a predicate gave {found} answers for {expected} values");
+            return Err(FilterError::Predicate(message));
+        }
+        self.keeps_null |= self.with_null && is_true(&answers, count);
+        Ok(answers.slice(0, count))
+    }
+}
+
+fn with_null(values: &ArrayRef) -> Result<ArrayRef, String> {
+    let null = new_null_array(values.data_type(), 1);
+    concat(&[values.as_ref(), null.as_ref()]).map_err(|error| error.to_string())
+}

@@ -1,0 +1,237 @@
+//! From an Arrow array to the bytes of a block, and what is learned of the values on the way.
+
+use crate::EncodingName;
+use crate::bytes::Writer;
+use crate::integer::constant::Constant;
+use crate::integer::encode as integers;
+use crate::integer::stats::Stats;
+use crate::native::{Native, float32_key, float64_key};
+use crate::text::encode as text;
+use crate::types::{Domain, arrow_type};
+use arrow::array::{Array, AsArray};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{
+    ArrowPrimitiveType, Date32Type, Decimal128Type, DecimalType, Float32Type, Float64Type,
+    Int16Type, Int32Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType,
+};
+use starfact_base::data_type::Physical;
+use starfact_base::limits::{BLOCK_ROWS, DECIMAL_PRECISION_MAX};
+use starfact_base::{DataType, Error, Result, Scalar};
+use std::borrow::Cow;
+
+/// How to encode. The default chooses by the values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EncodeOptions {
+    /// The encoding of the values. A block whose values it cannot hold, such as a constant where
+    /// values differ or bit-packed text, is encoded as if nothing were asked for.
+    pub encoding: Option<EncodingName>,
+}
+
+/// An encoded block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Encoded {
+    /// What [`Block::parse`](crate::Block::parse) reads.
+    pub bytes: Vec<u8>,
+    /// Exact statistics of the rows.
+    pub stats: BlockStats,
+}
+
+/// Exact statistics of a block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BlockStats {
+    /// Rows, NULL or not.
+    pub rows: u32,
+    /// Rows that are NULL.
+    pub nulls: u32,
+    /// The least value; `None` if all rows are NULL. Floats are in the total order of IEEE 754.
+    pub min: Option<Scalar>,
+    /// The greatest value; `None` if all rows are NULL.
+    pub max: Option<Scalar>,
+    /// The sum of the values of an integer or a decimal type; `None` for other types, and if it
+    /// does not fit.
+    pub sum: Option<i128>,
+}
+
+/// Encodes the rows of `array`, at most 65,536 and exactly of the Arrow type of `ty`.
+///
+/// # Errors
+/// [`Error::InvalidInput`] if a value does not fit the type, such as a decimal with more digits
+/// than its precision; [`Error::Limit`] for too much text. Rows are counted from 1.
+pub fn encode(array: &dyn Array, ty: DataType, options: &EncodeOptions) -> Result<Encoded> {
+    let rows = array.len();
+    if rows > BLOCK_ROWS || !ty.is_valid() || *array.data_type() != arrow_type(ty) {
+        let found = array.data_type();
+        let message = format!("{rows} rows of Arrow type {found} are not a block of type {ty}");
+        return Err(Error::internal(message));
+    }
+    let mut writer = Writer::default();
+    let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
+    encode_validity(nulls, &mut writer);
+    let mut column = Column { rows, nulls, options, writer };
+    let (bounds, sum) = column.encode(array, ty)?;
+    let null_count = nulls.map_or(0, NullBuffer::null_count);
+    let (min, max) = match bounds {
+        Some((min, max)) if null_count < rows => (Some(min), Some(max)),
+        _ => (None, None),
+    };
+    let stats = BlockStats { rows: rows as u32, nulls: null_count as u32, min, max, sum };
+    Ok(Encoded { bytes: column.writer.into_bytes(), stats })
+}
+
+fn encode_validity(nulls: Option<&NullBuffer>, writer: &mut Writer) {
+    match nulls {
+        None => Constant::encode(1, writer),
+        Some(nulls) => {
+            let validity: Vec<u8> = nulls.iter().map(u8::from).collect();
+            integers::encode_simple(&validity, &Stats::of(&validity), writer);
+        }
+    }
+}
+
+/// The least and the greatest value.
+type Bounds = Option<(Scalar, Scalar)>;
+
+/// A column whose values are being encoded.
+struct Column<'a> {
+    rows: usize,
+    /// There if any row is NULL.
+    nulls: Option<&'a NullBuffer>,
+    options: &'a EncodeOptions,
+    writer: Writer,
+}
+
+impl Column<'_> {
+    /// Writes the values; returns their bounds, which mean nothing if all rows are NULL, and sum.
+    fn encode(&mut self, array: &dyn Array, ty: DataType) -> Result<(Bounds, Option<i128>)> {
+        let without_sum = |bounds| (bounds, None);
+        Ok(match ty {
+            DataType::Boolean => {
+                let bits: Vec<u8> = array.as_boolean().values().iter().map(u8::from).collect();
+                without_sum(self.integers(&self.filled(&bits)))
+            }
+            DataType::SmallInt => self.with_sum(native::<Int16Type>(array)),
+            DataType::Integer => self.with_sum(native::<Int32Type>(array)),
+            DataType::BigInt => self.with_sum(native::<Int64Type>(array)),
+            DataType::Date => without_sum(self.integers(&self.filled(native::<Date32Type>(array)))),
+            DataType::Time => {
+                without_sum(self.integers(&self.filled(native::<Time64MicrosecondType>(array))))
+            }
+            DataType::Timestamp | DataType::TimestampTz => {
+                without_sum(self.integers(&self.filled(native::<TimestampMicrosecondType>(array))))
+            }
+            DataType::Decimal { scale, .. } => {
+                let domain = Domain::of(ty);
+                self.decimals(native::<Decimal128Type>(array), ty, domain, scale)?
+            }
+            DataType::Real => {
+                let bits = native::<Float32Type>(array).iter().map(|float| float.to_bits() as i32);
+                let keys: Vec<i32> = bits.map(float32_key).collect();
+                let float = |key| f64::from(f32::from_bits(float32_key(key) as u32));
+                without_sum(self.floats(&self.filled(&keys), i32::MIN, float))
+            }
+            DataType::Double => {
+                let bits = native::<Float64Type>(array).iter().map(|float| float.to_bits() as i64);
+                let keys: Vec<i64> = bits.map(float64_key).collect();
+                let float = |key| f64::from_bits(float64_key(key) as u64);
+                without_sum(self.floats(&self.filled(&keys), i64::MIN, float))
+            }
+            DataType::Varchar => {
+                let column = text::Column::of(array.as_string_view())?;
+                let encoding = self.options.encoding;
+                let (min, max) = text::encode(&column, encoding, &mut self.writer)?;
+                without_sum(string(min).zip(string(max)))
+            }
+        })
+    }
+
+    /// The values with those of NULL rows replaced by the value of the row before, or, before the
+    /// first that is not NULL, by that one; so they neither end a run nor widen the range.
+    fn filled<'v, T: Native>(&self, values: &'v [T]) -> Cow<'v, [T]> {
+        let Some(nulls) = self.nulls else { return Cow::Borrowed(values) };
+        let first = nulls.valid_indices().next().and_then(|row| values.get(row).copied());
+        let mut last = first.unwrap_or_default();
+        let rows = values.iter().zip(nulls.iter()).map(|(&value, is_valid)| {
+            last = if is_valid { value } else { last };
+            last
+        });
+        Cow::Owned(rows.collect())
+    }
+
+    fn with_sum<T: Native>(&mut self, values: &[T]) -> (Bounds, Option<i128>) {
+        (self.integers(&self.filled(values)), self.sum(values))
+    }
+
+    /// Writes keys that are their values.
+    fn integers<T: Native>(&mut self, keys: &[T]) -> Bounds {
+        let stats = Stats::of(keys);
+        if !self.encode_as_asked(keys, &stats) {
+            integers::encode(keys, &stats, &mut self.writer);
+        }
+        Some((Scalar::Integer(stats.min.key()), Scalar::Integer(stats.max.key())))
+    }
+
+    /// Writes the keys of floats, of which `lowest` is the least possible.
+    fn floats<T: Native>(&mut self, keys: &[T], lowest: T, float: impl Fn(T) -> f64) -> Bounds {
+        let stats = Stats::of(keys);
+        if !self.encode_as_asked(keys, &stats) {
+            integers::encode_floats(keys, &stats, lowest, &mut self.writer);
+        }
+        Some((Scalar::Float(float(stats.min)), Scalar::Float(float(stats.max))))
+    }
+
+    /// Writes decimals, in 64 bits each where the type fits them.
+    fn decimals(
+        &mut self,
+        values: &[i128],
+        ty: DataType,
+        domain: Domain,
+        scale: u8,
+    ) -> Result<(Bounds, Option<i128>)> {
+        let misfit = values.iter().enumerate().find(|(row, value)| {
+            !domain.contains(**value) && self.nulls.is_none_or(|nulls| nulls.is_valid(*row))
+        });
+        if let Some((row, value)) = misfit {
+            let shown = Decimal128Type::format_decimal(*value, DECIMAL_PRECISION_MAX, scale as i8);
+            let row = row + 1;
+            let message = format!("row {row} of the block: {shown} has more digits than {ty}");
+            return Err(Error::invalid(message));
+        }
+        match ty.physical() {
+            Physical::Wide => Ok(self.with_sum(values)),
+            _ => {
+                let narrow: Vec<i64> = values.iter().map(|&value| value as i64).collect();
+                Ok(self.with_sum(&narrow))
+            }
+        }
+    }
+
+    /// Writes the keys in the encoding that was asked for; false if there is none, or if it cannot
+    /// hold them.
+    fn encode_as_asked<T: Native>(&mut self, keys: &[T], stats: &Stats<T>) -> bool {
+        let asked = self.options.encoding.filter(|_| self.rows > 0);
+        asked.is_some_and(|name| integers::encode_as(keys, stats, name, &mut self.writer))
+    }
+
+    /// The sum of the values that are not NULL, if it fits.
+    fn sum<T: Native>(&self, values: &[T]) -> Option<i128> {
+        match self.nulls {
+            None => T::sum(values),
+            Some(nulls) => {
+                let mut valid = values.iter().zip(nulls.iter()).filter(|(_, is_valid)| *is_valid);
+                valid.try_fold(0i128, |sum, (value, _)| sum.checked_add(value.key()))
+            }
+        }
+    }
+}
+
+/// The values of an array, whose type was checked; those of NULL rows may be anything.
+fn native<P: ArrowPrimitiveType>(array: &dyn Array) -> &[P::Native] {
+    array.as_primitive::<P>().values()
+}
+
+fn string(text: &[u8]) -> Option<Scalar> {
+    std::str::from_utf8(text).ok().map(|text| Scalar::String(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

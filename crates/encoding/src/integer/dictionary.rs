@@ -1,0 +1,139 @@
+//! Dictionary: the distinct keys in ascending order, and for each row the place of its key.
+//!
+//! ```text
+//!   ┌─────┬───────┬──────────────────────────┬───────────────────────────────┐
+//!   │ tag │ count │ keys: integer node of    │ codes: integer node of as     │
+//!   │ u8  │ u32   │ `count` rows, ascending  │ many rows as this, 0..count   │
+//!   └─────┴───────┴──────────────────────────┴───────────────────────────────┘
+//!    = 5   1..=rows
+//! ```
+//!
+//! Keys ascend strictly, which is checked when the node is parsed. So a comparison of keys is a
+//! comparison of codes, and a filter searches the keys once and then works on codes only.
+
+use super::{Evaluate, Integers, Rows, is_true};
+use crate::bytes::{Reader, Writer};
+use crate::keys::KeySet;
+use crate::native::Native;
+use crate::predicate::FilterError;
+use crate::selection::Selection;
+use crate::types::Domain;
+use starfact_base::Corruption;
+use starfact_base::limits::VECTOR_ROWS;
+use std::ops::Range;
+
+pub(crate) const TAG: u8 = 5;
+pub(crate) const NAME: &str = "dictionary";
+/// Tag and number of keys.
+pub(crate) const HEADER_BYTES: usize = 5;
+
+/// Writes the header; the two children follow.
+pub(crate) fn encode_header(count: usize, writer: &mut Writer) {
+    writer.u8(TAG);
+    writer.u32(count);
+}
+
+/// Codes into ascending keys.
+#[derive(Clone, Debug)]
+pub(crate) struct Dictionary {
+    keys: Vec<i128>,
+    keys_node: Box<Integers>,
+    codes: Box<Integers>,
+}
+
+impl Dictionary {
+    pub(super) fn parse(
+        reader: &mut Reader,
+        rows: usize,
+        domain: Domain,
+        depth: usize,
+    ) -> Result<Self, Corruption> {
+        let count = reader.count(rows, "distinct keys")?;
+        let position = reader.position();
+        let keys_node = Box::new(Integers::parse(reader, count, domain, depth + 1)?);
+        let keys: Vec<i128> = keys_node.fetch(&Rows::Range(0..count))?;
+        if !keys.is_sorted_by(|a, b| a < b) {
+            let position = position as u64;
+            return Err(Corruption::new(position, "keys of a dictionary", "to ascend", "others"));
+        }
+        let codes = Box::new(Integers::parse(reader, rows, Domain::codes(count), depth + 1)?);
+        Ok(Self { keys, keys_node, codes })
+    }
+
+    /// The key of a code, which the node of the codes has checked.
+    #[inline(always)]
+    fn key<T: Native>(&self, code: u32) -> T {
+        T::from_key(self.keys.get(code as usize).copied().unwrap_or_default())
+    }
+
+    pub(super) fn decode<T: Native>(
+        &self,
+        range: Range<usize>,
+        out: &mut [T],
+    ) -> Result<(), Corruption> {
+        let mut codes = [0u32; VECTOR_ROWS];
+        let mut row = range.start;
+        for slots in out.chunks_mut(VECTOR_ROWS) {
+            let (codes, _) = codes.split_at_mut(slots.len());
+            self.codes.decode(row..row + slots.len(), codes)?;
+            for (slot, &code) in slots.iter_mut().zip(codes.iter()) {
+                *slot = self.key(code);
+            }
+            row += slots.len();
+        }
+        Ok(())
+    }
+
+    pub(super) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
+        let codes: Vec<u32> = self.codes.fetch(&Rows::Indices(rows))?;
+        out.extend(codes.iter().map(|&code| self.key::<T>(code)));
+        Ok(())
+    }
+
+    pub(super) fn filter(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
+        self.codes.filter(&self.codes_of(set), selection)
+    }
+
+    /// The codes of the keys in `set`.
+    fn codes_of(&self, set: &KeySet) -> KeySet {
+        let codes = |low: i128, high: i128| {
+            let from = self.keys.partition_point(|&key| key < low);
+            let to = self.keys.partition_point(|&key| key <= high);
+            (from as i128, to as i128 - 1)
+        };
+        match set {
+            KeySet::Nothing => KeySet::Nothing,
+            KeySet::Range { low, high } => {
+                let (from, to) = codes(*low, *high);
+                KeySet::range(from, to)
+            }
+            KeySet::Outside { low, high } => match codes(*low, *high) {
+                (from, to) if from > to => KeySet::range(i128::MIN, i128::MAX),
+                (low, high) => KeySet::Outside { low, high },
+            },
+            KeySet::Points(wanted) => KeySet::points(
+                wanted
+                    .iter()
+                    .filter_map(|key| self.keys.binary_search(key).ok())
+                    .map(|code| code as i128)
+                    .collect(),
+            ),
+        }
+    }
+
+    pub(super) fn filter_values(
+        &self,
+        evaluate: &mut Evaluate<'_>,
+        selection: &mut Selection,
+    ) -> Result<(), FilterError> {
+        let count = self.keys.len();
+        let answers = evaluate(&self.keys_node, Rows::Range(0..count))?;
+        let codes = (0..count).filter(|&code| is_true(&answers, code));
+        let set = KeySet::points(codes.map(|code| code as i128).collect());
+        Ok(self.codes.filter(&set, selection)?)
+    }
+
+    pub(super) fn tree(&self) -> String {
+        format!("{NAME}({}, {})", self.keys_node.tree(), self.codes.tree())
+    }
+}

@@ -1,0 +1,138 @@
+//! Every codec of integers: what is written is read back, and is as long as was estimated.
+
+use super::*;
+use crate::bytes::Reader;
+use crate::integer::Integers;
+use crate::types::Domain;
+use std::fmt::Debug;
+
+const ALL: Domain = Domain { min: i128::MIN, max: i128::MAX };
+
+/// Parses what `write` wrote behind `offset` bytes and decodes it.
+fn read<T: Native>(
+    rows: usize,
+    offset: usize,
+    write: impl FnOnce(&mut Writer),
+) -> (Vec<T>, String) {
+    let mut writer = Writer::default();
+    writer.extend(&vec![0xff; offset]);
+    write(&mut writer);
+    let mut reader = Reader::new(writer.into_bytes().into());
+    reader.take(offset, "what lies before").unwrap();
+    let node = Integers::parse(&mut reader, rows, ALL, 1).unwrap();
+    reader.finish().unwrap();
+    let mut decoded = vec![T::default(); rows];
+    node.decode(0..rows, &mut decoded).unwrap();
+    (decoded, node.tree())
+}
+
+/// Values of many shapes, by name.
+fn data_sets() -> Vec<(&'static str, Vec<i64>)> {
+    let mut state = 1u64;
+    let mut random = |bits: u32| {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        (state >> (64 - bits)) as i64
+    };
+    vec![
+        ("one", vec![-7]),
+        ("constant", vec![42; 3_000]),
+        ("two", vec![i64::MIN, i64::MAX]),
+        ("random bits", (0..5_000).map(|_| random(13)).collect()),
+        ("random 64 bits", (0..1_500).map(|_| random(63)).collect()),
+        ("runs", (0..9_000).map(|row| row / 300 * 1_000_003).collect()),
+        ("few far apart", (0..8_000).map(|_| random(4) << 50).collect()),
+        ("few far apart in runs", (0..8_000).map(|row| (row / 40 * 7 % 5) << 50).collect()),
+        ("ascending", (0..2_000).collect()),
+    ]
+}
+
+#[test]
+fn the_chosen_node_ends_where_the_chooser_said() {
+    for offset in [0, 1, 17, 63, 64] {
+        for (name, values) in data_sets() {
+            let stats = Stats::of(&values);
+            let max = choose::dictionary_keys_max(offset, &stats.shape);
+            let (_, simple) = choose::simple(offset, &stats.shape);
+            let dictionary = Distinct::of(&values, max)
+                .filter(|_| max > 1)
+                .map(|distinct| choose::dictionary(offset, &stats.shape, distinct.values.len()));
+            let mut end = 0;
+            let (decoded, tree) = read::<i64>(values.len(), offset, |writer| {
+                encode(&values, &stats, writer);
+                end = writer.position();
+            });
+            assert_eq!(decoded, values, "{name}: {tree}");
+            assert_eq!(end, dictionary.unwrap_or(simple), "{name}: {tree}");
+            assert!(end <= simple, "{name}: {tree}");
+        }
+    }
+}
+
+#[test]
+fn the_expected_codecs_are_chosen() {
+    let expected = [
+        ("one", "constant"),
+        ("constant", "constant"),
+        ("two", "plain 8"),
+        ("random bits", "bit-packed 13"),
+        ("random 64 bits", "plain 8"),
+        ("runs", "run-length(plain 2, plain 4)"),
+        ("few far apart", "dictionary(plain 8, bit-packed 4)"),
+        ("few far apart in runs", "dictionary(plain 8, run-length(plain 2, plain 1))"),
+        ("ascending", "bit-packed 11"),
+    ];
+    for ((name, values), (same_name, expected)) in data_sets().into_iter().zip(expected) {
+        let stats = Stats::of(&values);
+        let (_, tree) = read::<i64>(values.len(), 17, |writer| encode(&values, &stats, writer));
+        assert_eq!((name, tree.as_str()), (same_name, expected));
+    }
+}
+
+fn forced_codecs_hold<T: Native + Debug + PartialEq>(name: &str, values: &[T]) {
+    let stats = Stats::of(values);
+    for codec in EncodingName::ALL {
+        let mut written = true;
+        let mut writer = Writer::default();
+        written &= encode_as(values, &stats, codec, &mut writer);
+        let must_fit = match codec {
+            EncodingName::Constant => stats.shape.range == 0,
+            EncodingName::BitPacked => u64::try_from(stats.shape.range).is_ok(),
+            _ => true,
+        };
+        assert_eq!(written, must_fit, "{name} as {codec}");
+        if !written {
+            assert_eq!(writer.position(), 0, "{name} as {codec}");
+            continue;
+        }
+        let (decoded, tree) = read::<T>(values.len(), 0, |writer| {
+            encode_as(values, &stats, codec, writer);
+        });
+        assert_eq!(decoded, values, "{name} as {codec}");
+        assert!(tree.starts_with(codec.as_str()), "{name} as {codec}: {tree}");
+    }
+}
+
+#[test]
+fn every_codec_that_is_forced_holds_the_values() {
+    for (name, values) in data_sets() {
+        forced_codecs_hold(name, &values);
+        let wide: Vec<i128> = values.iter().map(|&value| i128::from(value) << 40).collect();
+        forced_codecs_hold(name, &wide);
+    }
+    forced_codecs_hold("extremes", &[i128::MIN, i128::MAX, 0]);
+    forced_codecs_hold("narrow", &[0u8, 1, 1, 0]);
+}
+
+#[test]
+fn floats_are_compressed_only_if_that_pays() {
+    let noise: Vec<i64> = data_sets()[4].1.clone();
+    let (decoded, tree) = read::<i64>(noise.len(), 17, |writer| {
+        encode_floats(&noise, &Stats::of(&noise), i64::MIN, writer);
+    });
+    assert_eq!((decoded, tree.as_str()), (noise, "plain 8"));
+    let cents: Vec<i64> = (0..4_000).map(|i| (f64::from(i) / 100.0).to_bits() as i64).collect();
+    let (decoded, tree) = read::<i64>(cents.len(), 17, |writer| {
+        encode_floats(&cents, &Stats::of(&cents), i64::MIN, writer);
+    });
+    assert_eq!((decoded, tree.as_str()), (cents, "zstd(plain 8)"));
+}

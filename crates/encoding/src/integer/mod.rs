@@ -1,0 +1,292 @@
+//! Nodes that hold integers: keys of a column, validity, codes, lengths and ends of runs.
+//!
+//! ```text
+//!   node  =  tag u8 │ header of the codec │ child nodes │ bytes of the codec
+//! ```
+//!
+//! | tag | codec | file |
+//! |---|---|---|
+//! | 1 | constant | [`constant`] |
+//! | 2 | plain | [`plain`], [`wide`] |
+//! | 3 | bit-packed | [`bit_packed`] |
+//! | 4 | run-length | [`run_length`] |
+//! | 5 | dictionary | [`dictionary`] |
+//! | 6 | zstd | [`zstd`] |
+//!
+//! The number of rows and the [`Domain`] of allowed keys come from the parent and are not stored.
+//! Parsing checks everything that can be checked without a pass over the values; that each value
+//! lies in the domain is checked where it is decoded or fetched. Filters compare without that
+//! check: a damaged value then counts as some value.
+
+pub(crate) mod bit_packed;
+pub(crate) mod choose;
+pub(crate) mod constant;
+pub(crate) mod dictionary;
+pub(crate) mod encode;
+pub(crate) mod offsets;
+pub(crate) mod plain;
+pub(crate) mod run_length;
+pub(crate) mod stats;
+pub(crate) mod wide;
+pub(crate) mod zstd;
+
+use crate::bytes::Reader;
+use crate::keys::KeySet;
+use crate::native::Native;
+use crate::predicate::FilterError;
+use crate::selection::Selection;
+use crate::types::Domain;
+use arrow::array::{Array, BooleanArray};
+use arrow::buffer::{BooleanBuffer, Buffer};
+use constant::Constant;
+use dictionary::Dictionary;
+use offsets::Offsets;
+use run_length::RunLength;
+use starfact_base::Corruption;
+use starfact_base::limits::ENCODING_DEPTH_MAX;
+use std::ops::Range;
+use wide::Wide;
+use zstd::Zstd;
+
+/// Which rows of a node are wanted.
+#[derive(Clone, Debug)]
+pub(crate) enum Rows<'a> {
+    /// Consecutive rows.
+    Range(Range<usize>),
+    /// Single rows, in ascending order.
+    Indices(&'a [u32]),
+}
+
+impl Rows<'_> {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Range(range) => range.len(),
+            Self::Indices(rows) => rows.len(),
+        }
+    }
+
+    /// Whether all of them are among the first `rows` rows.
+    pub(crate) fn check(&self, rows: usize) -> Result<(), Corruption> {
+        let end = match self {
+            Self::Range(range) => range.end.max(range.start),
+            Self::Indices(rows) => rows.iter().max().map_or(0, |&row| row as usize + 1),
+        };
+        if end > rows { Err(beyond(0, end - 1, rows)) } else { Ok(()) }
+    }
+}
+
+/// The answer to a row that a node does not have.
+fn beyond(position: usize, row: usize, rows: usize) -> Corruption {
+    Corruption::new(position as u64, "row", format!("below {rows}"), row)
+}
+
+/// Evaluates a value predicate on rows of a node, as an array of the column's type.
+pub(crate) type Evaluate<'a> =
+    dyn FnMut(&Integers, Rows<'_>) -> Result<BooleanArray, FilterError> + 'a;
+
+/// A parsed node of integers.
+#[derive(Clone, Debug)]
+pub(crate) enum Integers {
+    Constant(Constant),
+    /// Plain up to 64 bits, and bit-packed.
+    Offsets(Offsets),
+    /// Plain of 128 bits.
+    Wide(Wide),
+    RunLength(RunLength),
+    Dictionary(Dictionary),
+    Zstd(Zstd),
+}
+
+impl Integers {
+    /// Parses a node of `rows` integers, which lies `depth` levels below the block.
+    pub(crate) fn parse(
+        reader: &mut Reader,
+        rows: usize,
+        domain: Domain,
+        depth: usize,
+    ) -> Result<Self, Corruption> {
+        let position = reader.position();
+        check_depth(depth, position)?;
+        match reader.u8("encoding tag")? {
+            constant::TAG => Constant::parse(reader, domain).map(Self::Constant),
+            plain::TAG => plain::parse(reader, rows, domain),
+            bit_packed::TAG => bit_packed::parse(reader, rows, domain).map(Self::Offsets),
+            run_length::TAG => RunLength::parse(reader, rows, domain, depth).map(Self::RunLength),
+            dictionary::TAG => Dictionary::parse(reader, rows, domain, depth).map(Self::Dictionary),
+            zstd::TAG => Zstd::parse(reader, rows, domain).map(Self::Zstd),
+            tag => Err(unknown_tag(position, "an encoding of integers", tag)),
+        }
+    }
+
+    /// The keys of `rows`.
+    pub(crate) fn fetch<T: Native>(&self, rows: &Rows<'_>) -> Result<Vec<T>, Corruption> {
+        match rows {
+            Rows::Range(range) => {
+                let mut keys = vec![T::default(); range.len()];
+                self.decode(range.clone(), &mut keys)?;
+                Ok(keys)
+            }
+            Rows::Indices(rows) => {
+                let mut keys = Vec::with_capacity(rows.len());
+                self.take(rows, &mut keys)?;
+                Ok(keys)
+            }
+        }
+    }
+
+    /// Writes the keys of `range`, which the node has, to `out`, which has as many places.
+    pub(crate) fn decode<T: Native>(
+        &self,
+        range: Range<usize>,
+        out: &mut [T],
+    ) -> Result<(), Corruption> {
+        match self {
+            Self::Constant(node) => {
+                out.fill(T::from_key(node.key));
+                Ok(())
+            }
+            Self::Offsets(node) => node.decode(range, out),
+            Self::Wide(node) => node.decode(range, out),
+            Self::RunLength(node) => node.decode(range, out),
+            Self::Dictionary(node) => node.decode(range, out),
+            Self::Zstd(node) => node.plain()?.decode(range, out),
+        }
+    }
+
+    /// Appends the keys of `rows`, ascending rows that the node has, to `out`.
+    pub(crate) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
+        match self {
+            Self::Constant(node) => {
+                out.extend(rows.iter().map(|_| T::from_key(node.key)));
+                Ok(())
+            }
+            Self::Offsets(node) => node.take(rows, out),
+            Self::Wide(node) => node.take(rows, out),
+            Self::RunLength(node) => node.take(rows, out),
+            Self::Dictionary(node) => node.take(rows, out),
+            Self::Zstd(node) => node.plain()?.take(rows, out),
+        }
+    }
+
+    /// Clears the rows whose keys are not in `set`.
+    pub(crate) fn filter(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
+        match self {
+            Self::Constant(node) => {
+                if !set.contains(node.key) {
+                    selection.clear_range(0..selection.rows());
+                }
+                Ok(())
+            }
+            Self::Offsets(node) => node.filter(set, selection),
+            Self::Wide(node) => node.filter(set, selection),
+            Self::RunLength(node) => node.filter(set, selection),
+            Self::Dictionary(node) => node.filter(set, selection),
+            Self::Zstd(node) => node.plain()?.filter(set, selection),
+        }
+    }
+
+    /// Clears the rows for whose keys `evaluate` does not answer true. Distinct keys are asked once
+    /// where the codec knows them.
+    pub(crate) fn filter_values(
+        &self,
+        evaluate: &mut Evaluate<'_>,
+        selection: &mut Selection,
+    ) -> Result<(), FilterError> {
+        match self {
+            Self::Constant(_) => {
+                let answers = evaluate(self, Rows::Range(0..1))?;
+                if !is_true(&answers, 0) {
+                    selection.clear_range(0..selection.rows());
+                }
+                Ok(())
+            }
+            Self::RunLength(node) => node.filter_values(evaluate, selection),
+            Self::Dictionary(node) => node.filter_values(evaluate, selection),
+            Self::Offsets(_) | Self::Wide(_) | Self::Zstd(_) => {
+                if selection.is_empty() {
+                    return Ok(());
+                }
+                let rows = selection.indices();
+                let answers = evaluate(self, Rows::Indices(&rows))?;
+                clear_refused(&answers, &rows, selection);
+                Ok(())
+            }
+        }
+    }
+
+    /// The rows of a node of 0 and 1 as bits.
+    pub(crate) fn bits(&self, rows: &Rows<'_>) -> Result<BooleanBuffer, Corruption> {
+        match rows {
+            Rows::Range(range) => {
+                let mut ones = Selection::all(range.end);
+                ones.clear_range(0..range.start);
+                self.filter(&KeySet::range(1, 1), &mut ones)?;
+                let words = Buffer::from_slice_ref(ones.words());
+                Ok(BooleanBuffer::new(words, range.start, range.len()))
+            }
+            Rows::Indices(_) => Ok(self.fetch::<u8>(rows)?.iter().map(|&bit| bit == 1).collect()),
+        }
+    }
+
+    /// Whether every row is `key`, as far as that shows without a look at the rows.
+    pub(crate) fn is_all(&self, key: i128) -> bool {
+        matches!(self, Self::Constant(node) if node.key == key)
+    }
+
+    /// The codecs of this node and its children.
+    pub(crate) fn tree(&self) -> String {
+        match self {
+            Self::Constant(_) => constant::NAME.into(),
+            Self::Offsets(node) => match node.layout() {
+                offsets::Layout::BitPacked(width) => format!("{} {width}", bit_packed::NAME),
+                offsets::Layout::Bytes(bytes) => format!("{} {bytes}", plain::NAME),
+            },
+            Self::Wide(_) => format!("{} {}", plain::NAME, wide::BYTES),
+            Self::RunLength(node) => node.tree(),
+            Self::Dictionary(node) => node.tree(),
+            Self::Zstd(node) => node.tree(),
+        }
+    }
+}
+
+impl Domain {
+    /// Refuses a key from the block that the domain does not have.
+    fn check(self, key: i128, position: usize, what: &str) -> Result<(), Corruption> {
+        if self.contains(key) {
+            return Ok(());
+        }
+        let expected = format!("{} to {}", self.min, self.max);
+        Err(Corruption::new(position as u64, what, expected, key))
+    }
+}
+
+/// Clears those of `rows` that were not answered with true.
+pub(crate) fn clear_refused(answers: &BooleanArray, rows: &[u32], selection: &mut Selection) {
+    for (place, &row) in rows.iter().enumerate() {
+        if !is_true(answers, place) {
+            selection.clear(row as usize);
+        }
+    }
+}
+
+/// Whether the answer at `place` is there and true.
+pub(crate) fn is_true(answers: &BooleanArray, place: usize) -> bool {
+    place < answers.len() && answers.is_valid(place) && answers.value(place)
+}
+
+/// Bounds the recursion of the parser.
+pub(crate) fn check_depth(depth: usize, position: usize) -> Result<(), Corruption> {
+    if depth <= ENCODING_DEPTH_MAX {
+        return Ok(());
+    }
+    let expected = format!("at most {ENCODING_DEPTH_MAX} levels");
+    Err(Corruption::new(position as u64, "encoding depth", expected, depth))
+}
+
+pub(crate) fn unknown_tag(position: usize, expected: &str, tag: u8) -> Corruption {
+    let found = match crate::tag_name(tag) {
+        Some(name) => format!("{name} (tag {tag})"),
+        None => format!("tag {tag}, which this version of Starfact does not know"),
+    };
+    Corruption::new(position as u64, "encoding tag", expected, found)
+}

@@ -1,0 +1,284 @@
+//! Frame of reference: every key is a base plus an unsigned offset of a fixed number of bits. What
+//! [`super::bit_packed`] and [`super::plain`] share, which differ only in how offsets lie in bytes.
+//!
+//! Work is done on whole vectors of 1,024 offsets, see [`crate::lane`]; below a few dozen rows of a
+//! vector, offsets are fetched one by one instead.
+
+use crate::keys::{KeySet, OffsetSet, has_bit};
+use crate::lane::{Lane, Vector, packed_lanes, unpack, unpack_single, with_lane};
+use crate::native::Native;
+use crate::selection::Selection;
+use crate::types::Domain;
+use arrow::buffer::Buffer;
+use starfact_base::Corruption;
+use starfact_base::limits::VECTOR_ROWS;
+use std::mem;
+use std::ops::Range;
+
+/// Rows of a vector up to which offsets are fetched one by one.
+const SINGLES_MAX: usize = 16;
+/// Words of a selection that belong to one vector.
+const VECTOR_WORDS: usize = VECTOR_ROWS / 64;
+
+/// How the offsets lie in the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// Vectors of 1,024 in the FastLanes order; this many bits each.
+    BitPacked(u8),
+    /// One after the other; this many bytes each: 1, 2, 4 or 8.
+    Bytes(u8),
+}
+
+impl Layout {
+    /// Bits of an offset, 1 to 64.
+    fn width(self) -> u8 {
+        match self {
+            Self::BitPacked(width) => width,
+            Self::Bytes(bytes) => 8 * bytes,
+        }
+    }
+}
+
+/// Keys as offsets from a base.
+#[derive(Clone, Debug)]
+pub(crate) struct Offsets {
+    layout: Layout,
+    rows: usize,
+    base: i128,
+    /// The largest offset that the layout has bits for and that the domain allows.
+    max: u64,
+    /// The layout has bits for offsets that the domain does not allow.
+    checked: bool,
+    /// Aligned for the lane type if bit-packed.
+    bytes: Buffer,
+    /// Where the bytes begin in the block, for messages.
+    position: usize,
+}
+
+impl Offsets {
+    /// Puts together what was read. The caller has checked the width of the layout and that there
+    /// are as many bytes as it needs for the rows; the base is checked here.
+    pub(crate) fn new(
+        layout: Layout,
+        rows: usize,
+        base: i128,
+        domain: Domain,
+        bytes: Buffer,
+        position: usize,
+    ) -> Result<Self, Corruption> {
+        domain.check(base, position, "base")?;
+        let (room, held) = (domain.room_above(base), u64::MAX >> (64 - layout.width()));
+        let (max, checked) = (room.min(held), held > room);
+        let bytes = match layout {
+            Layout::BitPacked(_) => aligned_for_lanes(bytes),
+            Layout::Bytes(_) => bytes,
+        };
+        Ok(Self { layout, rows, base, max, checked, bytes, position })
+    }
+
+    /// Writes the keys of `range` to `out`, which has as many places.
+    pub(crate) fn decode<T: Native>(
+        &self,
+        range: Range<usize>,
+        out: &mut [T],
+    ) -> Result<(), Corruption> {
+        with_lane!(self.layout.width(), L => self.decode_lanes::<L, T>(range, out))
+    }
+
+    fn decode_lanes<L: Lane, T: Native>(
+        &self,
+        range: Range<usize>,
+        mut out: &mut [T],
+    ) -> Result<(), Corruption> {
+        let base = T::from_key(self.base);
+        let mut vector = Vector::<L>::zeroed();
+        let mut row = range.start;
+        while row < range.end {
+            let place = row % VECTOR_ROWS;
+            let count = (VECTOR_ROWS - place).min(range.end - row).min(out.len());
+            self.load(row / VECTOR_ROWS, &mut vector)?;
+            let (slots, rest) = mem::take(&mut out).split_at_mut(count);
+            let offsets = vector.as_slice().get(place..).unwrap_or_default();
+            for (slot, &offset) in slots.iter_mut().zip(offsets) {
+                *slot = base.plus(offset.into());
+            }
+            out = rest;
+            row += VECTOR_ROWS - place;
+        }
+        Ok(())
+    }
+
+    /// Appends the keys of `rows` to `out`.
+    pub(crate) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
+        with_lane!(self.layout.width(), L => self.take_lanes::<L, T>(rows, out))
+    }
+
+    fn take_lanes<L: Lane, T: Native>(
+        &self,
+        rows: &[u32],
+        out: &mut Vec<T>,
+    ) -> Result<(), Corruption> {
+        let base = T::from_key(self.base);
+        let mut vector = Vector::<L>::zeroed();
+        for group in rows.chunk_by(|a, b| a / VECTOR_ROWS as u32 == b / VECTOR_ROWS as u32) {
+            let Some(&first) = group.first() else { continue };
+            if group.len() > SINGLES_MAX {
+                self.load(first as usize / VECTOR_ROWS, &mut vector)?;
+                let offsets = vector.as_slice();
+                out.extend(group.iter().filter_map(|&row| {
+                    let offset = offsets.get(row as usize % VECTOR_ROWS)?;
+                    Some(base.plus((*offset).into()))
+                }));
+            } else {
+                for &row in group {
+                    out.push(base.plus(self.single::<L>(row as usize)?));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Clears the rows whose keys are not in `set`.
+    pub(crate) fn filter(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
+        match set.offsets(self.base, self.max) {
+            OffsetSet::Everything => Ok(()),
+            OffsetSet::Nothing => {
+                selection.clear_range(0..self.rows);
+                Ok(())
+            }
+            set => with_lane!(self.layout.width(), L => self.filter_lanes::<L>(&set, selection)),
+        }
+    }
+
+    fn filter_lanes<L: Lane>(
+        &self,
+        set: &OffsetSet,
+        selection: &mut Selection,
+    ) -> Result<(), Corruption> {
+        let mut vector = Vector::<L>::zeroed();
+        for (place, words) in selection.words_mut().chunks_mut(VECTOR_WORDS).enumerate() {
+            match words.iter().map(|word| word.count_ones() as usize).sum() {
+                0 => {}
+                1..=SINGLES_MAX => self.filter_singles::<L>(set, place * VECTOR_ROWS, words)?,
+                _ => {
+                    self.load(place, &mut vector)?;
+                    retain(&vector, set, words);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Filters the few rows left of the vector that begins at `first`.
+    fn filter_singles<L: Lane>(
+        &self,
+        set: &OffsetSet,
+        first: usize,
+        words: &mut [u64],
+    ) -> Result<(), Corruption> {
+        for (place, word) in words.iter_mut().enumerate() {
+            let mut rest = *word;
+            while rest != 0 {
+                let bit = rest.trailing_zeros();
+                rest &= rest - 1;
+                let offset = self.single::<L>(first + place * 64 + bit as usize)?;
+                *word &= !(u64::from(!set.contains(offset)) << bit);
+            }
+        }
+        Ok(())
+    }
+
+    /// Unpacks a vector. What is beyond the last row is some offset that the domain allows.
+    fn load<L: Lane>(&self, vector: usize, out: &mut Vector<L>) -> Result<(), Corruption> {
+        match self.layout {
+            Layout::BitPacked(width) => unpack(width, self.packed(vector, width)?, out),
+            Layout::Bytes(_) => {
+                let from = vector * VECTOR_ROWS * L::BYTES;
+                let bytes = self.bytes.as_slice().get(from..).unwrap_or_default();
+                let slots: &mut [u8] = bytemuck::cast_slice_mut(out.as_mut_slice());
+                slots.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = *byte);
+            }
+        }
+        if self.checked {
+            self.check(out.max())?;
+        }
+        Ok(())
+    }
+
+    fn single<L: Lane>(&self, row: usize) -> Result<u64, Corruption> {
+        let offset = match self.layout {
+            Layout::BitPacked(width) => {
+                unpack_single(width, self.packed(row / VECTOR_ROWS, width)?, row % VECTOR_ROWS)
+            }
+            Layout::Bytes(_) => {
+                let bytes = self.bytes.as_slice().get(row * L::BYTES..);
+                bytes.and_then(L::read).ok_or_else(|| self.beyond(row))?
+            }
+        };
+        let offset = offset.into();
+        self.check(offset)?;
+        Ok(offset)
+    }
+
+    /// The packed lanes of one vector.
+    fn packed<L: Lane>(&self, vector: usize, width: u8) -> Result<&[L], Corruption> {
+        let lanes = packed_lanes::<L>(width);
+        bytemuck::try_cast_slice(self.bytes.as_slice())
+            .ok()
+            .and_then(|packed: &[L]| packed.get(vector * lanes..(vector + 1) * lanes))
+            .ok_or_else(|| self.beyond(vector * VECTOR_ROWS))
+    }
+
+    fn check(&self, offset: u64) -> Result<(), Corruption> {
+        if offset <= self.max {
+            return Ok(());
+        }
+        let expected = format!("an offset of at most {}", self.max);
+        Err(Corruption::new(self.position as u64, "value", expected, offset))
+    }
+
+    fn beyond(&self, row: usize) -> Corruption {
+        super::beyond(self.position, row, self.rows)
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
+    }
+}
+
+/// Clears the bits of `words` whose offsets are not in `set`.
+fn retain<L: Lane>(vector: &Vector<L>, set: &OffsetSet, words: &mut [u64]) {
+    match set {
+        OffsetSet::Everything => {}
+        OffsetSet::Nothing => words.fill(0),
+        OffsetSet::Range { low, span } => {
+            let (low, span) = (L::truncate(*low), L::truncate(*span));
+            vector.retain(words, |offset| offset.minus(low) <= span);
+        }
+        OffsetSet::Outside { low, span } => {
+            let (low, span) = (L::truncate(*low), L::truncate(*span));
+            vector.retain(words, |offset| offset.minus(low) > span);
+        }
+        OffsetSet::Points(points) => {
+            let points: Vec<L> = points.iter().map(|&point| L::truncate(point)).collect();
+            vector.retain(words, |offset| {
+                points.iter().fold(false, |found, &point| found | (offset == point))
+            });
+        }
+        OffsetSet::Bits { first, words: bits } => {
+            let first = L::truncate(*first);
+            vector.retain(words, |offset| has_bit(bits, offset.minus(first).into()));
+        }
+        OffsetSet::Sorted(_) => {
+            vector.retain(words, |offset| set.contains(offset.into()));
+        }
+    }
+}
+
+/// The same bytes at an address that any lane type can be read from.
+fn aligned_for_lanes(bytes: Buffer) -> Buffer {
+    match bytes.as_ptr().align_offset(align_of::<u64>()) {
+        0 => bytes,
+        _ => Buffer::from_slice_ref(bytes.as_slice()),
+    }
+}

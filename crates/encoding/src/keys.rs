@@ -1,0 +1,312 @@
+//! Predicates in the terms of encoded data: sets of keys, and sets of offsets from a base.
+//!
+//! ```text
+//!   Predicate ──column type──► KeySet ──base of a node──► OffsetSet ──► masks of 1,024 rows
+//!                                 └─────dictionary──────► KeySet of codes ──► …
+//! ```
+//!
+//! Each step is taken once per block or node. Whatever lies outside what the node can hold is cut
+//! off on the way, so the kernels see only numbers that fit their lanes.
+
+use crate::native::{first_key_from, float64_key, widened};
+use crate::predicate::{CompareOp, Predicate};
+use starfact_base::Scalar;
+use starfact_base::data_type::Physical;
+
+/// Offsets of an [`OffsetSet::Points`]: as many comparisons a row are still cheaper than a look-up.
+const POINTS_MAX: usize = 4;
+/// The widest span of offsets that a bitmap covers: 8 KB.
+const BITS_SPAN_MAX: u64 = 1 << 16;
+
+/// The keys that a filter keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum KeySet {
+    /// No key at all.
+    Nothing,
+    /// `low..=high`, not empty.
+    Range { low: i128, high: i128 },
+    /// All keys but `low..=high`.
+    Outside { low: i128, high: i128 },
+    /// These keys, ascending and distinct.
+    Points(Vec<i128>),
+}
+
+/// The offsets that a filter keeps, all of which the node can hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OffsetSet {
+    Nothing,
+    Everything,
+    /// `low..=low + span`.
+    Range {
+        low: u64,
+        span: u64,
+    },
+    /// All offsets but `low..=low + span`.
+    Outside {
+        low: u64,
+        span: u64,
+    },
+    /// A few offsets.
+    Points(Vec<u64>),
+    /// The offsets `first + i` for which bit `i` is set.
+    Bits {
+        first: u64,
+        words: Vec<u64>,
+    },
+    /// Many offsets far apart, ascending.
+    Sorted(Vec<u64>),
+}
+
+impl KeySet {
+    pub(crate) fn range(low: i128, high: i128) -> Self {
+        if low <= high { Self::Range { low, high } } else { Self::Nothing }
+    }
+
+    pub(crate) fn contains(&self, key: i128) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Range { low, high } => (*low..=*high).contains(&key),
+            Self::Outside { low, high } => !(*low..=*high).contains(&key),
+            Self::Points(keys) => keys.binary_search(&key).is_ok(),
+        }
+    }
+
+    /// The keys that satisfy `predicate` in a column of this kind; `None` if the predicate is not
+    /// about keys. The error says that the constants are of the wrong type.
+    pub(crate) fn new(
+        predicate: &Predicate,
+        physical: Physical,
+    ) -> Result<Option<Self>, &'static str> {
+        Ok(Some(match predicate {
+            Predicate::Compare { op, value } => {
+                let Span { first, last } = Span::of(value, physical)?;
+                match op {
+                    CompareOp::Equal => Self::range(first, last),
+                    CompareOp::NotEqual if first > last => Self::range(i128::MIN, i128::MAX),
+                    CompareOp::NotEqual => Self::Outside { low: first, high: last },
+                    CompareOp::Less => first
+                        .checked_sub(1)
+                        .map_or(Self::Nothing, |below| Self::range(i128::MIN, below)),
+                    CompareOp::LessOrEqual => Self::range(i128::MIN, last),
+                    CompareOp::Greater => last
+                        .checked_add(1)
+                        .map_or(Self::Nothing, |above| Self::range(above, i128::MAX)),
+                    CompareOp::GreaterOrEqual => Self::range(first, i128::MAX),
+                }
+            }
+            Predicate::Between { low, high } => {
+                Self::range(Span::of(low, physical)?.first, Span::of(high, physical)?.last)
+            }
+            Predicate::In(values) => {
+                let mut keys = Vec::with_capacity(values.len());
+                for value in values {
+                    let Span { first, last } = Span::of(value, physical)?;
+                    if first == last {
+                        keys.push(first);
+                    }
+                }
+                Self::points(keys)
+            }
+            Predicate::IsNull | Predicate::IsNotNull | Predicate::Values(_) => return Ok(None),
+        }))
+    }
+
+    /// These keys, in any order.
+    pub(crate) fn points(mut keys: Vec<i128>) -> Self {
+        keys.sort_unstable();
+        keys.dedup();
+        match keys.as_slice() {
+            [] => Self::Nothing,
+            [first, .., last] if last.abs_diff(*first) == keys.len() as u128 - 1 => {
+                Self::Range { low: *first, high: *last }
+            }
+            [only] => Self::Range { low: *only, high: *only },
+            _ => Self::Points(keys),
+        }
+    }
+
+    /// The same keys as offsets from `base`, cut to `0..=max`. `base + max` must not overflow.
+    pub(crate) fn offsets(&self, base: i128, max: u64) -> OffsetSet {
+        let top = base.wrapping_add(i128::from(max));
+        let offset = |key: i128| key.wrapping_sub(base) as u64;
+        let cut = |low: i128, high: i128| {
+            let (low, high) = (low.max(base), high.min(top));
+            (low <= high).then(|| (offset(low), offset(high) - offset(low)))
+        };
+        match self {
+            Self::Nothing => OffsetSet::Nothing,
+            Self::Range { low, high } => match cut(*low, *high) {
+                None => OffsetSet::Nothing,
+                Some((0, span)) if span == max => OffsetSet::Everything,
+                Some((low, span)) => OffsetSet::Range { low, span },
+            },
+            Self::Outside { low, high } => match cut(*low, *high) {
+                None => OffsetSet::Everything,
+                Some((0, span)) if span == max => OffsetSet::Nothing,
+                Some((low, span)) => OffsetSet::Outside { low, span },
+            },
+            Self::Points(keys) => {
+                let from = keys.partition_point(|&key| key < base);
+                let to = keys.partition_point(|&key| key <= top);
+                let keys = keys.get(from..to).unwrap_or_default();
+                OffsetSet::points(keys.iter().map(|&key| offset(key)).collect())
+            }
+        }
+    }
+}
+
+impl OffsetSet {
+    /// These offsets, ascending, in the form that is tested fastest.
+    fn points(offsets: Vec<u64>) -> Self {
+        match offsets.as_slice() {
+            [] => Self::Nothing,
+            [only] => Self::Range { low: *only, span: 0 },
+            few if few.len() <= POINTS_MAX => Self::Points(offsets),
+            [first, .., last] if last - first < BITS_SPAN_MAX => {
+                let first = *first;
+                let mut words = vec![0; ((last - first) / 64 + 1) as usize];
+                for offset in &offsets {
+                    let bit = offset - first;
+                    if let Some(word) = words.get_mut((bit / 64) as usize) {
+                        *word |= 1 << (bit % 64);
+                    }
+                }
+                Self::Bits { first, words }
+            }
+            _ => Self::Sorted(offsets),
+        }
+    }
+
+    pub(crate) fn contains(&self, offset: u64) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Everything => true,
+            Self::Range { low, span } => offset.wrapping_sub(*low) <= *span,
+            Self::Outside { low, span } => offset.wrapping_sub(*low) > *span,
+            Self::Points(offsets) => offsets.contains(&offset),
+            Self::Bits { first, words } => has_bit(words, offset.wrapping_sub(*first)),
+            Self::Sorted(offsets) => offsets.binary_search(&offset).is_ok(),
+        }
+    }
+}
+
+/// Whether bit `bit` is set; false beyond the words.
+#[inline(always)]
+pub(crate) fn has_bit(words: &[u64], bit: u64) -> bool {
+    words.get((bit / 64) as usize).is_some_and(|word| word >> (bit % 64) & 1 == 1)
+}
+
+/// The keys that equal a constant: one or, where the column cannot hold the constant, none. Then
+/// `first` is the key after it and `last` the key before it.
+struct Span {
+    first: i128,
+    last: i128,
+}
+
+impl Span {
+    fn of(value: &Scalar, physical: Physical) -> Result<Self, &'static str> {
+        match (value, physical) {
+            (Scalar::Integer(key), Physical::Integer | Physical::Wide) => {
+                Ok(Self { first: *key, last: *key })
+            }
+            (Scalar::Float(value), Physical::Float64) => {
+                let key = i128::from(float64_key(value.to_bits() as i64));
+                Ok(Self { first: key, last: key })
+            }
+            (Scalar::Float(value), Physical::Float32) => {
+                let first = first_key_from(*value);
+                let exact =
+                    i32::try_from(first).is_ok_and(|key| widened(key).total_cmp(value).is_eq());
+                Ok(Self { first, last: first - i128::from(!exact) })
+            }
+            (Scalar::Integer(_), _) => Err("an integer"),
+            (Scalar::Float(_), _) => Err("a float"),
+            (Scalar::String(_), _) => Err("text"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn keep(op: CompareOp, value: i128) -> KeySet {
+        let predicate = Predicate::Compare { op, value: Scalar::Integer(value) };
+        KeySet::new(&predicate, Physical::Integer).unwrap().unwrap()
+    }
+
+    #[test]
+    fn comparisons_beyond_the_largest_key_do_not_overflow() {
+        assert_eq!(keep(CompareOp::Less, i128::MIN), KeySet::Nothing);
+        assert_eq!(keep(CompareOp::Greater, i128::MAX), KeySet::Nothing);
+        let below = keep(CompareOp::LessOrEqual, i128::MAX);
+        assert_eq!(below.offsets(i128::MIN, u64::MAX), OffsetSet::Everything);
+        let not = keep(CompareOp::NotEqual, i128::MAX);
+        assert_eq!(not.offsets(i128::MIN, u64::MAX), OffsetSet::Everything);
+    }
+
+    #[test]
+    fn neighbouring_points_become_a_range() {
+        assert_eq!(KeySet::points(vec![5, 3, 4, 3]), KeySet::Range { low: 3, high: 5 });
+        assert_eq!(KeySet::points(vec![7]), KeySet::Range { low: 7, high: 7 });
+        assert_eq!(KeySet::points(vec![]), KeySet::Nothing);
+    }
+
+    #[test]
+    fn a_constant_between_two_floats_equals_none() {
+        let value = Scalar::Float(0.1);
+        let compare = |op| {
+            let predicate = Predicate::Compare { op, value: value.clone() };
+            KeySet::new(&predicate, Physical::Float32).unwrap().unwrap()
+        };
+        let above = i128::from(0.1f32.to_bits());
+        assert_eq!(compare(CompareOp::Equal), KeySet::Nothing);
+        assert!(compare(CompareOp::NotEqual).contains(above));
+        assert_eq!(compare(CompareOp::Less), compare(CompareOp::LessOrEqual));
+        assert!(compare(CompareOp::Greater).contains(above));
+        assert!(!compare(CompareOp::Less).contains(above));
+        assert!(compare(CompareOp::Less).contains(above - 1));
+    }
+
+    #[test]
+    fn constants_of_another_type_are_refused() {
+        let predicate = Predicate::is_in(vec![Scalar::String("1".into())]);
+        assert_eq!(KeySet::new(&predicate, Physical::Integer), Err("text"));
+        let predicate = Predicate::Compare { op: CompareOp::Less, value: Scalar::Integer(1) };
+        assert_eq!(KeySet::new(&predicate, Physical::Float64), Err("an integer"));
+    }
+
+    fn any_set() -> impl Strategy<Value = KeySet> {
+        let key = -300i128..300;
+        prop_oneof![
+            (key.clone(), key.clone()).prop_map(|(low, high)| KeySet::range(low, high)),
+            (key.clone(), 0i128..200)
+                .prop_map(|(low, len)| KeySet::Outside { low, high: low + len }),
+            proptest::collection::vec(key, 0..12).prop_map(KeySet::points),
+            proptest::collection::vec(-300i128..900_000, 0..12).prop_map(KeySet::points),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn offsets_keep_the_same_keys(set in any_set(), base in -200i128..200, max in 0u64..400) {
+            let offsets = set.offsets(base, max);
+            for offset in 0..=max {
+                let key = base + i128::from(offset);
+                prop_assert_eq!(offsets.contains(offset), set.contains(key), "{}", key);
+            }
+        }
+
+        #[test]
+        fn far_points_are_found(keys in proptest::collection::vec(any::<u64>(), 1..20)) {
+            let set = KeySet::points(keys.iter().map(|&key| i128::from(key)).collect());
+            let offsets = set.offsets(0, u64::MAX);
+            for key in keys {
+                prop_assert!(offsets.contains(key));
+                let next = key.wrapping_add(1);
+                prop_assert_eq!(offsets.contains(next), set.contains(i128::from(next)));
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The encodings by name, as users see and choose them, and the tags of their nodes.
+
+use crate::integer::{bit_packed, constant, dictionary, plain, run_length, zstd};
+use crate::text;
+use std::fmt;
+
+/// An encoding that a column may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EncodingName {
+    /// One value for all rows.
+    Constant,
+    /// Values one after the other, in whole bytes.
+    Plain,
+    /// As many bits as the largest value needs.
+    BitPacked,
+    /// Runs of equal values.
+    RunLength,
+    /// Distinct values in order, and their numbers.
+    Dictionary,
+    /// Plain, compressed.
+    Zstd,
+}
+
+impl EncodingName {
+    /// Every encoding.
+    pub const ALL: [Self; 6] = [
+        Self::Constant,
+        Self::Plain,
+        Self::BitPacked,
+        Self::RunLength,
+        Self::Dictionary,
+        Self::Zstd,
+    ];
+
+    /// The name in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Constant => constant::NAME,
+            Self::Plain => plain::NAME,
+            Self::BitPacked => bit_packed::NAME,
+            Self::RunLength => run_length::NAME,
+            Self::Dictionary => dictionary::NAME,
+            Self::Zstd => zstd::NAME,
+        }
+    }
+}
+
+impl fmt::Display for EncodingName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+/// What the tag of a node stands for; `None` if this version does not know it.
+pub(crate) fn tag_name(tag: u8) -> Option<&'static str> {
+    Some(match tag {
+        constant::TAG => "constant integers",
+        plain::TAG => "plain integers",
+        bit_packed::TAG => "bit-packed integers",
+        run_length::TAG => "run-length integers",
+        dictionary::TAG => "a dictionary of integers",
+        zstd::TAG => "zstd integers",
+        text::constant::TAG => "constant text",
+        text::plain::TAG => "plain text",
+        text::dictionary::TAG => "a dictionary of text",
+        text::zstd::TAG => "zstd text",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_in_use_have_names_of_their_own() {
+        let names: Vec<&str> = (0..=u8::MAX).filter_map(tag_name).collect();
+        let mut distinct = names.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!((names.len(), distinct.len()), (10, 10));
+    }
+
+    #[test]
+    fn encodings_print_as_their_names() {
+        let names = EncodingName::ALL.map(|name| name.to_string());
+        assert_eq!(names, ["constant", "plain", "bit-packed", "run-length", "dictionary", "zstd"]);
+    }
+}

@@ -1,0 +1,131 @@
+//! Predicates on one column: what a filter asks of every row of a block.
+//!
+//! A predicate is in the physical space of its column (see [`Scalar`]) and may name values that the
+//! column cannot hold; such a comparison is then true for all rows or for none. NULL satisfies
+//! [`Predicate::IsNull`] and, if it says so, a [`ValuePredicate`]; it satisfies nothing else.
+
+use arrow::array::{ArrayRef, BooleanArray};
+use starfact_base::{Corruption, Scalar};
+use std::cmp::Ordering;
+use std::fmt::Debug;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// What a filter asks of every row of a column.
+#[derive(Clone, Debug)]
+pub enum Predicate {
+    /// Compares the row's value with a constant, the value on the left.
+    Compare {
+        /// The comparison.
+        op: CompareOp,
+        /// The right side.
+        value: Scalar,
+    },
+    /// The value lies between two bounds, both included.
+    Between {
+        /// The lower bound.
+        low: Scalar,
+        /// The upper bound.
+        high: Scalar,
+    },
+    /// The value is one of a list: ascending, without duplicates. [`Predicate::is_in`] makes one.
+    In(Vec<Scalar>),
+    /// The row is NULL.
+    IsNull,
+    /// The row is not NULL.
+    IsNotNull,
+    /// Anything that can be asked of distinct values or of decoded rows.
+    Values(Arc<dyn ValuePredicate>),
+}
+
+/// A comparison of a value with a constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompareOp {
+    /// `=`
+    Equal,
+    /// `<>`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+}
+
+impl CompareOp {
+    /// Whether the comparison holds when the left side is in this order to the right side.
+    pub fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Equal => ordering.is_eq(),
+            Self::NotEqual => ordering.is_ne(),
+            Self::Less => ordering.is_lt(),
+            Self::LessOrEqual => ordering.is_le(),
+            Self::Greater => ordering.is_gt(),
+            Self::GreaterOrEqual => ordering.is_ge(),
+        }
+    }
+}
+
+/// A predicate that the layers above evaluate: LIKE, a function call, an expression.
+pub trait ValuePredicate: Send + Sync + Debug {
+    /// Answers for every row of `values`, an Arrow array of the column's type and of any length,
+    /// on its own: a row must not depend on its neighbours. NULL and false mean "not selected".
+    ///
+    /// A block calls this once, with the distinct values (and one NULL at the end if the block has
+    /// any) where its encoding keeps them, else with the rows that are still selected.
+    fn evaluate(&self, values: &ArrayRef) -> Result<BooleanArray, String>;
+}
+
+/// Why a block could not be filtered.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum FilterError {
+    /// The bytes of the block are not what was written.
+    #[error("{0}")]
+    Corrupt(#[from] Corruption),
+    /// The predicate failed, or does not fit the column.
+    #[error("{0}")]
+    Predicate(String),
+}
+
+impl Predicate {
+    /// The value is one of `values`, which may be in any order and repeat.
+    pub fn is_in(mut values: Vec<Scalar>) -> Self {
+        values.sort_by(|a, b| a.compare(b).unwrap_or(Ordering::Equal));
+        values.dedup_by(|a, b| a.compare(b).is_some_and(Ordering::is_eq));
+        Self::In(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_in_sorts_and_drops_duplicates() {
+        let predicate = Predicate::is_in([3, 1, 3, 2, 1].map(Scalar::Integer).to_vec());
+        let Predicate::In(values) = predicate else { panic!("not a list: {predicate:?}") };
+        assert_eq!(values, [1, 2, 3].map(Scalar::Integer));
+    }
+
+    #[test]
+    fn zero_and_minus_zero_are_two_floats() {
+        let predicate = Predicate::is_in([0.0, -0.0, 0.0].map(Scalar::Float).to_vec());
+        let Predicate::In(values) = predicate else { panic!("not a list: {predicate:?}") };
+        assert_eq!(values.len(), 2);
+    }
+
+    #[test]
+    fn comparisons_hold_for_the_orders_they_name() {
+        use CompareOp::*;
+        let holding = |ordering| {
+            [Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual]
+                .map(|op| u8::from(op.holds(ordering)))
+        };
+        assert_eq!(holding(Ordering::Less), [0, 1, 1, 1, 0, 0]);
+        assert_eq!(holding(Ordering::Equal), [1, 0, 0, 1, 0, 1]);
+        assert_eq!(holding(Ordering::Greater), [0, 1, 0, 0, 1, 1]);
+    }
+}

@@ -1,0 +1,90 @@
+//! The text that a filter keeps.
+
+use crate::predicate::{CompareOp, Predicate};
+use starfact_base::Scalar;
+use std::ops::Bound;
+
+/// A set of texts, by their bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TextSet<'a> {
+    Nothing,
+    /// Text between two bounds.
+    Range {
+        low: Bound<&'a [u8]>,
+        high: Bound<&'a [u8]>,
+    },
+    /// All text but this.
+    Outside(&'a [u8]),
+    /// These, ascending and distinct.
+    Points(Vec<&'a [u8]>),
+}
+
+impl<'a> TextSet<'a> {
+    /// The text that satisfies `predicate`; `None` if the predicate is not about constants. The
+    /// error says that they are of the wrong type.
+    pub(crate) fn new(predicate: &'a Predicate) -> Result<Option<Self>, &'static str> {
+        Ok(Some(match predicate {
+            Predicate::Compare { op, value } => {
+                let text = bytes(value)?;
+                let (low, high) = match op {
+                    CompareOp::Equal => return Ok(Some(Self::Points(vec![text]))),
+                    CompareOp::NotEqual => return Ok(Some(Self::Outside(text))),
+                    CompareOp::Less => (Bound::Unbounded, Bound::Excluded(text)),
+                    CompareOp::LessOrEqual => (Bound::Unbounded, Bound::Included(text)),
+                    CompareOp::Greater => (Bound::Excluded(text), Bound::Unbounded),
+                    CompareOp::GreaterOrEqual => (Bound::Included(text), Bound::Unbounded),
+                };
+                Self::Range { low, high }
+            }
+            Predicate::Between { low, high } => {
+                let (low, high) = (Bound::Included(bytes(low)?), Bound::Included(bytes(high)?));
+                Self::Range { low, high }
+            }
+            Predicate::In(values) => {
+                let mut texts = values.iter().map(bytes).collect::<Result<Vec<_>, _>>()?;
+                texts.sort_unstable();
+                texts.dedup();
+                if texts.is_empty() { Self::Nothing } else { Self::Points(texts) }
+            }
+            Predicate::IsNull | Predicate::IsNotNull | Predicate::Values(_) => return Ok(None),
+        }))
+    }
+
+    pub(crate) fn contains(&self, text: &[u8]) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Range { low, high } => reaches(low, text) && !exceeds(high, text),
+            Self::Outside(other) => *other != text,
+            Self::Points(texts) => match texts.as_slice() {
+                [only] => *only == text,
+                texts => texts.binary_search(&text).is_ok(),
+            },
+        }
+    }
+}
+
+/// Whether `text` is not below the lower bound.
+pub(super) fn reaches(low: &Bound<&[u8]>, text: &[u8]) -> bool {
+    match low {
+        Bound::Unbounded => true,
+        Bound::Included(low) => text >= *low,
+        Bound::Excluded(low) => text > *low,
+    }
+}
+
+/// Whether `text` is above the upper bound.
+pub(super) fn exceeds(high: &Bound<&[u8]>, text: &[u8]) -> bool {
+    match high {
+        Bound::Unbounded => false,
+        Bound::Included(high) => text > *high,
+        Bound::Excluded(high) => text >= *high,
+    }
+}
+
+fn bytes(value: &Scalar) -> Result<&[u8], &'static str> {
+    match value {
+        Scalar::String(text) => Ok(text.as_bytes()),
+        Scalar::Integer(_) => Err("an integer"),
+        Scalar::Float(_) => Err("a float"),
+    }
+}

@@ -1,0 +1,123 @@
+//! Decoded text: one 16-byte view a row, in the layout of Arrow's `Utf8View`, and one buffer.
+//!
+//! Text of up to 12 bytes lies in the view itself. Longer text is a place in the buffer, which is
+//! that of the block, so decoding copies no text. Only where few of its bytes are wanted, these are
+//! copied instead, lest a few rows keep a whole block in memory.
+
+use arrow::array::make_view;
+use arrow::buffer::{Buffer, ScalarBuffer};
+
+/// Bytes of the longest text that lies in its view.
+const INLINE_BYTES_MAX: usize = 12;
+/// A buffer is kept whole while no more than this many times the bytes in use.
+const SLACK: usize = 4;
+/// A buffer of up to this many bytes is kept whole in any case.
+const COMPACT_BYTES_MIN: usize = 4_096;
+
+/// Rows of text. Every view is of UTF-8: text of the view itself, or a part of the buffer between
+/// two characters of it; [`Views::new`] is called with such views only.
+#[derive(Clone, Debug)]
+pub(crate) struct Views {
+    views: Vec<u128>,
+    buffer: Buffer,
+}
+
+/// The view of `text`, which begins at `offset` of the buffer.
+#[inline]
+pub(super) fn view(text: &[u8], offset: usize) -> u128 {
+    make_view(text, 0, offset as u32)
+}
+
+/// Bytes of the text of a view.
+fn len(view: u128) -> usize {
+    view as u32 as usize
+}
+
+/// Where the text of a view begins in the buffer, if it does not lie in the view.
+fn offset(view: u128) -> Option<usize> {
+    (len(view) > INLINE_BYTES_MAX).then_some((view >> 96) as usize)
+}
+
+impl Views {
+    pub(super) fn new(views: Vec<u128>, buffer: Buffer) -> Self {
+        Self { views, buffer }
+    }
+
+    /// What an Arrow array is made of.
+    pub(crate) fn into_parts(self) -> (ScalarBuffer<u128>, Vec<Buffer>) {
+        let Self { mut views, buffer } = self;
+        let used: usize =
+            views.iter().filter(|&&view| offset(view).is_some()).map(|&v| len(v)).sum();
+        let buffers = match used {
+            0 => Vec::new(),
+            _ if buffer.len() > COMPACT_BYTES_MIN && buffer.len() / SLACK > used => {
+                vec![compact(&mut views, buffer.as_slice(), used)]
+            }
+            _ => vec![buffer],
+        };
+        (ScalarBuffer::from(views), buffers)
+    }
+}
+
+/// Copies the text of `views` that lies in `bytes` and points them to the copy.
+fn compact(views: &mut [u128], bytes: &[u8], used: usize) -> Buffer {
+    let mut copy = Vec::with_capacity(used);
+    for slot in views {
+        let Some(from) = offset(*slot) else { continue };
+        let text = bytes.get(from..from + len(*slot)).unwrap_or_default();
+        *slot = view(text, copy.len());
+        copy.extend_from_slice(text);
+    }
+    Buffer::from_vec(copy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Array, StringViewArray};
+
+    /// Everything that Arrow can verify of an array, which the unchecked constructor does not.
+    fn verified(views: Views) -> StringViewArray {
+        let (views, buffers) = views.into_parts();
+        StringViewArray::try_new(views, buffers, None).unwrap()
+    }
+
+    fn of(texts: &[&str]) -> Views {
+        let bytes = texts.concat().into_bytes();
+        let mut offset = 0;
+        let views = texts.iter().map(|text| {
+            offset += text.len();
+            view(text.as_bytes(), offset - text.len())
+        });
+        Views::new(views.collect(), Buffer::from_vec(bytes))
+    }
+
+    #[test]
+    fn text_of_every_length_around_the_inline_limit_is_found() {
+        let texts: Vec<String> = (0..40).map(|len| "x".repeat(len)).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let array = verified(of(&texts));
+        assert_eq!(array.iter().flatten().collect::<Vec<_>>(), texts);
+    }
+
+    #[test]
+    fn few_rows_do_not_hold_a_large_buffer() {
+        let long = "long".repeat(5_000);
+        let views = of(&[&long, "short", "a few more bytes", &long]);
+        let few = Views { views: views.views[1..3].to_vec(), buffer: views.buffer.clone() };
+        let array = verified(few);
+        assert_eq!(array.data_buffers().len(), 1);
+        assert_eq!(array.data_buffers()[0].len(), "a few more bytes".len());
+        assert_eq!(array.value(1), "a few more bytes");
+        let most = verified(Views { views: views.views[..2].to_vec(), buffer: views.buffer });
+        assert_eq!(most.data_buffers()[0].len(), 2 * long.len() + 21);
+        assert_eq!(most.value(0), long);
+    }
+
+    #[test]
+    fn inline_text_holds_no_buffer() {
+        let array = verified(of(&["a", "", "twelve bytes"]));
+        assert!(array.data_buffers().is_empty());
+        assert_eq!(array.len(), 3);
+    }
+}
