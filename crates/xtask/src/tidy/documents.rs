@@ -86,7 +86,10 @@ mod tests {
         let text = "[a](FORMAT.md#blocks) [b](../README.md) [c](https://x.org/y) [d](#here)";
         assert!(missing("docs/A.md", text).is_empty());
         assert!(missing("docs/A.md", "[up](..) and [here](.)").is_empty());
-        assert_eq!(missing("docs/A.md", "\n[a](GONE.md)"), ["docs/A.md:2: `docs/GONE.md` does not exist"]);
+        assert_eq!(
+            missing("docs/A.md", "\n[a](GONE.md)"),
+            ["docs/A.md:2: `docs/GONE.md` does not exist"]
+        );
         assert_eq!(missing("README.md", "![a](docs/x.svg \"title\")").len(), 1);
         assert_eq!(missing("README.md", "[a](../outside.md)").len(), 1);
     }

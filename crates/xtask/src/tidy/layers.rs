@@ -122,8 +122,7 @@ impl Package {
     /// The line of the manifest, counted from 1, that names the dependency.
     fn line_of(&self, dependency: &str) -> usize {
         let is_it = |line: &str| {
-            line.strip_prefix(dependency)
-                .is_some_and(|rest| rest.starts_with(['.', ' ', '=']))
+            line.strip_prefix(dependency).is_some_and(|rest| rest.starts_with(['.', ' ', '=']))
         };
         self.manifest.lines().position(is_it).map_or(1, |index| index + 1)
     }
@@ -146,13 +145,13 @@ mod tests {
 
     #[test]
     fn edges_point_strictly_down() {
-        assert!(findings("starfact-format", &["starfact-vfs", "starfact-base", "serde"]).is_empty());
+        assert!(
+            findings("starfact-format", &["starfact-vfs", "starfact-base", "serde"]).is_empty()
+        );
         assert_eq!(
             findings("starfact-format", &["starfact-base", "starfact-store"]),
-            [
-                "crates/x/Cargo.toml:3: starfact-format (layer 2) depends on starfact-store \
-                 (layer 3): edges point down"
-            ]
+            ["crates/x/Cargo.toml:3: starfact-format (layer 2) depends on starfact-store \
+                 (layer 3): edges point down"]
         );
         assert_eq!(findings("starfact-vfs", &["starfact-encoding"]).len(), 1);
     }

@@ -23,15 +23,16 @@ fn has_reason(source: &Source, index: usize) -> bool {
     let mut lines_left = LINES_ABOVE;
     let mut was_comment = false;
     for line in (0..=index).rev() {
-        if source.comments[line].contains("SAFETY:") {
-            return true;
-        }
-        let is_comment = source.code[line].trim().is_empty() && !source.text[line].trim().is_empty();
+        let is_blank = source.code[line].trim().is_empty();
+        let is_comment = is_blank && !source.text[line].trim().is_empty();
         if line != index && !(is_comment && was_comment) {
             if lines_left == 0 {
                 return false;
             }
             lines_left -= 1;
+        }
+        if source.comments[line].contains("SAFETY:") {
+            return true;
         }
         was_comment = is_comment;
     }
@@ -65,7 +66,9 @@ mod tests {
 
     #[test]
     fn the_word_elsewhere_is_no_matter() {
-        assert!(lines("#![deny(unsafe_op_in_unsafe_fn)]\n// unsafe\nlet x = \"unsafe\";").is_empty());
+        assert!(
+            lines("#![deny(unsafe_op_in_unsafe_fn)]\n// unsafe\nlet x = \"unsafe\";").is_empty()
+        );
         assert!(lines("#[unsafe(no_mangle)]").is_empty());
     }
 }
