@@ -23,6 +23,7 @@ pub mod fault;
 pub mod mem;
 pub mod os;
 
+mod holder;
 mod lock;
 mod path;
 
@@ -30,6 +31,7 @@ mod path;
 mod conformance;
 
 pub use fault::{Fault, FaultDir, FaultMode};
+pub use holder::describe_process;
 pub use mem::MemDir;
 pub use os::OsDir;
 
