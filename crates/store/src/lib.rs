@@ -1,1 +1,59 @@
-//! Placeholder while the crate is laid out.
+//! The store: a warehouse as tables at an epoch, on top of column files.
+//!
+//! ```text
+//!  Store ──snapshot──► Snapshot ──► Table ──► Segment ──► column files
+//!    │                    ▲            └────► key runs: key → ordinal
+//!    └──begin──► Transaction ──load──► new segments, checked against keys and references
+//!                     └─────commit──► manifest-<version>, then CURRENT: the moment that counts
+//! ```
+//!
+//! One process writes, any number of them read. Everything on disk is written once; a commit adds
+//! files, makes them durable and then replaces CURRENT, so a crash leaves the old epoch or the new
+//! one. What no manifest and no reader needs any more is removed afterwards. All access to files
+//! goes through `starfact-vfs`.
+//!
+//! There is no SQL here: defaults and checks are kept as text for the layer above.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod catalog;
+mod compact;
+mod declare;
+mod definition;
+mod edges;
+mod envelope;
+mod garbage;
+mod keys;
+mod load;
+mod manifest;
+mod merge;
+mod new_files;
+mod open;
+mod paths;
+mod pins;
+mod publish;
+mod records;
+mod schema;
+mod segment;
+mod snapshot;
+mod store;
+mod transaction;
+mod turn;
+mod verify;
+mod violation;
+mod workers;
+
+#[cfg(test)]
+mod tests;
+
+pub use declare::NAME_BYTES_MAX;
+pub use definition::{
+    CheckDefinition, ColumnDefinition, ForeignKeyDefinition, KeyDefinition, TableDefinition,
+};
+pub use envelope::MANIFEST_VERSION;
+pub use load::LoadOptions;
+pub use schema::{Check, Column, ForeignKey, Key, KeyId};
+pub use segment::Segment;
+pub use snapshot::{Snapshot, Table};
+pub use store::{OpenMode, Store};
+pub use transaction::Transaction;

@@ -1,0 +1,105 @@
+//! Between the catalog on disk and the snapshot in memory.
+
+use crate::keys::run::KeyRun;
+use crate::pins::Pin;
+use crate::records::{Catalog, KeyRunRecord, KeyRunSource, TableRecord};
+use crate::segment::Segment;
+use crate::snapshot::{Snapshot, Table};
+use starfact_base::{ColumnId, Epoch, TableId, Version};
+use starfact_vfs::Dir;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The snapshot that a verified catalog describes. What it has in common with the snapshot before
+/// it is shared, with all that is open.
+pub(crate) fn snapshot(
+    dir: &Arc<dyn Dir>,
+    catalog: Catalog,
+    before: Option<&Snapshot>,
+    pin: Option<Arc<Pin>>,
+) -> Snapshot {
+    let mut tables = BTreeMap::new();
+    for record in catalog.tables {
+        let before = before.and_then(|snapshot| snapshot.table_by_id(record.schema.id));
+        let table = table(dir, record, before.map(AsRef::as_ref), pin.clone());
+        tables.insert(table.id(), Arc::new(table));
+    }
+    Snapshot::new(catalog.version, catalog.epoch, true, tables)
+}
+
+fn table(
+    dir: &Arc<dyn Dir>,
+    record: TableRecord,
+    before: Option<&Table>,
+    pin: Option<Arc<Pin>>,
+) -> Table {
+    let id = record.schema.id;
+    let mut known: BTreeMap<u64, &Arc<Segment>> = BTreeMap::new();
+    let mut known_runs: BTreeMap<u64, &Arc<KeyRun>> = BTreeMap::new();
+    if let Some(before) = before {
+        known.extend(before.segments.iter().map(|segment| (segment.id().0, segment)));
+        known_runs.extend(before.key_runs.iter().map(|run| (run.record().id, run)));
+    }
+    let mut segments = Vec::with_capacity(record.segments.len());
+    for record in record.segments {
+        let same = known.get(&record.id.0).filter(|known| *known.record() == record);
+        segments.push(match same {
+            Some(same) => Arc::clone(same),
+            None => Arc::new(Segment::new(Arc::clone(dir), id, record)),
+        });
+    }
+    let mut key_runs = Vec::with_capacity(record.key_runs.len());
+    for run in record.key_runs {
+        let same = known_runs.get(&run.id).filter(|known| *known.record() == run);
+        key_runs.push(match same {
+            Some(same) => Arc::clone(same),
+            None => Arc::new(key_run(dir, &record.schema, run, &segments)),
+        });
+    }
+    Table {
+        schema: Arc::new(record.schema),
+        segments,
+        key_runs,
+        next_ordinal: record.next_ordinal,
+        next_run: record.next_run,
+        is_sorted: record.is_sorted,
+        _pin: pin,
+    }
+}
+
+fn key_run(
+    dir: &Arc<dyn Dir>,
+    schema: &crate::schema::Schema,
+    record: KeyRunRecord,
+    segments: &[Arc<Segment>],
+) -> KeyRun {
+    let columns: Vec<ColumnId> =
+        schema.key(record.key).map(|key| key.columns.clone()).unwrap_or_default();
+    let named = match &record.source {
+        KeyRunSource::Files(_) => Vec::new(),
+        KeyRunSource::Segments(ids) => {
+            let mut ahead = segments.iter();
+            let named = ids.iter().filter_map(|id| ahead.find(|segment| segment.id() == *id));
+            named.cloned().collect()
+        }
+    };
+    KeyRun::new(Arc::clone(dir), schema.id, columns, record, named)
+}
+
+/// The catalog that describes these tables.
+pub(crate) fn records<'a>(
+    version: Version,
+    epoch: Epoch,
+    (next_table, next_file): (TableId, u64),
+    tables: impl Iterator<Item = &'a Arc<Table>>,
+) -> Catalog {
+    let record = |table: &Arc<Table>| TableRecord {
+        schema: table.schema.as_ref().clone(),
+        segments: table.segments.iter().map(|segment| segment.record().clone()).collect(),
+        key_runs: table.key_runs.iter().map(|run| run.record().clone()).collect(),
+        next_ordinal: table.next_ordinal,
+        next_run: table.next_run,
+        is_sorted: table.is_sorted,
+    };
+    Catalog { version, epoch, next_table, next_file, tables: tables.map(record).collect() }
+}

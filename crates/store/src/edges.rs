@@ -1,0 +1,39 @@
+//! Keys of the first and the last rows of segments, without reading the others.
+
+use crate::keys::layout::{Layout, NormalKey, by_width};
+use crate::segment::Segment;
+use crate::snapshot::Table;
+use starfact_base::limits::BLOCK_ROWS;
+use starfact_base::{ColumnId, Error, Result};
+
+/// The key of one row of a segment, from 0.
+pub(crate) fn key_at<K: NormalKey>(
+    layout: &Layout,
+    columns: &[ColumnId],
+    segment: &Segment,
+    row: u64,
+) -> Result<K> {
+    let (block, row) = (row / BLOCK_ROWS as u64, row % BLOCK_ROWS as u64);
+    let mut values = Vec::with_capacity(columns.len());
+    for file in segment.columns(columns)? {
+        values.push(file.block(block as usize)?.take(&[row as u32])?);
+    }
+    let keys = K::encode(layout, &values)?;
+    keys.into_iter().next().ok_or_else(|| Error::internal("a row without key"))
+}
+
+/// Whether the rows that `after` has and `before` has not follow those of `before` in the declared
+/// sort order.
+pub(crate) fn follow(layout: &Layout, before: &Table, after: &Table) -> Result<bool> {
+    let (Some(last), Some(first)) =
+        (before.segments.last(), after.segments.get(before.segments.len()))
+    else {
+        return Ok(true);
+    };
+    let columns = before.sorted_by();
+    by_width!(layout, K => {
+        let last = key_at::<K>(layout, columns, last, last.row_count().saturating_sub(1))?;
+        let first = key_at::<K>(layout, columns, first, 0)?;
+        Ok(last <= first)
+    })
+}

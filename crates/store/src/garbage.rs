@@ -1,0 +1,230 @@
+//! Garbage: files that the current manifest does not name any more.
+//!
+//! ```text
+//! may go    when no reader process pins a version that names it,
+//!           and nothing in this process can still open it
+//! ```
+//!
+//! Within the process that is known from the name of its folder, which segments and key runs
+//! share: it is gone when they are. What is not removed now is tried again after each commit, and
+//! by the next writer when it opens the warehouse.
+
+use crate::new_files::remove_if_empty;
+use crate::records::{Catalog, KeyRunSource};
+use crate::{manifest, paths, pins};
+use starfact_base::{Result, TableId, Version};
+use starfact_vfs::Dir;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Weak};
+
+/// Something to remove.
+#[derive(Debug)]
+pub(crate) struct Item {
+    kind: Kind,
+    path: String,
+    /// The last version that needs it.
+    last_version: Version,
+    /// Who in this process may still open it.
+    users: Option<Weak<str>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    File,
+    Folder,
+    /// The folder of a dropped table, which goes when it is empty.
+    TableFolder,
+}
+
+impl Item {
+    pub(crate) fn manifest(version: Version) -> Self {
+        let path = paths::manifest(version);
+        Self { kind: Kind::File, path, last_version: version, users: None }
+    }
+
+    /// The folder of a segment or a key run.
+    pub(crate) fn folder(folder: &Arc<str>, last_version: Version) -> Self {
+        let users = Some(Arc::downgrade(folder));
+        Self { kind: Kind::Folder, path: folder.to_string(), last_version, users }
+    }
+
+    pub(crate) fn table_folder(table: TableId, last_version: Version) -> Self {
+        let path = paths::table(table);
+        Self { kind: Kind::TableFolder, path, last_version, users: None }
+    }
+
+    /// Removes it; whether it is gone.
+    fn remove(&self, dir: &dyn Dir) -> bool {
+        match self.kind {
+            Kind::File => dir.remove_file(&self.path).is_ok(),
+            Kind::Folder => dir.remove_folder(&self.path).is_ok(),
+            Kind::TableFolder => remove_if_empty(dir, &self.path),
+        }
+    }
+}
+
+/// What waits to be removed.
+#[derive(Debug, Default)]
+pub(crate) struct Garbage {
+    items: Vec<Item>,
+}
+
+impl Garbage {
+    pub(crate) fn add(&mut self, item: Item) {
+        self.items.push(item);
+    }
+
+    /// Removes what nobody needs any more. What cannot be removed stays for the next time.
+    pub(crate) fn collect(&mut self, dir: &dyn Dir) {
+        if self.items.is_empty() {
+            return;
+        }
+        let Ok(pinned) = pins::live(dir) else { return };
+        let oldest = pinned.first().copied();
+        self.items.retain(|item| {
+            let in_use = item.users.as_ref().is_some_and(|users| users.strong_count() > 0);
+            let is_pinned = oldest.is_some_and(|oldest| oldest <= item.last_version);
+            in_use || is_pinned || !item.remove(dir)
+        });
+    }
+}
+
+/// What the first look at a warehouse finds.
+#[derive(Debug)]
+pub(crate) struct Sweep {
+    /// What a reader still needs.
+    pub(crate) garbage: Garbage,
+    /// Above the numbers of all segments and key runs.
+    pub(crate) next_file: u64,
+    /// Above all versions.
+    pub(crate) next_version: Version,
+}
+
+/// Removes what earlier writers left behind. Only names that we make are touched.
+pub(crate) fn sweep(dir: &dyn Dir, current: &Catalog) -> Result<Sweep> {
+    let mut sweep = Sweep {
+        garbage: Garbage::default(),
+        next_file: current.next_file,
+        next_version: current.version.next(),
+    };
+    let mut needed = Needed::default();
+    for version in pins::live(dir)? {
+        // The pin of a version without manifest is of a reader that is about to notice.
+        if version != current.version && dir.exists(&paths::manifest(version))? {
+            match manifest::read(dir, version) {
+                Ok(catalog) => needed.add(&catalog),
+                // Nobody knows what that reader needs.
+                Err(_) => needed.is_everything = true,
+            }
+        }
+    }
+    needed.add(current);
+    for entry in dir.list("")? {
+        if let Some(version) = paths::manifest_version(&entry.name) {
+            sweep.next_version = sweep.next_version.max(version.next());
+            sweep.settle(dir, Item::manifest(version), &needed, current.version)?;
+        }
+    }
+    for entry in dir.list(paths::TEMPORARY)? {
+        let path = format!("{}/{}", paths::TEMPORARY, entry.name);
+        match (paths::is_temporary(&entry.name), entry.is_folder) {
+            (true, true) => dir.remove_folder(&path)?,
+            (true, false) => dir.remove_file(&path)?,
+            (false, _) => {}
+        }
+    }
+    for entry in dir.list(paths::TABLES)? {
+        if let Some(table) = paths::table_id(&entry.name).filter(|_| entry.is_folder) {
+            sweep.table(dir, table, &needed, current)?;
+        }
+    }
+    Ok(sweep)
+}
+
+impl Sweep {
+    fn table(
+        &mut self,
+        dir: &dyn Dir,
+        table: TableId,
+        needed: &Needed,
+        current: &Catalog,
+    ) -> Result<()> {
+        let folder = paths::table(table);
+        for entry in dir.list(&folder)? {
+            let Some(number) = paths::file_number(&entry.name).filter(|_| entry.is_folder) else {
+                continue;
+            };
+            self.next_file = self.next_file.max(number.saturating_add(1));
+            let path = format!("{folder}/{}", entry.name);
+            let item = Item { kind: Kind::Folder, path, last_version: Version(0), users: None };
+            self.settle(dir, item, needed, current.version)?;
+        }
+        let is_current = current.tables.iter().any(|record| record.schema.id == table);
+        if !is_current && !remove_if_empty(dir, &folder) {
+            self.garbage.add(Item::table_folder(table, Version(0)));
+        }
+        Ok(())
+    }
+
+    /// Removes one thing, or notes until when it is needed.
+    fn settle(
+        &mut self,
+        dir: &dyn Dir,
+        item: Item,
+        needed: &Needed,
+        current: Version,
+    ) -> Result<()> {
+        match needed.paths.get(&item.path) {
+            Some(version) if *version == current => Ok(()),
+            Some(version) => {
+                self.garbage.add(Item { last_version: *version, ..item });
+                Ok(())
+            }
+            None if needed.is_everything => Ok(()),
+            None => match item.kind {
+                Kind::File => dir.remove_file(&item.path),
+                Kind::Folder | Kind::TableFolder => dir.remove_folder(&item.path),
+            },
+        }
+    }
+}
+
+/// What manifests name.
+#[derive(Debug, Default)]
+struct Needed {
+    /// The last version that names it.
+    paths: BTreeMap<String, Version>,
+    /// Whether anything else may be needed too.
+    is_everything: bool,
+}
+
+impl Needed {
+    fn add(&mut self, catalog: &Catalog) {
+        let mut add = |path: String| {
+            let version = self.paths.entry(path).or_insert(catalog.version);
+            *version = (*version).max(catalog.version);
+        };
+        add(paths::manifest(catalog.version));
+        for table in &catalog.tables {
+            let id = table.schema.id;
+            table.segments.iter().for_each(|segment| add(paths::segment(id, segment.id)));
+            for run in &table.key_runs {
+                if let KeyRunSource::Files(_) = run.source {
+                    add(paths::key_run(id, run.id));
+                }
+            }
+        }
+    }
+}
+
+/// The folders of all segments and key runs of some tables.
+pub(crate) fn folders<'a>(
+    tables: impl Iterator<Item = &'a Arc<crate::Table>>,
+) -> BTreeSet<Arc<str>> {
+    let mut folders = BTreeSet::new();
+    for table in tables {
+        folders.extend(table.segments.iter().map(|segment| Arc::clone(segment.folder())));
+        folders.extend(table.key_runs.iter().filter_map(|run| run.folder().cloned()));
+    }
+    folders
+}

@@ -1,0 +1,281 @@
+//! Resolves the foreign keys of new rows to the ordinals of the rows that they reference.
+//!
+//! ```text
+//!  many rows, dense parent     an array from key to ordinal, read once
+//!  otherwise                   the referencing keys sorted, and looked for in the parent's runs
+//! ```
+//!
+//! Each pair of a foreign key and a new segment is one piece of work: it reads the referencing
+//! columns back and writes one hidden column of ordinals. Rows in which any of the referencing
+//! columns is NULL reference nothing (MATCH SIMPLE).
+
+use crate::keys::dense::DenseKeys;
+use crate::keys::index::layout_of;
+use crate::keys::layout::{Layout, NormalKey, Width, nulls_of};
+use crate::keys::run::{RunBlocks, decode_block};
+use crate::keys::search::find_each;
+use crate::load::{Job, RowNumbers};
+use crate::records::FileRecord;
+use crate::schema::ForeignKey;
+use crate::segment::Segment;
+use crate::snapshot::Table;
+use crate::{paths, violation};
+use arrow::array::{ArrayRef, Int64Array};
+use arrow::buffer::NullBuffer;
+use starfact_base::limits::BLOCK_ROWS;
+use starfact_base::{DataType, Error, Result};
+use starfact_encoding::EncodeOptions;
+use starfact_format::ColumnWriter;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Blocks whose keys are sorted together.
+const SORTED_BLOCKS: usize = 16;
+/// All keys of the parent are read if it has at most this many for each referencing row.
+const PARENT_ROWS_PER_ROW: u64 = 8;
+/// The part of a load's memory that may go to the arrays of all parents.
+const DENSE_SHARE: usize = 4;
+
+/// Writes the ordinals of the last `new_count` segments of `table`, which replace them.
+pub(crate) fn resolve(
+    job: &Job<'_>,
+    table: &mut Table,
+    new_count: usize,
+    numbers: &RowNumbers,
+) -> Result<()> {
+    let schema = Arc::clone(&table.schema);
+    if schema.foreign_keys.is_empty() {
+        return Ok(());
+    }
+    let from = table.segments.len().saturating_sub(new_count);
+    let new = table.segments.split_off(from);
+    let rows = new.iter().map(|segment| segment.row_count()).sum::<u64>();
+    let mut parents: Vec<Parent> = Vec::with_capacity(schema.foreign_keys.len());
+    for foreign_key in &schema.foreign_keys {
+        parents.push(Parent::open(job, table, foreign_key, rows)?);
+    }
+    let mut tasks = Vec::with_capacity(parents.len() * new.len());
+    for (segment_idx, segment) in new.iter().enumerate() {
+        for (foreign_key, parent) in schema.foreign_keys.iter().zip(&parents) {
+            tasks.push(Task { segment_idx, segment, foreign_key, parent, file: None, fault: None });
+        }
+    }
+    let dir = job.files.dir();
+    job.workers.each(&mut tasks, |task| task.run(dir.as_ref()))?;
+    let first_ordinal = new.first().map_or(0, |segment| segment.first_ordinal());
+    report(&tasks, table, numbers, first_ordinal)?;
+    let mut files: Vec<Vec<FileRecord>> = vec![Vec::new(); new.len()];
+    for task in tasks {
+        if let (Some(files), Some(file)) = (files.get_mut(task.segment_idx), task.file) {
+            files.push(file);
+        }
+    }
+    let with_files = new.iter().zip(&files).map(|(segment, files)| segment.with_files(files));
+    table.segments.extend(with_files.map(Arc::new));
+    Ok(())
+}
+
+/// The referenced key of one foreign key.
+struct Parent {
+    name: String,
+    columns: String,
+    layout: Layout,
+    keys: ParentKeys,
+}
+
+enum ParentKeys {
+    Word(Lookup<u64>),
+    Double(Lookup<u128>),
+    Bytes(Lookup<Box<[u8]>>),
+}
+
+/// How to find the ordinals of keys.
+enum Lookup<K> {
+    Dense(DenseKeys<K>),
+    Runs(Vec<Arc<RunBlocks>>),
+}
+
+impl Parent {
+    fn open(job: &Job<'_>, table: &Table, foreign_key: &ForeignKey, rows: u64) -> Result<Self> {
+        let is_itself = foreign_key.parent == table.id();
+        let parent = if is_itself {
+            Some(table)
+        } else {
+            job.tables.get(&foreign_key.parent).map(AsRef::as_ref)
+        };
+        let parent = parent.ok_or_else(|| Error::internal("a reference to a missing table"))?;
+        let key = parent.schema.key_on(&foreign_key.parent_columns);
+        let key = key.ok_or_else(|| Error::internal("a reference to a missing key"))?;
+        let mut runs = Vec::new();
+        let mut parent_rows = 0;
+        for run in parent.key_runs.iter().filter(|run| run.key() == key.id) {
+            runs.push(run.open()?);
+            parent_rows += run.rows();
+        }
+        let layout = layout_of(parent, key)?;
+        let size = (parent_rows, parent.next_ordinal);
+        let is_worth_it = parent_rows <= rows.saturating_mul(PARENT_ROWS_PER_ROW);
+        let memory_bytes = job.memory_bytes / DENSE_SHARE / table.foreign_keys().len().max(1);
+        let memory_bytes = if is_worth_it { memory_bytes } else { 0 };
+        let keys = match layout.width() {
+            Width::Word => ParentKeys::Word(Lookup::new(&layout, runs, size, memory_bytes)?),
+            Width::Double => ParentKeys::Double(Lookup::new(&layout, runs, size, memory_bytes)?),
+            Width::Bytes => ParentKeys::Bytes(Lookup::new(&layout, runs, size, memory_bytes)?),
+        };
+        let columns = parent.schema.column_names(&key.columns);
+        Ok(Self { name: parent.name().to_owned(), columns, layout, keys })
+    }
+}
+
+impl<K: NormalKey> Lookup<K> {
+    fn new(
+        layout: &Layout,
+        runs: Vec<Arc<RunBlocks>>,
+        size: (u64, u64),
+        memory_bytes: usize,
+    ) -> Result<Self> {
+        let is_one_column = layout.types().count() == 1;
+        if is_one_column
+            && memory_bytes > 0
+            && let Some(dense) = DenseKeys::read(layout, &runs, size, memory_bytes)?
+        {
+            return Ok(Self::Dense(dense));
+        }
+        Ok(Self::Runs(runs))
+    }
+
+    /// The ordinals of `keys`, `None` for those that do not exist.
+    fn find(&self, layout: &Layout, keys: Vec<Option<K>>) -> Result<Vec<Option<u64>>> {
+        match self {
+            Self::Dense(dense) => {
+                Ok(keys.iter().map(|key| key.as_ref().and_then(|key| dense.find(key))).collect())
+            }
+            Self::Runs(runs) => find_sorted(layout, runs, keys),
+        }
+    }
+}
+
+fn find_sorted<K: NormalKey>(
+    layout: &Layout,
+    runs: &[Arc<RunBlocks>],
+    keys: Vec<Option<K>>,
+) -> Result<Vec<Option<u64>>> {
+    let mut ordinals = vec![None; keys.len()];
+    let mut pairs: Vec<(K, u32)> =
+        keys.into_iter().zip(0..).filter_map(|(key, row)| Some((key?, row))).collect();
+    pairs.sort_unstable();
+    let (keys, rows): (Vec<K>, Vec<u32>) = pairs.into_iter().unzip();
+    for run in runs {
+        find_each(layout, run, &keys, &mut |place, ordinal| {
+            let row = rows.get(place).map(|row| *row as usize);
+            if let Some(found) = row.and_then(|row| ordinals.get_mut(row)) {
+                *found = Some(ordinal);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(ordinals)
+}
+
+/// One foreign key of one segment.
+struct Task<'a> {
+    segment_idx: usize,
+    segment: &'a Segment,
+    foreign_key: &'a ForeignKey,
+    parent: &'a Parent,
+    file: Option<FileRecord>,
+    /// Rows that reference nothing: their places in the segment.
+    fault: Option<Vec<u64>>,
+}
+
+impl Task<'_> {
+    fn run(&mut self, dir: &dyn starfact_vfs::Dir) -> Result<()> {
+        let column = self.foreign_key.ordinal_column;
+        let path = paths::column(self.segment.folder(), column);
+        let (data_type, options) = (DataType::BigInt, EncodeOptions::default());
+        let mut writer = ColumnWriter::create(dir, &path, data_type, options)?;
+        let blocks = self.segment.block_count();
+        let mut start = 0;
+        while start < blocks {
+            let end = blocks.min(start + SORTED_BLOCKS);
+            for ordinals in self.resolve(start..end)? {
+                let ordinals: ArrayRef = Arc::new(ordinals);
+                writer.append(&ordinals)?;
+            }
+            start = end;
+        }
+        let bytes = writer.finish()?.bytes;
+        self.file = Some(FileRecord { column, data_type, bytes });
+        Ok(())
+    }
+
+    /// The ordinals for some blocks.
+    fn resolve(&mut self, blocks: Range<usize>) -> Result<Vec<Int64Array>> {
+        match &self.parent.keys {
+            ParentKeys::Word(lookup) => self.resolve_with(blocks, lookup),
+            ParentKeys::Double(lookup) => self.resolve_with(blocks, lookup),
+            ParentKeys::Bytes(lookup) => self.resolve_with(blocks, lookup),
+        }
+    }
+
+    fn resolve_with<K: NormalKey>(
+        &mut self,
+        blocks: Range<usize>,
+        lookup: &Lookup<K>,
+    ) -> Result<Vec<Int64Array>> {
+        let columns = self.segment.columns(&self.foreign_key.columns)?;
+        let first_row = (blocks.start * BLOCK_ROWS) as u64;
+        let mut keys = Vec::new();
+        let mut is_null: Vec<bool> = Vec::new();
+        for block in blocks {
+            let values = decode_block(&columns, block)?;
+            let nulls = nulls_of(&values);
+            // A value that the parent's type cannot hold becomes NULL: it references nothing.
+            let fitted = self.parent.layout.fit(values)?;
+            let misfits = nulls_of(&fitted);
+            for (row, key) in K::encode(&self.parent.layout, &fitted)?.into_iter().enumerate() {
+                let is_set = |nulls: &Option<NullBuffer>| {
+                    nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
+                };
+                is_null.push(is_set(&nulls));
+                keys.push((!is_set(&misfits)).then_some(key));
+            }
+        }
+        let ordinals = lookup.find(&self.parent.layout, keys)?;
+        for (row, (ordinal, is_null)) in ordinals.iter().zip(&is_null).enumerate() {
+            if ordinal.is_none() && !is_null {
+                self.fault.get_or_insert_default().push(first_row + row as u64);
+            }
+        }
+        let array = |chunk: &[Option<u64>]| -> Int64Array {
+            chunk.iter().map(|ordinal| ordinal.map(|ordinal| ordinal as i64)).collect()
+        };
+        Ok(ordinals.chunks(BLOCK_ROWS).map(array).collect())
+    }
+}
+
+/// Fails with the first row of the input that references nothing, if there is one.
+fn report(
+    tasks: &[Task<'_>],
+    table: &Table,
+    numbers: &RowNumbers,
+    first_ordinal: u64,
+) -> Result<()> {
+    let mut first: Option<(u64, u64, &Task<'_>)> = None;
+    for task in tasks {
+        let before = task.segment.first_ordinal().saturating_sub(first_ordinal);
+        for place in task.fault.iter().flatten() {
+            let number = numbers.number(before + place)?;
+            if first.is_none_or(|(first, ..)| number < first) {
+                first = Some((number, *place, task));
+            }
+        }
+    }
+    let Some((number, place, task)) = first else { return Ok(()) };
+    let (block, row) = (place / BLOCK_ROWS as u64, place % BLOCK_ROWS as u64);
+    let columns = &task.foreign_key.columns;
+    let values = decode_block(&task.segment.columns(columns)?, block as usize)?;
+    let text = violation::columns_and_values(&table.schema, columns, &values, row as usize);
+    let parent = (task.parent.name.as_str(), task.parent.columns.as_str());
+    Err(violation::unresolved(&table.schema, &text, number, parent))
+}

@@ -1,0 +1,220 @@
+//! A key run: the keys of some rows in ascending order, each with its row's ordinal.
+//!
+//! Where the rows of some segments are in key order anyway, the run is those segments and takes no
+//! space. Otherwise it has a folder with a column file for each column of the key and one, numbered
+//! 0, for the ordinals. Rows with a NULL in the key are in no run.
+
+use crate::keys::layout::{Layout, NormalKey, nulls_of};
+use crate::paths;
+use crate::records::{FileRecord, KeyRunRecord, KeyRunSource};
+use crate::schema::KeyId;
+use crate::segment::{Segment, open_column};
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::Int64Type;
+use starfact_base::limits::BLOCK_ROWS;
+use starfact_base::{ColumnId, Corruption, Error, Result, Scalar, TableId};
+use starfact_format::ColumnFile;
+use starfact_vfs::Dir;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+/// A key run and what is needed to read it.
+#[derive(Debug)]
+pub(crate) struct KeyRun {
+    dir: Arc<dyn Dir>,
+    /// The folder of its files, if it has any; shared as that of a segment is.
+    folder: Arc<str>,
+    columns: Vec<ColumnId>,
+    record: KeyRunRecord,
+    /// The segments of the record, if it names any.
+    segments: Vec<Arc<Segment>>,
+    opened: OnceLock<Arc<RunBlocks>>,
+}
+
+impl KeyRun {
+    /// A run over the key `columns`, in files of its own or in `segments`.
+    pub(crate) fn new(
+        dir: Arc<dyn Dir>,
+        table: TableId,
+        columns: Vec<ColumnId>,
+        record: KeyRunRecord,
+        segments: Vec<Arc<Segment>>,
+    ) -> Self {
+        let folder = paths::key_run(table, record.id).into();
+        Self { dir, folder, columns, record, segments, opened: OnceLock::new() }
+    }
+
+    pub(crate) fn key(&self) -> KeyId {
+        self.record.key
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        self.record.rows
+    }
+
+    pub(crate) fn record(&self) -> &KeyRunRecord {
+        &self.record
+    }
+
+    /// Its segments; none if it has files of its own.
+    pub(crate) fn segments(&self) -> &[Arc<Segment>] {
+        &self.segments
+    }
+
+    /// The folder of its files; none if it has no files of its own.
+    pub(crate) fn folder(&self) -> Option<&Arc<str>> {
+        matches!(self.record.source, KeyRunSource::Files(_)).then_some(&self.folder)
+    }
+
+    pub(crate) fn byte_len(&self) -> u64 {
+        match &self.record.source {
+            KeyRunSource::Files(files) => {
+                files.iter().fold(0, |sum, file| sum.saturating_add(file.bytes))
+            }
+            KeyRunSource::Segments(_) => 0,
+        }
+    }
+
+    /// Whether it consists of exactly these segments.
+    pub(crate) fn covers(&self, segments: &[Arc<Segment>]) -> bool {
+        let ids =
+            |segments: &[Arc<Segment>]| -> Vec<_> { segments.iter().map(|s| s.id()).collect() };
+        self.folder().is_none() && ids(&self.segments) == ids(segments)
+    }
+
+    /// Its files, opened when they are first asked for.
+    pub(crate) fn open(&self) -> Result<Arc<RunBlocks>> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(Arc::clone(opened));
+        }
+        let mut parts = Vec::new();
+        if let KeyRunSource::Files(records) = &self.record.source {
+            parts.push(self.open_files(records)?);
+        }
+        let mut first_block = 0;
+        for segment in &self.segments {
+            let columns = segment.columns(&self.columns)?;
+            let ordinals = RunOrdinals::From(segment.first_ordinal());
+            let blocks = segment.block_count();
+            parts.push(RunPart { first_block, blocks, columns, ordinals });
+            first_block += blocks;
+        }
+        let ordinals = self.record.first_ordinal..self.record.ordinal_end;
+        Ok(Arc::clone(self.opened.get_or_init(|| Arc::new(RunBlocks { parts, ordinals }))))
+    }
+
+    fn open_files(&self, records: &[FileRecord]) -> Result<RunPart> {
+        let open = |record: &FileRecord| {
+            let path = paths::column(&self.folder, record.column);
+            open_column(self.dir.as_ref(), &path, record, self.record.rows).map(Arc::new)
+        };
+        let mut columns = records.iter().map(open).collect::<Result<Vec<_>>>()?;
+        let ordinals = columns.pop().ok_or_else(|| Error::internal("a key run without files"))?;
+        let blocks = ordinals.block_count();
+        let ordinals = RunOrdinals::File(ordinals);
+        Ok(RunPart { first_block: 0, blocks, columns, ordinals })
+    }
+}
+
+/// The open files of a run, block by block.
+#[derive(Debug)]
+pub(crate) struct RunBlocks {
+    parts: Vec<RunPart>,
+    /// Where all ordinals lie; anything else is damage.
+    ordinals: Range<u64>,
+}
+
+#[derive(Debug)]
+struct RunPart {
+    first_block: usize,
+    blocks: usize,
+    columns: Vec<Arc<ColumnFile>>,
+    ordinals: RunOrdinals,
+}
+
+#[derive(Debug)]
+enum RunOrdinals {
+    /// Consecutive from this one on.
+    From(u64),
+    /// In a file.
+    File(Arc<ColumnFile>),
+}
+
+impl RunBlocks {
+    /// Blocks in the run.
+    pub(crate) fn count(&self) -> usize {
+        self.parts.last().map_or(0, |part| part.first_block + part.blocks)
+    }
+
+    fn part(&self, block: usize) -> Result<(&RunPart, usize)> {
+        let after = self.parts.partition_point(|part| part.first_block <= block);
+        match after.checked_sub(1).and_then(|idx| self.parts.get(idx)) {
+            Some(part) if block < part.first_block + part.blocks => {
+                Ok((part, block - part.first_block))
+            }
+            _ => Err(Error::internal(format!("block {block} of {} of a key run", self.count()))),
+        }
+    }
+
+    /// The upper bound of the first key column in a block; `None` if it is not known.
+    pub(crate) fn upper_bound(&self, block: usize) -> Option<&Scalar> {
+        let (part, idx) = self.part(block).ok()?;
+        part.columns.first()?.zones().get(idx)?.stats.max.as_ref()
+    }
+
+    /// The lower bound of the first key column in a block; `None` if it is not known.
+    pub(crate) fn lower_bound(&self, block: usize) -> Option<&Scalar> {
+        let (part, idx) = self.part(block).ok()?;
+        part.columns.first()?.zones().get(idx)?.stats.min.as_ref()
+    }
+
+    /// The keys of a block and their ordinals.
+    pub(crate) fn load<K: NormalKey>(
+        &self,
+        layout: &Layout,
+        block: usize,
+    ) -> Result<(Vec<K>, Vec<u64>)> {
+        let (part, idx) = self.part(block)?;
+        let columns = decode_block(&part.columns, idx)?;
+        if nulls_of(&columns).is_some_and(|nulls| nulls.null_count() > 0) {
+            return Err(Error::internal("a NULL in a key run"));
+        }
+        let keys = K::encode(layout, &columns)?;
+        let ordinals = match &part.ordinals {
+            RunOrdinals::From(first) => {
+                let start = first + (idx * BLOCK_ROWS) as u64;
+                (start..start + keys.len() as u64).collect()
+            }
+            RunOrdinals::File(file) => self.read_ordinals(file, idx)?,
+        };
+        Ok((keys, ordinals))
+    }
+
+    fn read_ordinals(&self, file: &ColumnFile, idx: usize) -> Result<Vec<u64>> {
+        let block = file.block(idx)?;
+        let array = block.decode(0..block.rows())?;
+        let array = array
+            .as_primitive_opt::<Int64Type>()
+            .filter(|array| array.null_count() == 0)
+            .ok_or_else(|| Error::internal("ordinals that are not numbers"))?;
+        let ordinals: Vec<u64> = array.values().iter().map(|value| *value as u64).collect();
+        // A negative number is larger than any ordinal.
+        match ordinals.iter().find(|ordinal| !self.ordinals.contains(ordinal)) {
+            None => Ok(ordinals),
+            Some(found) => {
+                let what = format!("ordinal in block {idx}");
+                let expected = format!("{} to below {}", self.ordinals.start, self.ordinals.end);
+                Err(Corruption::new(0, what, expected, found).in_file(file.path()))
+            }
+        }
+    }
+}
+
+/// Decodes one block of each of several columns.
+pub(crate) fn decode_block(columns: &[Arc<ColumnFile>], idx: usize) -> Result<Vec<ArrayRef>> {
+    let decode = |file: &Arc<ColumnFile>| {
+        let block = file.block(idx)?;
+        block.decode(0..block.rows())
+    };
+    columns.iter().map(decode).collect()
+}

@@ -1,0 +1,121 @@
+//! Finds keys in a run, reading only the blocks that may hold them.
+
+use crate::keys::layout::{Layout, NormalKey};
+use crate::keys::run::RunBlocks;
+use starfact_base::{Result, Scalar};
+use std::cmp::Ordering;
+
+/// Calls `visit` with the place in `keys` and the ordinal of every key that the run has.
+///
+/// `keys` are in ascending order; equal ones are each visited.
+pub(crate) fn find_each<K: NormalKey>(
+    layout: &Layout,
+    run: &RunBlocks,
+    keys: &[K],
+    visit: &mut dyn FnMut(usize, u64) -> Result<()>,
+) -> Result<()> {
+    let (mut at, mut block) = (0, 0);
+    while let Some(key) = keys.get(at) {
+        let first = key.first(layout);
+        block = skip_blocks(run, block, first.as_ref());
+        if block >= run.count() {
+            break;
+        }
+        let rest = keys.get(at..).unwrap_or_default();
+        let below = count_below(layout, rest, run.lower_bound(block));
+        if below > 0 {
+            at += below;
+            continue;
+        }
+        let (block_keys, ordinals) = run.load::<K>(layout, block)?;
+        at += merge(rest, &block_keys, &mut |place, found| match ordinals.get(found) {
+            Some(ordinal) => visit(at + place, *ordinal),
+            None => Ok(()),
+        })?;
+        block += 1;
+    }
+    Ok(())
+}
+
+/// The first block, from `block` on, that does not end below a key that begins with `first`.
+fn skip_blocks(run: &RunBlocks, block: usize, first: Option<&Scalar>) -> usize {
+    let Some(first) = first else { return block };
+    let is_below = |block: usize| {
+        let bound = run.upper_bound(block).and_then(|bound| bound.compare(first));
+        bound == Some(Ordering::Less)
+    };
+    let (mut low, mut high) = (block, run.count());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if is_below(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
+/// How many of `keys` begin with less than `bound`.
+fn count_below<K: NormalKey>(layout: &Layout, keys: &[K], bound: Option<&Scalar>) -> usize {
+    let Some(bound) = bound else { return 0 };
+    keys.partition_point(|key| {
+        let order = key.first(layout).and_then(|first| first.compare(bound));
+        order == Some(Ordering::Less)
+    })
+}
+
+/// Visits the places of equal keys; returns how many of `keys` are not above all of `block`.
+fn merge<K: Ord>(
+    keys: &[K],
+    block: &[K],
+    visit: &mut dyn FnMut(usize, usize) -> Result<()>,
+) -> Result<usize> {
+    let mut from = 0;
+    for (place, key) in keys.iter().enumerate() {
+        from += gallop(block.get(from..).unwrap_or_default(), key);
+        match block.get(from) {
+            None => return Ok(place),
+            Some(found) if found == key => visit(place, from)?,
+            Some(_) => {}
+        }
+    }
+    Ok(keys.len())
+}
+
+/// How many of `sorted` are below `key`: cheap where that is few, and never dear.
+fn gallop<K: Ord>(sorted: &[K], key: &K) -> usize {
+    let is_below = |idx: usize| sorted.get(idx).is_some_and(|other| other < key);
+    let mut step = 1;
+    let mut low = 0;
+    while is_below(low + step - 1) {
+        low += step;
+        step *= 2;
+    }
+    let high = (low + step).min(sorted.len());
+    let rest = sorted.get(low..high).unwrap_or_default();
+    low + rest.partition_point(|other| other < key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn galloping_finds_the_first_that_is_not_below() {
+        let sorted: Vec<u64> = (0..100).map(|i| i * 2).collect();
+        for key in 0..210 {
+            let expected = sorted.partition_point(|other| *other < key);
+            assert_eq!(gallop(&sorted, &key), expected, "{key}");
+        }
+        assert_eq!(gallop(&[], &5), 0);
+    }
+
+    #[test]
+    fn merging_visits_equal_keys_and_stops_beyond_the_block() {
+        let mut found = Vec::new();
+        let mut visit = |place, at| {
+            found.push((place, at));
+            Ok(())
+        };
+        let done = merge(&[1, 2, 2, 5, 9, 12], &[2, 3, 5, 9], &mut visit).unwrap();
+        assert_eq!(done, 5);
+        assert_eq!(found, [(1, 0), (2, 0), (3, 2), (4, 3)]);
+    }
+}

@@ -1,0 +1,107 @@
+//! Names of the files of a warehouse. They are made of numbers only, so nothing that a damaged
+//! manifest says can lead elsewhere.
+
+use starfact_base::{ColumnId, SegmentId, TableId, Version};
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// The file that the one writer has locked.
+pub(crate) const LOCK: &str = "LOCK";
+/// The file that names the manifest.
+pub(crate) const CURRENT: &str = "CURRENT";
+/// The folder of the locked files of readers.
+pub(crate) const PINS: &str = "pins";
+/// The folder of tables.
+pub(crate) const TABLES: &str = "tables";
+/// The folder of unpublished files.
+pub(crate) const TEMPORARY: &str = starfact_vfs::TEMPORARY_FOLDER;
+
+const MANIFEST: &str = "manifest-";
+const SEGMENT: &str = "seg-";
+const KEY_RUN: &str = "key-";
+const LOAD: &str = "load-";
+/// How the names in `tmp` begin that `Dir::write_atomic` makes.
+const ATOMIC: &str = "atomic-";
+
+pub(crate) fn manifest(version: Version) -> String {
+    format!("{MANIFEST}{version}")
+}
+
+/// The version in the name of a manifest.
+pub(crate) fn manifest_version(name: &str) -> Option<Version> {
+    name.strip_prefix(MANIFEST).and_then(number).map(Version)
+}
+
+pub(crate) fn table(id: TableId) -> String {
+    format!("{TABLES}/{id}")
+}
+
+/// The table in the name of a folder within `tables`.
+pub(crate) fn table_id(name: &str) -> Option<TableId> {
+    number(name).map(TableId)
+}
+
+pub(crate) fn segment(table: TableId, id: SegmentId) -> String {
+    format!("{TABLES}/{table}/{SEGMENT}{id}")
+}
+
+pub(crate) fn key_run(table: TableId, id: u64) -> String {
+    format!("{TABLES}/{table}/{KEY_RUN}{id}")
+}
+
+/// A folder for what is not to outlive a load.
+pub(crate) fn temporary(number: u64) -> String {
+    format!("{TEMPORARY}/{LOAD}{number}")
+}
+
+/// Whether a name within `tmp` is one that we make.
+pub(crate) fn is_temporary(name: &str) -> bool {
+    name.starts_with(ATOMIC) || name.strip_prefix(LOAD).and_then(number::<u64>).is_some()
+}
+
+/// The number in the name of a segment's or a key run's folder.
+pub(crate) fn file_number(name: &str) -> Option<u64> {
+    name.strip_prefix(SEGMENT).or_else(|| name.strip_prefix(KEY_RUN)).and_then(number)
+}
+
+pub(crate) fn column(folder: &str, id: ColumnId) -> String {
+    format!("{folder}/{id}.col")
+}
+
+/// A pin; `holder` makes it unique among processes and within them.
+pub(crate) fn pin(version: Version, holder: &str) -> String {
+    format!("{PINS}/{version}-{holder}")
+}
+
+/// The version in the name of a pin.
+pub(crate) fn pinned_version(name: &str) -> Option<Version> {
+    name.split_once('-').and_then(|(version, _)| number(version)).map(Version)
+}
+
+/// A number in the one way that we write it.
+fn number<T: FromStr + Display>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|number: &T| number.to_string() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_only_as_they_are_written() {
+        assert_eq!(manifest_version(&manifest(Version(12))), Some(Version(12)));
+        for other in ["manifest-012", "manifest-+1", "manifest-", "manifest-1x", "wal-1"] {
+            assert_eq!(manifest_version(other), None, "{other}");
+        }
+        assert_eq!(segment(TableId(3), SegmentId(7)), "tables/3/seg-7");
+        assert_eq!(file_number("seg-7"), Some(7));
+        assert_eq!(file_number("key-8"), Some(8));
+        assert_eq!(file_number("del-8"), None);
+        assert_eq!(pin(Version(5), "77-1"), "pins/5-77-1");
+        assert_eq!(pinned_version("5-77-1"), Some(Version(5)));
+        assert_eq!(pinned_version("x-77-1"), None);
+        assert_eq!(temporary(9), "tmp/load-9");
+        assert!(is_temporary("load-9") && is_temporary("atomic-5-1"));
+        assert!(!is_temporary("load-x") && !is_temporary("notes.txt"));
+    }
+}

@@ -1,0 +1,93 @@
+//! What the manifest says of a table's rows: segments, key runs and counters, and no values.
+
+use crate::schema::{KeyId, Schema};
+use serde::{Deserialize, Serialize};
+use starfact_base::{ColumnId, DataType, Epoch, SegmentId, TableId, Version};
+
+/// The whole catalog at one version: the JSON document of a manifest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Catalog {
+    pub(crate) version: Version,
+    pub(crate) epoch: Epoch,
+    /// The number that the next table gets.
+    pub(crate) next_table: TableId,
+    /// The number that the next segment or key run gets, in whatever table.
+    pub(crate) next_file: u64,
+    pub(crate) tables: Vec<TableRecord>,
+}
+
+/// One table: what is declared, and where its rows are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TableRecord {
+    pub(crate) schema: Schema,
+    pub(crate) segments: Vec<SegmentRecord>,
+    #[serde(default)]
+    pub(crate) key_runs: Vec<KeyRunRecord>,
+    /// The ordinal that the next row gets.
+    pub(crate) next_ordinal: u64,
+    /// The number that the next sorted run of segments gets.
+    pub(crate) next_run: u64,
+    /// Whether all rows in segment order follow the declared sort order.
+    pub(crate) is_sorted: bool,
+}
+
+/// One segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SegmentRecord {
+    pub(crate) id: SegmentId,
+    pub(crate) rows: u64,
+    /// Segments of one run, in order, are one sorted sequence; those of run 0 are in no order.
+    pub(crate) run: u64,
+    pub(crate) ordinals: OrdinalsRecord,
+    /// Ascending by column.
+    pub(crate) files: Vec<FileRecord>,
+}
+
+/// How the rows of a segment get their ordinals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OrdinalsRecord {
+    /// First ordinal, then one more for each row.
+    Consecutive(u64),
+}
+
+impl OrdinalsRecord {
+    pub(crate) fn first(self) -> u64 {
+        match self {
+            Self::Consecutive(first) => first,
+        }
+    }
+}
+
+/// One column file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileRecord {
+    pub(crate) column: ColumnId,
+    #[serde(rename = "type")]
+    pub(crate) data_type: DataType,
+    pub(crate) bytes: u64,
+}
+
+/// Some rows' keys in key order, each with its ordinal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeyRunRecord {
+    pub(crate) id: u64,
+    pub(crate) key: KeyId,
+    pub(crate) rows: u64,
+    /// The ordinals of its rows lie from this one …
+    pub(crate) first_ordinal: u64,
+    /// … to below this one, and all rows with such ordinals that have the key are in this run.
+    pub(crate) ordinal_end: u64,
+    pub(crate) source: KeyRunSource,
+}
+
+/// Where a key run's keys are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum KeyRunSource {
+    /// In these segments, whose rows happen to be in key order: no file is needed.
+    Segments(Vec<SegmentId>),
+    /// In a folder of their own: the key's columns, and the ordinals as column 0. Bytes per file,
+    /// the ordinals' last.
+    Files(Vec<FileRecord>),
+}

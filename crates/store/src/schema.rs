@@ -1,0 +1,138 @@
+//! What a table is declared to be, as the manifest keeps it: columns, keys, references, checks and
+//! sort order, all by id. A table's rows are described in [`crate::records`].
+
+use serde::{Deserialize, Serialize};
+use starfact_base::{ColumnId, DataType, TableId};
+use std::fmt;
+
+/// The number of a key of one table; never reused within the table.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct KeyId(pub u32);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+/// A column that users see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its number, which stays when the column is renamed.
+    pub id: ColumnId,
+    /// Its name, as declared.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub data_type: DataType,
+    /// Whether it may hold NULL.
+    pub nullable: bool,
+    /// The DEFAULT expression, as SQL text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// The encoding that the user asked for instead of the chosen one, as SQL text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+}
+
+/// Columns whose values no two rows share: PRIMARY KEY or UNIQUE.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Key {
+    /// Its number within the table.
+    pub id: KeyId,
+    /// The name of the constraint, if it was given one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its columns, in the declared order.
+    pub columns: Vec<ColumnId>,
+    /// Whether it is the primary key: then none of its columns may be NULL. In another key, rows
+    /// with a NULL in any of its columns are outside of it.
+    pub primary: bool,
+}
+
+/// A reference to a key of a table, which may be the same one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    /// The name of the constraint, if it was given one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The referencing columns, in the order of the columns of the key that they reference.
+    pub columns: Vec<ColumnId>,
+    /// The referenced table.
+    pub parent: TableId,
+    /// The referenced columns: exactly those of one key of `parent`, in its order.
+    pub parent_columns: Vec<ColumnId>,
+    /// The hidden BIGINT column of the ordinals of the referenced rows; NULL where any of
+    /// `columns` is.
+    pub ordinal_column: ColumnId,
+}
+
+/// A CHECK constraint. The store keeps it for the layer above, which evaluates it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// The name of the constraint, if it was given one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The condition, as SQL text.
+    pub sql: String,
+}
+
+/// Everything that is declared of one table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Schema {
+    pub(crate) id: TableId,
+    pub(crate) name: String,
+    pub(crate) columns: Vec<Column>,
+    #[serde(default)]
+    pub(crate) keys: Vec<Key>,
+    #[serde(default)]
+    pub(crate) foreign_keys: Vec<ForeignKey>,
+    #[serde(default)]
+    pub(crate) checks: Vec<Check>,
+    #[serde(default)]
+    pub(crate) sorted_by: Vec<ColumnId>,
+    /// The number that the next column gets, visible or hidden.
+    pub(crate) next_column: ColumnId,
+    /// The number that the next key gets.
+    pub(crate) next_key: KeyId,
+}
+
+impl Schema {
+    pub(crate) fn column(&self, id: ColumnId) -> Option<&Column> {
+        self.columns.iter().find(|column| column.id == id)
+    }
+
+    pub(crate) fn column_named(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    pub(crate) fn key(&self, id: KeyId) -> Option<&Key> {
+        self.keys.iter().find(|key| key.id == id)
+    }
+
+    /// The key with exactly these columns in this order.
+    pub(crate) fn key_on(&self, columns: &[ColumnId]) -> Option<&Key> {
+        self.keys.iter().find(|key| key.columns == columns)
+    }
+
+    /// The type that values of a column have, hidden ones included.
+    pub(crate) fn type_of(&self, id: ColumnId) -> Option<DataType> {
+        let is_ordinal = |key: &ForeignKey| key.ordinal_column == id;
+        match self.column(id) {
+            Some(column) => Some(column.data_type),
+            None => self.foreign_keys.iter().any(is_ordinal).then_some(DataType::BigInt),
+        }
+    }
+
+    /// Names of columns, comma-separated, for messages.
+    pub(crate) fn column_names(&self, ids: &[ColumnId]) -> String {
+        let name = |id: &ColumnId| match self.column(*id) {
+            Some(column) => column.name.clone(),
+            None => format!("column {id}"),
+        };
+        ids.iter().map(name).collect::<Vec<_>>().join(", ")
+    }
+}

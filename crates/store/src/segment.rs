@@ -1,0 +1,143 @@
+//! One segment of a table: which files it has, opened when they are first asked for.
+
+use crate::paths;
+use crate::records::{FileRecord, SegmentRecord};
+use starfact_base::limits::BLOCK_ROWS;
+use starfact_base::{ColumnId, Corruption, Error, Result, SegmentId, TableId};
+use starfact_format::ColumnFile;
+use starfact_vfs::Dir;
+use std::sync::{Arc, OnceLock};
+
+/// An immutable run of rows, one file a column. Shared freely between threads and snapshots.
+#[derive(Debug)]
+pub struct Segment {
+    dir: Arc<dyn Dir>,
+    /// While it is shared with anything outside of garbage collection, the folder stays.
+    folder: Arc<str>,
+    record: SegmentRecord,
+    /// One a file of the record.
+    opened: Vec<OnceLock<Arc<ColumnFile>>>,
+}
+
+impl Segment {
+    pub(crate) fn new(dir: Arc<dyn Dir>, table: TableId, record: SegmentRecord) -> Self {
+        let folder = paths::segment(table, record.id).into();
+        let opened = record.files.iter().map(|_| OnceLock::new()).collect();
+        Self { dir, folder, record, opened }
+    }
+
+    /// Its number, which no other segment of the warehouse has or had.
+    pub fn id(&self) -> SegmentId {
+        self.record.id
+    }
+
+    /// Rows in it, at least one.
+    pub fn row_count(&self) -> u64 {
+        self.record.rows
+    }
+
+    /// The ordinal of its first row; each row's is one more than that of the row before.
+    pub fn first_ordinal(&self) -> u64 {
+        self.record.ordinals.first()
+    }
+
+    /// The number of its run: the segments of one run, in order, are one sequence that follows the
+    /// table's declared sort order, if there is one. The segments of run 0 are in no order.
+    pub fn run(&self) -> u64 {
+        self.record.run
+    }
+
+    /// Blocks of each of its columns; all but the last have 65,536 rows.
+    pub fn block_count(&self) -> usize {
+        self.record.rows.div_ceil(BLOCK_ROWS as u64) as usize
+    }
+
+    /// Bytes of all its files.
+    pub fn byte_len(&self) -> u64 {
+        self.record.files.iter().fold(0, |sum, file| sum.saturating_add(file.bytes))
+    }
+
+    /// Bytes of the file of a column; 0 if there is none.
+    pub fn column_byte_len(&self, id: ColumnId) -> u64 {
+        self.find(id).map_or(0, |(file, _)| file.bytes)
+    }
+
+    /// The file of a column, hidden ones included; `None` if the segment was written before the
+    /// column existed.
+    ///
+    /// # Errors
+    /// [`starfact_base::Error::Corrupt`] if the file is damaged or is not the one that the
+    /// manifest describes.
+    pub fn column(&self, id: ColumnId) -> Result<Option<Arc<ColumnFile>>> {
+        let Some((expected, opened)) = self.find(id) else { return Ok(None) };
+        if let Some(file) = opened.get() {
+            return Ok(Some(Arc::clone(file)));
+        }
+        let path = paths::column(&self.folder, id);
+        let file = open_column(self.dir.as_ref(), &path, expected, self.record.rows)?;
+        Ok(Some(Arc::clone(opened.get_or_init(|| Arc::new(file)))))
+    }
+
+    pub(crate) fn folder(&self) -> &Arc<str> {
+        &self.folder
+    }
+
+    /// One more than the ordinal of its last row.
+    pub(crate) fn ordinal_end(&self) -> u64 {
+        self.first_ordinal().saturating_add(self.row_count())
+    }
+
+    /// The files of several columns, all of which it has.
+    pub(crate) fn columns(&self, ids: &[ColumnId]) -> Result<Vec<Arc<ColumnFile>>> {
+        let file = |id: &ColumnId| {
+            let missing = || Error::internal(format!("no column {id} in {}", self.folder));
+            self.column(*id)?.ok_or_else(missing)
+        };
+        ids.iter().map(file).collect()
+    }
+
+    pub(crate) fn record(&self) -> &SegmentRecord {
+        &self.record
+    }
+
+    /// The same segment with more files; what is open stays open.
+    pub(crate) fn with_files(&self, added: &[FileRecord]) -> Self {
+        let mut files: Vec<(FileRecord, OnceLock<Arc<ColumnFile>>)> =
+            self.record.files.iter().copied().zip(self.opened.iter().cloned()).collect();
+        files.extend(added.iter().map(|file| (*file, OnceLock::new())));
+        files.sort_by_key(|(file, _)| file.column);
+        let (files, opened) = files.into_iter().unzip();
+        let record = SegmentRecord { files, ..self.record.clone() };
+        Self { dir: Arc::clone(&self.dir), folder: Arc::clone(&self.folder), record, opened }
+    }
+
+    fn find(&self, id: ColumnId) -> Option<(&FileRecord, &OnceLock<Arc<ColumnFile>>)> {
+        let place = self.record.files.binary_search_by_key(&id, |file| file.column).ok()?;
+        Some((self.record.files.get(place)?, self.opened.get(place)?))
+    }
+}
+
+/// Opens a column file and compares it with what the manifest says of it.
+pub(crate) fn open_column(
+    dir: &dyn Dir,
+    path: &str,
+    expected: &FileRecord,
+    rows: u64,
+) -> Result<ColumnFile> {
+    let file = ColumnFile::open(dir, path)?;
+    let differs = |what: &str, expected: String, found: String| {
+        Err(Corruption::new(0, format!("{what} (manifest against file)"), expected, found)
+            .in_file(path))
+    };
+    if file.rows() != rows {
+        return differs("rows", rows.to_string(), file.rows().to_string());
+    }
+    if file.byte_len() != expected.bytes {
+        return differs("file length", expected.bytes.to_string(), file.byte_len().to_string());
+    }
+    if file.data_type() != expected.data_type {
+        let (expected, found) = (expected.data_type, file.data_type());
+        return differs("column type", expected.to_string(), found.to_string());
+    }
+    Ok(file)
+}

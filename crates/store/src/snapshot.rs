@@ -1,0 +1,191 @@
+//! What a query sees: every table at one epoch. Nothing in a snapshot ever changes, and the files
+//! that it names stay while it lives.
+
+use crate::keys::run::KeyRun;
+use crate::pins::Pin;
+use crate::schema::{Check, Column, ForeignKey, Key, KeyId, Schema};
+use crate::segment::Segment;
+use starfact_base::{ColumnId, Epoch, TableId, Version};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The warehouse at one epoch.
+///
+/// In a reading process, keep the snapshot or a table of it for as long as segments of it are
+/// used: that is what holds back the writer's garbage collection.
+#[derive(Debug)]
+pub struct Snapshot {
+    version: Version,
+    epoch: Epoch,
+    is_committed: bool,
+    tables: BTreeMap<TableId, Arc<Table>>,
+    names: BTreeMap<String, TableId>,
+}
+
+impl Snapshot {
+    pub(crate) fn new(
+        version: Version,
+        epoch: Epoch,
+        is_committed: bool,
+        tables: BTreeMap<TableId, Arc<Table>>,
+    ) -> Self {
+        let names = tables.values().map(|table| (table.name().to_owned(), table.id())).collect();
+        Self { version, epoch, is_committed, tables, names }
+    }
+
+    /// The number of the last commit in it.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The manifest version that it was made from.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Whether it is exactly what its version says. A transaction's own view, with uncommitted
+    /// changes on top of that version, is not.
+    pub fn is_committed(&self) -> bool {
+        self.is_committed
+    }
+
+    /// The table of exactly this name.
+    pub fn table(&self, name: &str) -> Option<&Arc<Table>> {
+        self.tables.get(self.names.get(name)?)
+    }
+
+    /// The table of this number.
+    pub fn table_by_id(&self, id: TableId) -> Option<&Arc<Table>> {
+        self.tables.get(&id)
+    }
+
+    /// All tables, by name.
+    pub fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.names.values().filter_map(|id| self.tables.get(id))
+    }
+
+    pub(crate) fn by_id(&self) -> &BTreeMap<TableId, Arc<Table>> {
+        &self.tables
+    }
+}
+
+/// One table of one snapshot.
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) segments: Vec<Arc<Segment>>,
+    pub(crate) key_runs: Vec<Arc<KeyRun>>,
+    pub(crate) next_ordinal: u64,
+    pub(crate) next_run: u64,
+    pub(crate) is_sorted: bool,
+    /// In a reading process: what keeps the writer from removing the files.
+    pub(crate) _pin: Option<Arc<Pin>>,
+}
+
+impl Table {
+    /// A new table without rows.
+    pub(crate) fn empty(schema: Schema) -> Self {
+        let is_sorted = !schema.sorted_by.is_empty();
+        Self {
+            schema: Arc::new(schema),
+            segments: Vec::new(),
+            key_runs: Vec::new(),
+            next_ordinal: 0,
+            next_run: 1,
+            is_sorted,
+            _pin: None,
+        }
+    }
+
+    /// Its number.
+    pub fn id(&self) -> TableId {
+        self.schema.id
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.schema.name
+    }
+
+    /// The columns that users see, in the declared order.
+    pub fn columns(&self) -> &[Column] {
+        &self.schema.columns
+    }
+
+    /// The column of this number, if users see it.
+    pub fn column(&self, id: ColumnId) -> Option<&Column> {
+        self.schema.column(id)
+    }
+
+    /// The column of exactly this name.
+    pub fn column_named(&self, name: &str) -> Option<&Column> {
+        self.schema.column_named(name)
+    }
+
+    /// The primary key.
+    pub fn primary_key(&self) -> Option<&Key> {
+        self.schema.keys.iter().find(|key| key.primary)
+    }
+
+    /// All keys: the primary key first, then the UNIQUE ones.
+    pub fn keys(&self) -> &[Key] {
+        &self.schema.keys
+    }
+
+    /// The UNIQUE keys, in the declared order, without the primary key.
+    pub fn unique_keys(&self) -> impl Iterator<Item = &Key> {
+        self.schema.keys.iter().filter(|key| !key.primary)
+    }
+
+    /// The references to other tables, in the declared order.
+    pub fn foreign_keys(&self) -> &[ForeignKey] {
+        &self.schema.foreign_keys
+    }
+
+    /// The CHECK constraints, as SQL text for the layer above.
+    pub fn checks(&self) -> &[Check] {
+        &self.schema.checks
+    }
+
+    /// The declared sort order: ascending, NULLs last; empty if none was declared.
+    pub fn sorted_by(&self) -> &[ColumnId] {
+        &self.schema.sorted_by
+    }
+
+    /// Whether all rows, in the order of the segments, follow the declared sort order: ascending,
+    /// NULLs last. False if none was declared.
+    pub fn is_sorted(&self) -> bool {
+        self.is_sorted
+    }
+
+    /// Rows in all segments.
+    pub fn row_count(&self) -> u64 {
+        self.segments.iter().fold(0, |sum, segment| sum.saturating_add(segment.row_count()))
+    }
+
+    /// One more than the largest ordinal that was ever given to a row.
+    pub fn ordinal_end(&self) -> u64 {
+        self.next_ordinal
+    }
+
+    /// The segments, by ordinal.
+    pub fn segments(&self) -> &[Arc<Segment>] {
+        &self.segments
+    }
+
+    /// Bytes of all files: segments and key runs.
+    pub fn bytes(&self) -> u64 {
+        let segments = self.segments.iter().map(|segment| segment.byte_len());
+        segments.chain(self.key_runs.iter().map(|run| run.byte_len())).fold(0, u64::saturating_add)
+    }
+
+    /// Whether rows in the order of their ordinals are in ascending order of this key.
+    pub fn is_in_key_order(&self, id: KeyId) -> bool {
+        let mut runs = self.key_runs.iter().filter(|run| run.key() == id);
+        match (runs.next(), runs.next()) {
+            (None, _) => self.segments.is_empty(),
+            (Some(run), None) => run.covers(&self.segments),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests of the store as a whole: what is written is what is read, whatever happens in between.
+
+mod keys;
+mod loads;
+mod open;
+mod support;
+mod transactions;

@@ -1,0 +1,203 @@
+//! Verifies a catalog that was read from disk: every number in it refers to something that exists,
+//! and nothing overflows. What passes here is trusted by the rest of the crate.
+
+use crate::records::{Catalog, KeyRunRecord, KeyRunSource, SegmentRecord, TableRecord};
+use crate::schema::{ForeignKey, Schema};
+use starfact_base::limits::COLUMNS_MAX;
+use starfact_base::{ColumnId, Corruption, TableId};
+use std::collections::{BTreeMap, BTreeSet};
+
+type Verified = Result<(), Corruption>;
+
+/// The column number under which a key run keeps its ordinals; no column has it.
+pub(crate) const ORDINALS: ColumnId = ColumnId(0);
+
+pub(crate) fn catalog(catalog: &Catalog) -> Verified {
+    let mut schemas: BTreeMap<TableId, &Schema> = BTreeMap::new();
+    let mut names = BTreeSet::new();
+    let mut files = BTreeSet::new();
+    for table in &catalog.tables {
+        let schema = &table.schema;
+        check(schema.id < catalog.next_table, schema, "table number", "below the next one")?;
+        check(names.insert(schema.name.to_lowercase()), schema, "table name", "one of its own")?;
+        if schemas.insert(schema.id, schema).is_some() {
+            return Err(wrong(schema, "table number", "one of its own"));
+        }
+        columns(schema)?;
+        keys(schema)?;
+        segments(table)?;
+        for run in &table.key_runs {
+            key_run(table, run)?;
+        }
+        let numbers = table.segments.iter().map(|segment| segment.id.0);
+        for number in numbers.chain(table.key_runs.iter().map(|run| run.id)) {
+            check(files.insert(number), schema, "file number", "one of its own")?;
+            check(number < catalog.next_file, schema, "file number", "below the next one")?;
+        }
+    }
+    for schema in schemas.values() {
+        for foreign_key in &schema.foreign_keys {
+            reference(schema, foreign_key, schemas.get(&foreign_key.parent).copied())?;
+        }
+    }
+    check_counters(catalog)
+}
+
+fn check_counters(catalog: &Catalog) -> Verified {
+    // Counters stay far enough from their ends that adding to them cannot overflow.
+    let is_sane = catalog.version.0 < u64::MAX / 2
+        && catalog.epoch.0 <= catalog.version.0
+        && catalog.next_table.0 < u32::MAX / 2
+        && catalog.next_file < u64::MAX / 2;
+    if is_sane {
+        return Ok(());
+    }
+    let (version, epoch) = (catalog.version, catalog.epoch);
+    let found = format!("version {version}, epoch {epoch}, table {}", catalog.next_table);
+    Err(Corruption::new(0, "counters", "plausible ones", found))
+}
+
+fn columns(schema: &Schema) -> Verified {
+    let count = schema.columns.len();
+    check((1..=COLUMNS_MAX).contains(&count), schema, "columns", "1 to 4096")?;
+    let (mut ids, mut names) = (BTreeSet::from([ORDINALS]), BTreeSet::new());
+    for column in &schema.columns {
+        check(ids.insert(column.id), schema, "column number", "one of its own")?;
+        check(names.insert(column.name.to_lowercase()), schema, "column name", "one of its own")?;
+        check(column.data_type.is_valid(), schema, "column type", "a valid one")?;
+    }
+    for foreign_key in &schema.foreign_keys {
+        let id = foreign_key.ordinal_column;
+        check(ids.insert(id), schema, "ordinal column number", "one of its own")?;
+    }
+    let last = ids.last().copied().unwrap_or_default();
+    let is_ahead = last < schema.next_column && schema.next_column.0 < u32::MAX / 2;
+    check(is_ahead, schema, "next column number", "above all others")?;
+    distinct_columns(schema, &schema.sorted_by, "sort order")
+}
+
+fn keys(schema: &Schema) -> Verified {
+    let mut ids = BTreeSet::new();
+    for key in &schema.keys {
+        check(ids.insert(key.id), schema, "key number", "one of its own")?;
+        check(key.id < schema.next_key, schema, "key number", "below the next one")?;
+        check(!key.columns.is_empty(), schema, "key", "at least one column")?;
+        distinct_columns(schema, &key.columns, "key")?;
+        let is_nullable = |id: &ColumnId| schema.column(*id).is_some_and(|column| column.nullable);
+        let has_null = key.columns.iter().any(is_nullable);
+        check(!key.primary || !has_null, schema, "primary key", "columns without NULL")?;
+    }
+    check(schema.next_key.0 < u32::MAX / 2, schema, "next key number", "a plausible one")?;
+    let primaries = schema.keys.iter().filter(|key| key.primary).count();
+    check(primaries <= 1, schema, "primary keys", "at most one")
+}
+
+/// The columns exist and none occurs twice.
+fn distinct_columns(schema: &Schema, ids: &[ColumnId], what: &str) -> Verified {
+    let mut seen = BTreeSet::new();
+    for id in ids {
+        check(schema.column(*id).is_some(), schema, what, "columns of the table")?;
+        check(seen.insert(id), schema, what, "each column once")?;
+    }
+    Ok(())
+}
+
+fn reference(schema: &Schema, foreign_key: &ForeignKey, parent: Option<&Schema>) -> Verified {
+    distinct_columns(schema, &foreign_key.columns, "foreign key")?;
+    let Some(parent) = parent else {
+        return Err(wrong(schema, "foreign key", "a table that exists"));
+    };
+    let is_key = parent.key_on(&foreign_key.parent_columns).is_some();
+    check(is_key, schema, "foreign key", "a key of the referenced table")?;
+    let same_count = foreign_key.columns.len() == foreign_key.parent_columns.len();
+    check(same_count, schema, "foreign key", "as many columns as the key that it references")?;
+    let pairs = foreign_key.columns.iter().zip(&foreign_key.parent_columns);
+    for (child, referenced) in pairs {
+        let types = (schema.type_of(*child), parent.type_of(*referenced));
+        let (Some(child), Some(referenced)) = types else { continue };
+        let fits = crate::keys::layout::are_comparable(child, referenced);
+        check(fits, schema, "foreign key", "types like those that it references")?;
+    }
+    Ok(())
+}
+
+fn segments(table: &TableRecord) -> Verified {
+    let schema = &table.schema;
+    let mut free_from = 0;
+    for segment in &table.segments {
+        check(segment.rows > 0, schema, "rows of a segment", "at least one")?;
+        check(segment.run < table.next_run, schema, "run of a segment", "below the next one")?;
+        let first = segment.ordinals.first();
+        let end = first.checked_add(segment.rows).filter(|&end| end <= table.next_ordinal);
+        check(first >= free_from, schema, "ordinals of a segment", "above those before")?;
+        let Some(end) = end else {
+            return Err(wrong(schema, "ordinals of a segment", "below the next one"));
+        };
+        free_from = end;
+        segment_files(schema, segment)?;
+    }
+    let is_sane = table.next_ordinal <= i64::MAX as u64 && table.next_run < u64::MAX / 2;
+    check(is_sane, schema, "next ordinal and run", "plausible ones")
+}
+
+fn segment_files(schema: &Schema, segment: &SegmentRecord) -> Verified {
+    let mut previous = ORDINALS;
+    for file in &segment.files {
+        check(file.column > previous, schema, "files of a segment", "ascending columns")?;
+        check(file.column < schema.next_column, schema, "file's column", "below the next one")?;
+        let declared = schema.type_of(file.column);
+        let fits = declared.is_none_or(|declared| declared == file.data_type);
+        check(fits && file.data_type.is_valid(), schema, "file's type", "the column's")?;
+        previous = file.column;
+    }
+    Ok(())
+}
+
+fn key_run(table: &TableRecord, run: &KeyRunRecord) -> Verified {
+    let schema = &table.schema;
+    let Some(key) = schema.key(run.key) else {
+        return Err(wrong(schema, "key run", "a key that exists"));
+    };
+    check(run.rows > 0, schema, "rows of a key run", "at least one")?;
+    let span = run.ordinal_end.checked_sub(run.first_ordinal);
+    let is_within = run.ordinal_end <= table.next_ordinal;
+    check(is_within, schema, "ordinals of a key run", "below the next one")?;
+    let fits = span.is_some_and(|span| run.rows <= span);
+    check(fits, schema, "ordinals of a key run", "as many as its rows")?;
+    match &run.source {
+        KeyRunSource::Files(files) => {
+            let columns: Vec<ColumnId> = files.iter().map(|file| file.column).collect();
+            let fits = matches!(columns.split_last(),
+                Some((last, columns)) if *last == ORDINALS && columns == key.columns);
+            check(fits, schema, "files of a key run", "the key's columns and the ordinals")
+        }
+        KeyRunSource::Segments(ids) => {
+            let mut rows = 0_u64;
+            let mut end = run.first_ordinal;
+            let mut ahead = table.segments.iter();
+            for id in ids {
+                let Some(segment) = ahead.find(|segment| segment.id == *id) else {
+                    return Err(wrong(schema, "key run", "segments of the table, in order"));
+                };
+                let first = segment.ordinals.first();
+                check(first >= end, schema, "ordinals of a key run", "those of its segments")?;
+                end = first.saturating_add(segment.rows);
+                let has = |column: &ColumnId| segment.files.iter().any(|f| f.column == *column);
+                check(key.columns.iter().all(has), schema, "key run", "segments with the key")?;
+                rows = rows.saturating_add(segment.rows);
+            }
+            let is_end = end <= run.ordinal_end;
+            check(is_end, schema, "ordinals of a key run", "those of its segments")?;
+            check(rows == run.rows, schema, "rows of a key run", "those of its segments")
+        }
+    }
+}
+
+fn check(holds: bool, schema: &Schema, what: &str, expected: &str) -> Verified {
+    if holds { Ok(()) } else { Err(wrong(schema, what, expected)) }
+}
+
+fn wrong(schema: &Schema, what: &str, expected: &str) -> Corruption {
+    let what = format!("{what} in table \"{}\"", schema.name);
+    Corruption::new(0, what, expected, "something else")
+}
