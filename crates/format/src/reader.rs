@@ -68,6 +68,11 @@ impl ColumnFile {
         Ok(Self { file, footer, verified })
     }
 
+    /// The path it was opened by, for messages.
+    pub fn path(&self) -> &str {
+        self.file.path()
+    }
+
     /// The type that the column had when this file was written.
     pub fn data_type(&self) -> DataType {
         self.footer.data_type
