@@ -1,0 +1,267 @@
+//! The encoded scan: which blocks to read, which rows of them survive, and their values.
+//!
+//! A [`Scan`] is immutable and shared; all state of reading a morsel lives on the reader's stack.
+//! Callers that have predicates of their own call [`Scan::select`], decode what these need with
+//! [`Scan::decode`], narrow the selection, and decode the rest.
+
+use arrow::array::{ArrayRef, new_null_array};
+use arrow::compute::concat;
+use starfact_base::limits::BLOCK_ROWS;
+use starfact_base::{ColumnId, DataType, Error, Result};
+use starfact_encoding::{Predicate, Selection, Verdict, arrow_type};
+use starfact_store::{Segment, Table};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// One of the conjuncts that a row must satisfy.
+#[derive(Clone, Debug)]
+pub struct ColumnFilter {
+    /// The column that it looks at.
+    pub column: ColumnId,
+    /// What its value must be.
+    pub predicate: Predicate,
+}
+
+/// Shortcuts that may be switched off. The answer is the same either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScanOptions {
+    /// Skip blocks by their zone maps.
+    pub zone_maps: bool,
+}
+
+impl Default for ScanOptions {
+    fn default() -> Self {
+        Self { zone_maps: true }
+    }
+}
+
+/// One block of one segment: the unit of parallel work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Morsel {
+    segment_idx: usize,
+    block_idx: usize,
+    rows: usize,
+}
+
+impl Morsel {
+    /// Rows of the block, before any filter.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+}
+
+/// A scan of one table.
+#[derive(Debug)]
+pub struct Scan {
+    table: Arc<Table>,
+    filters: Vec<ColumnFilter>,
+    morsels: Vec<Morsel>,
+    pruned_blocks: usize,
+    options: ScanOptions,
+}
+
+/// Below this share of survivors, rows are fetched one by one instead of decoding the block.
+const TAKE_SHARE_MAX: usize = 16;
+
+impl Scan {
+    /// Plans a scan: reads the footers of the filtered columns and drops the blocks in which no
+    /// row can satisfy the filters.
+    ///
+    /// # Errors
+    /// A column file that is missing or damaged.
+    pub fn new(
+        table: Arc<Table>,
+        filters: Vec<ColumnFilter>,
+        options: ScanOptions,
+    ) -> Result<Self> {
+        let mut morsels = Vec::new();
+        let mut pruned_blocks = 0;
+        for (segment_idx, segment) in table.segments().iter().enumerate() {
+            let row_count = segment.row_count() as usize;
+            let block_count = row_count.div_ceil(BLOCK_ROWS);
+            let mut keep = vec![true; block_count];
+            if options.zone_maps {
+                for filter in &filters {
+                    mark_pruned(segment, filter, &mut keep)?;
+                }
+            }
+            for (block_idx, keep) in keep.into_iter().enumerate() {
+                if keep {
+                    let rows = (row_count - block_idx * BLOCK_ROWS).min(BLOCK_ROWS);
+                    morsels.push(Morsel { segment_idx, block_idx, rows });
+                } else {
+                    pruned_blocks += 1;
+                }
+            }
+        }
+        Ok(Self { table, filters, morsels, pruned_blocks, options })
+    }
+
+    /// The table that is scanned.
+    pub fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// The blocks that must be read, in the order of the table's rows.
+    pub fn morsels(&self) -> &[Morsel] {
+        &self.morsels
+    }
+
+    /// Blocks that the zone maps ruled out.
+    pub fn pruned_blocks(&self) -> usize {
+        self.pruned_blocks
+    }
+
+    /// Whether the zone maps prove that `filters` leave nothing of this morsel.
+    ///
+    /// For filters that became known only after the scan was planned.
+    pub fn rules_out(&self, morsel: &Morsel, filters: &[ColumnFilter]) -> Result<bool> {
+        if !self.options.zone_maps {
+            return Ok(false);
+        }
+        for filter in filters {
+            let Some(file) = self.segment(morsel)?.column(filter.column)? else { continue };
+            let zone = file.zones().get(morsel.block_idx);
+            if zone.is_some_and(|zone| zone.verdict(&filter.predicate) == Verdict::None) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The rows of a morsel that satisfy the filters of the scan.
+    pub fn select(&self, morsel: &Morsel) -> Result<Selection> {
+        let mut selection = Selection::all(morsel.rows);
+        self.narrow(morsel, &self.filters, &mut selection)?;
+        Ok(selection)
+    }
+
+    /// Takes out of `selection` the rows that do not satisfy `filters`.
+    pub fn narrow(
+        &self,
+        morsel: &Morsel,
+        filters: &[ColumnFilter],
+        selection: &mut Selection,
+    ) -> Result<()> {
+        let segment = self.segment(morsel)?;
+        for filter in filters {
+            if selection.is_empty() {
+                return Ok(());
+            }
+            let Some(file) = segment.column(filter.column)? else {
+                // A column without a file is NULL throughout.
+                if !matches!(filter.predicate, Predicate::IsNull) {
+                    *selection = Selection::none(morsel.rows);
+                }
+                continue;
+            };
+            if self.options.zone_maps {
+                let zone = file.zones().get(morsel.block_idx);
+                match zone.map(|zone| zone.verdict(&filter.predicate)) {
+                    Some(Verdict::All) => continue,
+                    Some(Verdict::None) => {
+                        *selection = Selection::none(morsel.rows);
+                        return Ok(());
+                    }
+                    _ => {}
+                }
+            }
+            file.block(morsel.block_idx)?.filter(&filter.predicate, selection)?;
+        }
+        Ok(())
+    }
+
+    /// The values of `columns` at the selected rows, one array a column.
+    pub fn decode(
+        &self,
+        morsel: &Morsel,
+        columns: &[ColumnId],
+        selection: &Selection,
+    ) -> Result<Vec<ArrayRef>> {
+        let plan = Fetch::plan(selection, morsel.rows);
+        columns.iter().map(|column| self.decode_column(morsel, *column, &plan)).collect()
+    }
+
+    fn decode_column(&self, morsel: &Morsel, column: ColumnId, plan: &Fetch) -> Result<ArrayRef> {
+        let data_type = self.data_type(column)?;
+        let Some(file) = self.segment(morsel)?.column(column)? else {
+            return Ok(new_null_array(&arrow_type(data_type), plan.row_count()));
+        };
+        let block = file.block(morsel.block_idx)?;
+        match plan {
+            Fetch::All(rows) => block.decode(0..*rows),
+            Fetch::Rows(rows) => block.take(rows),
+            Fetch::Ranges(ranges) => {
+                let parts: Vec<ArrayRef> = ranges
+                    .iter()
+                    .map(|range| block.decode(range.clone()))
+                    .collect::<Result<_>>()?;
+                match parts.as_slice() {
+                    [one] => Ok(Arc::clone(one)),
+                    parts => {
+                        let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
+                        concat(&parts).map_err(|error| Error::internal(error.to_string()))
+                    }
+                }
+            }
+        }
+    }
+
+    fn data_type(&self, column: ColumnId) -> Result<DataType> {
+        if let Some(column) = self.table.column(column) {
+            return Ok(column.data_type);
+        }
+        let hidden = self.table.foreign_keys().iter().any(|key| key.ordinal_column == column);
+        if hidden {
+            return Ok(DataType::BigInt);
+        }
+        Err(Error::internal(format!("no column {column} in table {}", self.table.name())))
+    }
+
+    fn segment(&self, morsel: &Morsel) -> Result<&Arc<Segment>> {
+        let segments = self.table.segments();
+        segments.get(morsel.segment_idx).ok_or_else(|| {
+            let count = segments.len();
+            Error::internal(format!("segment {} of {count}", morsel.segment_idx))
+        })
+    }
+}
+
+/// How to get at the selected rows of a block.
+enum Fetch {
+    All(usize),
+    Ranges(Vec<Range<usize>>),
+    Rows(Vec<u32>),
+}
+
+impl Fetch {
+    /// Few rows are fetched singly; a few long runs are decoded as ranges; all else is decoded
+    /// whole and then filtered by index.
+    fn plan(selection: &Selection, rows: usize) -> Self {
+        let selected = selection.count();
+        if selected == rows {
+            return Self::All(rows);
+        }
+        let ranges: Vec<Range<usize>> = selection.ranges().collect();
+        if ranges.len() <= 1 + selected / (TAKE_SHARE_MAX * 16) {
+            return Self::Ranges(ranges);
+        }
+        Self::Rows(selection.indices())
+    }
+
+    fn row_count(&self) -> usize {
+        match self {
+            Self::All(rows) => *rows,
+            Self::Ranges(ranges) => ranges.iter().map(ExactSizeIterator::len).sum(),
+            Self::Rows(rows) => rows.len(),
+        }
+    }
+}
+
+fn mark_pruned(segment: &Segment, filter: &ColumnFilter, keep: &mut [bool]) -> Result<()> {
+    let Some(file) = segment.column(filter.column)? else { return Ok(()) };
+    for (keep, zone) in keep.iter_mut().zip(file.zones()) {
+        *keep &= zone.verdict(&filter.predicate) != Verdict::None;
+    }
+    Ok(())
+}

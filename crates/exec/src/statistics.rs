@@ -1,0 +1,57 @@
+//! Exact statistics of a column, put together from the zone maps of its blocks.
+
+use starfact_base::{ColumnId, Result, Scalar};
+use starfact_store::Table;
+use std::cmp::Ordering;
+
+/// What the zone maps say of a whole column.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ColumnBounds {
+    /// NULLs in the column.
+    pub nulls: u64,
+    /// The least value; `None` if there is none or it is not known exactly.
+    pub min: Option<Scalar>,
+    /// The greatest value; `None` if there is none or it is not known exactly.
+    pub max: Option<Scalar>,
+}
+
+/// Reads the footers of a column and combines its zone maps.
+///
+/// # Errors
+/// A column file that is missing or damaged.
+pub fn column_bounds(table: &Table, column: ColumnId) -> Result<ColumnBounds> {
+    let mut bounds = ColumnBounds::default();
+    let (mut min_known, mut max_known) = (true, true);
+    for segment in table.segments() {
+        let Some(file) = segment.column(column)? else {
+            bounds.nulls += segment.row_count();
+            continue;
+        };
+        for zone in file.zones() {
+            let stats = &zone.stats;
+            bounds.nulls += u64::from(stats.nulls);
+            if stats.nulls == stats.rows {
+                continue;
+            }
+            min_known &= stats.min_exact && stats.min.is_some();
+            max_known &= stats.max_exact && stats.max.is_some();
+            widen(&mut bounds.min, &stats.min, Ordering::Less);
+            widen(&mut bounds.max, &stats.max, Ordering::Greater);
+        }
+    }
+    bounds.min = bounds.min.filter(|_| min_known);
+    bounds.max = bounds.max.filter(|_| max_known);
+    Ok(bounds)
+}
+
+/// Replaces `bound` by `candidate` if it lies further in the direction of `order`.
+fn widen(bound: &mut Option<Scalar>, candidate: &Option<Scalar>, order: Ordering) {
+    let Some(candidate) = candidate else { return };
+    let further = match bound {
+        None => true,
+        Some(bound) => candidate.compare(bound) == Some(order),
+    };
+    if further {
+        *bound = Some(candidate.clone());
+    }
+}
