@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A block is at most 65,536 rows of one column as two nodes: one says which rows are not NULL, the
-//! other holds the values. A node is a tag, a header, and bytes or further nodes: [`integer`] for
-//! everything that maps to integers in the order of the column, floats included, and [`text`]. What
+//! other holds the values. A node is a tag, a header, and bytes or further nodes: `integer` for
+//! everything that maps to integers in the order of the column, floats included, and `text`. What
 //! an encoding is, is kept apart from when it is chosen (the files called `choose`).
 //!
 //! There is no I/O and there are no checksums here; those are the business of the column file. But
@@ -38,6 +38,9 @@ mod selection;
 mod text;
 mod types;
 mod zone;
+
+#[cfg(test)]
+mod conformance;
 
 pub use block::Block;
 pub use encode::{BlockStats, EncodeOptions, Encoded, encode};

@@ -3,6 +3,16 @@
 //! A predicate is in the physical space of its column (see [`Scalar`]) and may name values that the
 //! column cannot hold; such a comparison is then true for all rows or for none. NULL satisfies
 //! [`Predicate::IsNull`] and, if it says so, a [`ValuePredicate`]; it satisfies nothing else.
+//!
+//! Floats are compared in the total order of IEEE 754, as Arrow's kernels and so DataFusion do:
+//!
+//! ```text
+//!   -NaN < -∞ < … < -0.0 < 0.0 < … < ∞ < NaN
+//! ```
+//!
+//! So -0.0 and 0.0 are two values, and NaN equals a NaN of the same sign and payload. Whoever wants
+//! both zeros to be one asks for an interval: `x = 0` is [`Predicate::Between`] -0.0 and 0.0, and
+//! `x < 0` is [`CompareOp::Less`] with -0.0.
 
 use arrow::array::{ArrayRef, BooleanArray};
 use starfact_base::{Corruption, Scalar};
@@ -74,8 +84,10 @@ pub trait ValuePredicate: Send + Sync + Debug {
     /// Answers for every row of `values`, an Arrow array of the column's type and of any length,
     /// on its own: a row must not depend on its neighbours. NULL and false mean "not selected".
     ///
-    /// A block calls this once, with the distinct values (and one NULL at the end if the block has
-    /// any) where its encoding keeps them, else with the rows that are still selected.
+    /// A block calls this at most once: with the distinct values where its encoding keeps them, some
+    /// of which may belong to no selected row, else with the values of the rows that are still
+    /// selected. If the block has any NULL, one follows at the end. There are as many answers as
+    /// values.
     fn evaluate(&self, values: &ArrayRef) -> Result<BooleanArray, String>;
 }
 

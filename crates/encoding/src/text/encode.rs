@@ -183,3 +183,73 @@ fn lengths(texts: &[&[u8]]) -> Vec<u32> {
 fn total(texts: &[&[u8]]) -> usize {
     texts.iter().map(|text| text.len()).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bytes::Reader;
+    use crate::text::Text;
+
+    /// What was written, where it ended, and its tree.
+    fn written(array: &StringViewArray, encoding: Option<EncodingName>) -> (usize, String) {
+        let column = Column::of(array).unwrap();
+        let mut writer = Writer::default();
+        writer.extend(&[0; 17]);
+        encode(&column, encoding, &mut writer).unwrap();
+        let end = writer.position();
+        let mut reader = Reader::new(writer.into_bytes().into());
+        reader.take(17, "what lies before").unwrap();
+        let tree = Text::parse(&mut reader, array.len(), 1).unwrap().tree();
+        (end, tree)
+    }
+
+    fn repeated(rows: usize, distinct: usize) -> StringViewArray {
+        StringViewArray::from_iter_values(
+            (0..rows).map(|row| format!("<{:x}>", row * 7 % distinct)),
+        )
+    }
+
+    #[test]
+    fn nodes_end_where_the_chooser_said() {
+        for (rows, distinct) in [(9, 9), (300, 2), (3_000, 40), (3_000, 3_000), (2_000, 1_500)] {
+            let array = repeated(rows, distinct);
+            let column = Column::of(&array).unwrap();
+            let lengths_of = |texts: &[&[u8]]| Stats::of(&lengths(texts)).shape;
+            let all = lengths_of(&column.texts);
+            let expected = choose::strings(17, &all, total(&column.texts));
+            let (end, tree) = written(&array, Some(EncodingName::Plain));
+            assert_eq!(end, expected, "{tree}");
+            let found = Distinct::of(&column, rows, false).unwrap();
+            let codes = Stats::of(&found.codes).shape;
+            let bytes = total(&found.texts);
+            let expected = choose::dictionary(17, &lengths_of(&found.texts), bytes, &codes);
+            let (end, tree) = written(&array, Some(EncodingName::Dictionary));
+            let is_plain = tree.starts_with("dictionary(plain(");
+            assert!(if is_plain { end == expected } else { end < expected }, "{tree}: {end}");
+        }
+    }
+
+    #[test]
+    fn the_expected_encodings_are_chosen() {
+        let tree = |array: &StringViewArray| written(array, None).1;
+        assert_eq!(tree(&repeated(50, 1)), "constant");
+        assert_eq!(tree(&repeated(9, 9)), "plain(constant)");
+        assert_eq!(
+            tree(&repeated(4_000, 40)),
+            "dictionary(plain(run-length(plain 1, plain 1)), bit-packed 6)"
+        );
+        let prose = (0..2_000).map(|row| format!("the quick brown fox jumps {} times", row * row));
+        let prose = StringViewArray::from_iter_values(prose);
+        assert!(tree(&prose).starts_with("zstd("), "{}", tree(&prose));
+    }
+
+    #[test]
+    fn nulls_neither_add_a_text_nor_end_a_run() {
+        let rows = [None, Some("b"), None, Some("b"), Some("a"), None, None];
+        let array = StringViewArray::from_iter(rows);
+        let texts = Column::of(&array).unwrap().texts;
+        assert_eq!(texts, ["b", "b", "b", "b", "a", "a", "a"].map(str::as_bytes));
+        let nulls = StringViewArray::from_iter([None::<&str>; 3]);
+        assert_eq!(Column::of(&nulls).unwrap().texts, [b""; 3]);
+    }
+}
