@@ -1,0 +1,120 @@
+//! Exact arithmetic: integers and decimals overflow with an error, never with a wrong number.
+//!
+//! The query engine's own operators wrap integers silently, let decimals outgrow their precision,
+//! and cut the fraction off when a number becomes an integer. A rule that runs right after type
+//! coercion, before anything is simplified, replaces them by functions of ours:
+//!
+//! ```text
+//!   a + b  - * / %    integers and decimals     Operation
+//!   -a                integers and decimals     Negation
+//!   CAST(a AS INT)    decimals and floats       CAST(Rounding(a) AS INT)
+//! ```
+//!
+//! All are functions without side effects, so constants still fold: one that fails to fold stays
+//! in the plan and fails when it is executed. Floats, dates and intervals keep the engine's
+//! operators.
+
+mod decimal;
+mod negation;
+mod operation;
+mod rounding;
+
+pub(crate) use rounding::to_nearest;
+
+use arrow::datatypes::DataType;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{
+    BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, TryCast,
+};
+use datafusion::optimizer::AnalyzerRule;
+use std::sync::Arc;
+
+/// The rules that make a session's arithmetic exact; they must run after type coercion.
+pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    vec![Arc::new(ExactArithmetic)]
+}
+
+/// The same for a single expression whose types are coerced already.
+pub(crate) fn exact(expr: Expr, schema: &DFSchema) -> Result<Expr> {
+    Ok(rewrite(expr, schema)?.data)
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+struct ExactArithmetic;
+
+impl AnalyzerRule for ExactArithmetic {
+    fn name(&self) -> &str {
+        "exact_arithmetic"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _config: &ConfigOptions) -> Result<LogicalPlan> {
+        Ok(plan.transform_up_with_subqueries(rewrite_plan)?.data)
+    }
+}
+
+fn rewrite_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    let mut schema = merge_schema(&plan.inputs());
+    if let LogicalPlan::TableScan(scan) = &plan {
+        let source = scan.source.schema();
+        schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &source)?);
+    }
+    let names = NamePreserver::new(&plan);
+    plan.map_expressions(|expr| {
+        let name = names.save(&expr);
+        Ok(rewrite(expr, &schema)?.update_data(|expr| name.restore(expr)))
+    })
+}
+
+fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    expr.transform_up(|expr| match expr {
+        Expr::BinaryExpr(binary) if is_arithmetic(binary.op) => operation(binary, schema),
+        Expr::Negative(arg) if is_exact(&arg.get_type(schema)?) => {
+            Ok(Transformed::yes(negation::function().call(vec![*arg])))
+        }
+        Expr::Cast(Cast { expr, field }) if loses_fraction(&expr, field.data_type(), schema)? => {
+            let expr = Box::new(rounding::function().call(vec![*expr]));
+            Ok(Transformed::yes(Expr::Cast(Cast { expr, field })))
+        }
+        Expr::TryCast(TryCast { expr, field })
+            if loses_fraction(&expr, field.data_type(), schema)? =>
+        {
+            let expr = Box::new(rounding::function().call(vec![*expr]));
+            Ok(Transformed::yes(Expr::TryCast(TryCast { expr, field })))
+        }
+        other => Ok(Transformed::no(other)),
+    })
+}
+
+fn operation(binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    let (left, right) = (binary.left.get_type(schema)?, binary.right.get_type(schema)?);
+    if !is_exact(&left) || !is_exact(&right) {
+        return Ok(Transformed::no(Expr::BinaryExpr(binary)));
+    }
+    let function = operation::function(binary.op);
+    Ok(Transformed::yes(function.call(vec![*binary.left, *binary.right])))
+}
+
+fn is_arithmetic(op: Operator) -> bool {
+    use Operator::{Divide, Minus, Modulo, Multiply, Plus};
+    matches!(op, Plus | Minus | Multiply | Divide | Modulo)
+}
+
+/// Whether values of the type have an exact arithmetic.
+fn is_exact(data_type: &DataType) -> bool {
+    data_type.is_integer() || data_type.is_decimal()
+}
+
+fn loses_fraction(expr: &Expr, target: &DataType, schema: &DFSchema) -> Result<bool> {
+    if !target.is_integer() {
+        return Ok(false);
+    }
+    let source = expr.get_type(schema)?;
+    let has_fraction = source.is_floating() || source.is_decimal();
+    let is_rounded = matches!(expr, Expr::ScalarFunction(call) if rounding::is(&call.func));
+    Ok(has_fraction && !is_rounded)
+}

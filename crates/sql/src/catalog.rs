@@ -1,0 +1,108 @@
+//! The tables of one snapshot as a DataFusion catalog: `warehouse.main`.
+//!
+//! A session has one of these for its whole life and points it at the snapshot of each statement
+//! before the statement is planned, so that a statement sees exactly one epoch.
+
+use crate::information_schema::{INFORMATION_SCHEMA, InformationSchema};
+use crate::scan::StarfactTable;
+use crate::statement::table_named;
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
+use datafusion::common::Result;
+use starfact_store::Snapshot;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Name of the only catalog.
+pub(crate) const CATALOG: &str = "warehouse";
+/// Name of the schema that holds all tables.
+pub(crate) const SCHEMA: &str = "main";
+
+/// The catalog `warehouse`.
+#[derive(Debug)]
+pub(crate) struct WarehouseCatalog {
+    pub(crate) schema: Arc<WarehouseSchema>,
+}
+
+impl CatalogProvider for WarehouseCatalog {
+    fn schema_names(&self) -> Vec<String> {
+        vec![SCHEMA.to_owned(), INFORMATION_SCHEMA.to_owned()]
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        match name {
+            SCHEMA => Some(Arc::clone(&self.schema) as _),
+            INFORMATION_SCHEMA => {
+                Some(Arc::new(InformationSchema { main: Arc::clone(&self.schema) }))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The schema `main`: the snapshot's tables, and the files that the statement names.
+#[derive(Default)]
+pub(crate) struct WarehouseSchema {
+    current: Mutex<Current>,
+}
+
+#[derive(Default)]
+struct Current {
+    snapshot: Option<Arc<Snapshot>>,
+    files: HashMap<String, Arc<dyn TableProvider>>,
+}
+
+impl WarehouseSchema {
+    /// Points the schema at the snapshot of the next statement and forgets the files of the last.
+    pub(crate) fn set_snapshot(&self, snapshot: Arc<Snapshot>) {
+        *self.lock() = Current { snapshot: Some(snapshot), files: HashMap::new() };
+    }
+
+    /// Makes a file visible under a name that no table can have.
+    pub(crate) fn add_file(&self, name: String, provider: Arc<dyn TableProvider>) {
+        self.lock().files.insert(name, provider);
+    }
+
+    /// The snapshot of the statement.
+    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.lock().snapshot.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for WarehouseSchema {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("WarehouseSchema").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for WarehouseSchema {
+    fn table_names(&self) -> Vec<String> {
+        let current = self.lock();
+        let tables = current.snapshot.iter().flat_map(|snapshot| snapshot.tables());
+        tables.map(|table| table.name().to_owned()).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let current = self.lock();
+        if let Some(file) = current.files.get(name) {
+            return Ok(Some(Arc::clone(file)));
+        }
+        let table = current.snapshot.as_ref().and_then(|snapshot| table_named(snapshot, name));
+        Ok(table.map(|table| Arc::new(StarfactTable::new(Arc::clone(table))) as _))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        let current = self.lock();
+        current.files.contains_key(name)
+            || current
+                .snapshot
+                .as_ref()
+                .is_some_and(|snapshot| table_named(snapshot, name).is_some())
+    }
+}

@@ -1,0 +1,139 @@
+//! Exact sums and averages of many groups at once: the fast path of GROUP BY.
+//!
+//! Every thread has one of these per aggregate. Its state, the sum and the number of values of
+//! each group, is what goes from the partial to the final aggregation.
+
+use super::exact::{Finish, Width, accumulate, out_of_range, with_integers};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray, UInt64Array,
+};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{
+    DataType, Decimal128Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
+};
+use datafusion::common::{Result, internal_err};
+use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+use std::sync::Arc;
+
+/// See the [module](self). `W` is what sums are added up in.
+pub(super) struct ExactGroups<W: Width> {
+    sums: Vec<W::Native>,
+    counts: Vec<u64>,
+    finish: Finish,
+}
+
+impl<W: Width> ExactGroups<W> {
+    pub(super) fn new(finish: Finish) -> Self {
+        Self { sums: Vec::new(), counts: Vec::new(), finish }
+    }
+
+    fn grow(&mut self, groups: usize) {
+        self.sums.resize(groups, W::default_value());
+        self.counts.resize(groups, 0);
+    }
+
+    /// Adds the selected values to the sums of their groups.
+    fn add<T>(
+        &mut self,
+        array: &PrimitiveArray<T>,
+        groups: &[usize],
+        selected: Option<&NullBuffer>,
+    ) -> Result<()>
+    where
+        T: ArrowPrimitiveType,
+        i128: From<T::Native>,
+    {
+        let mut overflow = false;
+        let mut add = |group: usize, value: T::Native| {
+            overflow |= accumulate::<W>(&mut self.sums[group], W::widen(value.into()));
+            self.counts[group] += 1;
+        };
+        match selected {
+            None => {
+                let pairs = groups.iter().zip(array.values().iter());
+                pairs.for_each(|(group, value)| add(*group, *value));
+            }
+            Some(selected) => {
+                selected.valid_indices().for_each(|row| add(groups[row], array.value(row)));
+            }
+        }
+        if overflow { Err(out_of_range("sum", &W::STATE)) } else { Ok(()) }
+    }
+
+    fn take(&mut self, emit_to: EmitTo) -> (Vec<W::Native>, Vec<u64>) {
+        (emit_to.take_needed(&mut self.sums), emit_to.take_needed(&mut self.counts))
+    }
+}
+
+/// The rows that are neither NULL nor filtered out; `None` for all.
+fn selected_rows(values: &ArrayRef, filter: Option<&BooleanArray>) -> Option<NullBuffer> {
+    let kept = filter.map(|filter| {
+        let mask = filter.values().clone();
+        NullBuffer::new(match filter.nulls() {
+            Some(known) => &mask & known.inner(),
+            None => mask,
+        })
+    });
+    NullBuffer::union(values.nulls(), kept.as_ref()).filter(|rows| rows.null_count() > 0)
+}
+
+impl<W: Width> GroupsAccumulator for ExactGroups<W> {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        opt_filter: Option<&BooleanArray>,
+        total_num_groups: usize,
+    ) -> Result<()> {
+        let [values] = values else { return internal_err!("a sum takes one argument") };
+        self.grow(total_num_groups);
+        let selected = selected_rows(values, opt_filter);
+        with_integers!(values, array => self.add(array, group_indices, selected.as_ref()))
+    }
+
+    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        let (sums, counts) = self.take(emit_to);
+        self.finish.array(sums.into_iter().map(W::to_256).zip(counts))
+    }
+
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        let (sums, counts) = self.take(emit_to);
+        let sums = PrimitiveArray::<W>::new(sums.into(), None).with_data_type(W::STATE);
+        Ok(vec![Arc::new(sums), Arc::new(UInt64Array::new(counts.into(), None))])
+    }
+
+    fn merge_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        total_num_groups: usize,
+    ) -> Result<()> {
+        let [sums, counts] = values else { return internal_err!("a sum has two states") };
+        self.grow(total_num_groups);
+        let (sums, counts) = (sums.as_primitive::<W>(), counts.as_primitive::<UInt64Type>());
+        let mut overflow = false;
+        for ((group, sum), count) in group_indices.iter().zip(sums.values()).zip(counts.values()) {
+            overflow |= accumulate::<W>(&mut self.sums[*group], *sum);
+            self.counts[*group] += count;
+        }
+        if overflow { Err(out_of_range("sum", &W::STATE)) } else { Ok(()) }
+    }
+
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        opt_filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
+        let [values] = values else { return internal_err!("a sum takes one argument") };
+        let mut rows = Self::new(self.finish.clone());
+        rows.grow(values.len());
+        let groups: Vec<usize> = (0..values.len()).collect();
+        rows.update_batch(std::slice::from_ref(values), &groups, opt_filter, values.len())?;
+        rows.state(EmitTo::All)
+    }
+
+    fn size(&self) -> usize {
+        self.sums.capacity() * size_of::<W::Native>() + self.counts.capacity() * size_of::<u64>()
+    }
+}

@@ -1,0 +1,183 @@
+//! The schema `information_schema`: tables, columns and constraints as the SQL standard shows them.
+//!
+//! The query engine has one too, but that knows neither our types nor keys.
+
+use crate::catalog::{CATALOG, SCHEMA, WarehouseSchema};
+use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
+use arrow::datatypes::{Field, Schema};
+use async_trait::async_trait;
+use datafusion::catalog::{MemTable, SchemaProvider, TableProvider};
+use datafusion::common::Result;
+use starfact_base::{ColumnId, DataType};
+use starfact_store::{Snapshot, Table};
+use std::sync::Arc;
+
+/// Name of the schema.
+pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
+
+/// A view: its name and how it is made.
+type View = (&'static str, fn(&Snapshot) -> Result<RecordBatch>);
+
+const VIEWS: &[View] = &[
+    ("columns", columns),
+    ("key_column_usage", key_column_usage),
+    ("schemata", schemata),
+    ("table_constraints", table_constraints),
+    ("tables", tables),
+];
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct InformationSchema {
+    pub(crate) main: Arc<WarehouseSchema>,
+}
+
+#[async_trait]
+impl SchemaProvider for InformationSchema {
+    fn table_names(&self) -> Vec<String> {
+        VIEWS.iter().map(|(name, _)| (*name).to_owned()).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let Some((_, view)) = VIEWS.iter().find(|(known, _)| *known == name) else {
+            return Ok(None);
+        };
+        let Some(snapshot) = self.main.snapshot() else { return Ok(None) };
+        let rows = view(&snapshot)?;
+        Ok(Some(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?)))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        VIEWS.iter().any(|(known, _)| *known == name)
+    }
+}
+
+fn schemata(_snapshot: &Snapshot) -> Result<RecordBatch> {
+    let schemas = [SCHEMA, INFORMATION_SCHEMA];
+    rows(vec![
+        ("catalog_name", texts(schemas.map(|_| Some(CATALOG.to_owned())))),
+        ("schema_name", texts(schemas.map(|name| Some(name.to_owned())))),
+    ])
+}
+
+fn tables(snapshot: &Snapshot) -> Result<RecordBatch> {
+    let ours = snapshot.tables().map(|table| (SCHEMA, table.name().to_owned(), "BASE TABLE"));
+    let views = VIEWS.iter().map(|(name, _)| (INFORMATION_SCHEMA, (*name).to_owned(), "VIEW"));
+    let all: Vec<(&str, String, &str)> = ours.chain(views).collect();
+    rows(vec![
+        ("table_catalog", texts(all.iter().map(|_| Some(CATALOG.to_owned())))),
+        ("table_schema", texts(all.iter().map(|(schema, ..)| Some((*schema).to_owned())))),
+        ("table_name", texts(all.iter().map(|(_, name, _)| Some(name.clone())))),
+        ("table_type", texts(all.iter().map(|(.., kind)| Some((*kind).to_owned())))),
+    ])
+}
+
+fn columns(snapshot: &Snapshot) -> Result<RecordBatch> {
+    let all: Vec<_> = snapshot
+        .tables()
+        .flat_map(|table| {
+            (1..).zip(table.columns()).map(move |(place, column)| (table, place, column))
+        })
+        .collect();
+    let decimal = |data_type| match data_type {
+        DataType::Decimal { precision, scale } => (Some(precision.into()), Some(scale.into())),
+        _ => (None, None),
+    };
+    let yes_no = |yes: bool| Some(if yes { "YES" } else { "NO" }.to_owned());
+    rows(vec![
+        ("table_catalog", texts(all.iter().map(|_| Some(CATALOG.to_owned())))),
+        ("table_schema", texts(all.iter().map(|_| Some(SCHEMA.to_owned())))),
+        ("table_name", texts(all.iter().map(|(table, ..)| Some(table.name().to_owned())))),
+        ("column_name", texts(all.iter().map(|(.., column)| Some(column.name.clone())))),
+        ("ordinal_position", integers(all.iter().map(|(_, place, _)| Some(*place)))),
+        ("column_default", texts(all.iter().map(|(.., column)| column.default.clone()))),
+        ("is_nullable", texts(all.iter().map(|(.., column)| yes_no(column.nullable)))),
+        ("data_type", texts(all.iter().map(|(.., column)| Some(column.data_type.to_string())))),
+        ("numeric_precision", integers(all.iter().map(|(.., column)| decimal(column.data_type).0))),
+        ("numeric_scale", integers(all.iter().map(|(.., column)| decimal(column.data_type).1))),
+    ])
+}
+
+/// A constraint of a table.
+struct Constraint<'a> {
+    table: &'a Table,
+    name: String,
+    kind: &'static str,
+    columns: Vec<ColumnId>,
+}
+
+/// All constraints; those without a name get the one that PostgreSQL would give them.
+fn constraints(snapshot: &Snapshot) -> Vec<Constraint<'_>> {
+    let mut all = Vec::new();
+    for table in snapshot.tables() {
+        let base = |columns: &[ColumnId]| {
+            let names = columns.iter().filter_map(|id| table.column(*id));
+            let names: Vec<&str> = names.map(|column| column.name.as_str()).collect();
+            format!("{}_{}", table.name(), names.join("_"))
+        };
+        for key in table.keys() {
+            let (kind, unnamed) = match key.primary {
+                true => ("PRIMARY KEY", format!("{}_pkey", table.name())),
+                false => ("UNIQUE", format!("{}_key", base(&key.columns))),
+            };
+            let name = key.name.clone().unwrap_or(unnamed);
+            all.push(Constraint { table, name, kind, columns: key.columns.clone() });
+        }
+        for key in table.foreign_keys() {
+            let name = key.name.clone().unwrap_or_else(|| format!("{}_fkey", base(&key.columns)));
+            let columns = key.columns.clone();
+            all.push(Constraint { table, name, kind: "FOREIGN KEY", columns });
+        }
+        for (number, check) in table.checks().iter().enumerate() {
+            let unnamed = format!("{}_check{}", table.name(), number + 1);
+            let name = check.name.clone().unwrap_or(unnamed);
+            all.push(Constraint { table, name, kind: "CHECK", columns: Vec::new() });
+        }
+    }
+    all
+}
+
+fn table_constraints(snapshot: &Snapshot) -> Result<RecordBatch> {
+    let all = constraints(snapshot);
+    rows(vec![
+        ("constraint_catalog", texts(all.iter().map(|_| Some(CATALOG.to_owned())))),
+        ("constraint_schema", texts(all.iter().map(|_| Some(SCHEMA.to_owned())))),
+        ("constraint_name", texts(all.iter().map(|found| Some(found.name.clone())))),
+        ("table_name", texts(all.iter().map(|found| Some(found.table.name().to_owned())))),
+        ("constraint_type", texts(all.iter().map(|found| Some(found.kind.to_owned())))),
+    ])
+}
+
+fn key_column_usage(snapshot: &Snapshot) -> Result<RecordBatch> {
+    let all = constraints(snapshot);
+    let all: Vec<_> = all
+        .iter()
+        .flat_map(|found| (1..).zip(&found.columns).map(move |(place, id)| (found, place, *id)))
+        .collect();
+    let column =
+        |found: &Constraint<'_>, id| found.table.column(id).map(|column| column.name.clone());
+    rows(vec![
+        ("constraint_catalog", texts(all.iter().map(|_| Some(CATALOG.to_owned())))),
+        ("constraint_schema", texts(all.iter().map(|_| Some(SCHEMA.to_owned())))),
+        ("constraint_name", texts(all.iter().map(|(found, ..)| Some(found.name.clone())))),
+        ("table_name", texts(all.iter().map(|(found, ..)| Some(found.table.name().to_owned())))),
+        ("column_name", texts(all.iter().map(|(found, _, id)| column(found, *id)))),
+        ("ordinal_position", integers(all.iter().map(|(_, place, _)| Some(*place)))),
+    ])
+}
+
+fn rows(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {
+    let fields =
+        columns.iter().map(|(name, values)| Field::new(*name, values.data_type().clone(), true));
+    let schema = Schema::new(fields.collect::<Vec<_>>());
+    let arrays = columns.into_iter().map(|(_, values)| values).collect();
+    Ok(RecordBatch::try_new(Arc::new(schema), arrays)?)
+}
+
+fn texts(values: impl IntoIterator<Item = Option<String>>) -> ArrayRef {
+    Arc::new(values.into_iter().collect::<StringArray>())
+}
+
+fn integers(values: impl IntoIterator<Item = Option<i32>>) -> ArrayRef {
+    Arc::new(values.into_iter().collect::<Int32Array>())
+}

@@ -1,0 +1,123 @@
+//! What a statement gives back: rows, a count, or nothing but its name.
+
+use crate::error::{Error, Result};
+use crate::session::panicked;
+use crate::settings::Settings;
+use crate::warehouse::Inner;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::execution::SendableRecordBatchStream;
+use futures::StreamExt;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// The outcome of a statement.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A query's result.
+    Rows(Rows),
+    /// A statement that changed rows.
+    Count {
+        /// `INSERT`, `COPY`.
+        verb: &'static str,
+        /// Rows that it wrote.
+        rows: u64,
+    },
+    /// A statement with nothing to show.
+    Done {
+        /// `CREATE TABLE`, `SET`.
+        tag: String,
+    },
+    /// New settings on their way to the session, which turns them into `Done`.
+    #[doc(hidden)]
+    Settings {
+        /// Ours.
+        #[allow(private_interfaces)]
+        settings: Settings,
+        /// The query engine's, as name and value.
+        engine: Vec<(String, String)>,
+        /// `SET` or `RESET`.
+        tag: String,
+    },
+}
+
+/// The rows of a result, produced as they are read.
+pub struct Rows {
+    schema: SchemaRef,
+    source: Source,
+}
+
+enum Source {
+    Query { inner: Arc<Inner>, stream: SendableRecordBatchStream, cancel: CancellationToken },
+    Ready(std::vec::IntoIter<RecordBatch>),
+    Ended,
+}
+
+impl Rows {
+    /// Rows that `stream` will produce; its columns get the names of `schema`.
+    pub(crate) fn of_query(
+        inner: Arc<Inner>,
+        schema: SchemaRef,
+        stream: SendableRecordBatchStream,
+        cancel: CancellationToken,
+    ) -> Self {
+        Self { schema, source: Source::Query { inner, stream, cancel } }
+    }
+
+    /// Rows that are there already.
+    pub(crate) fn ready(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
+        Self { schema, source: Source::Ready(batches.into_iter()) }
+    }
+
+    /// Names and types of the columns.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn pull(&mut self) -> Option<Result<RecordBatch>> {
+        match &mut self.source {
+            Source::Ended => None,
+            Source::Ready(batches) => batches.next().map(Ok),
+            Source::Query { inner, stream, cancel } => {
+                let next = catch_unwind(AssertUnwindSafe(|| {
+                    inner.runtime.block_on(async {
+                        tokio::select! {
+                            biased;
+                            () = cancel.cancelled() => Some(Err(Error::interrupted())),
+                            next = stream.next() => next.map(|next| next.map_err(Error::from)),
+                        }
+                    })
+                }));
+                let next = next.unwrap_or_else(|panic| Some(Err(panicked(&panic))))?;
+                Some(next.and_then(|batch| rename(&self.schema, &batch)))
+            }
+        }
+    }
+}
+
+/// Gives a batch the column names that the user expects.
+fn rename(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let columns = batch.columns().to_vec();
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+}
+
+impl Iterator for Rows {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.pull();
+        if !matches!(next, Some(Ok(_))) {
+            self.source = Source::Ended;
+        }
+        next
+    }
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Rows").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}

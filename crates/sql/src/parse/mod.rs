@@ -1,0 +1,228 @@
+//! SQL text to one [`Statement`].
+//!
+//! What the parser library cannot express (`SORTED BY`, free option lists of COPY, `SHOW`) is
+//! parsed here from its tokens; everything else is left to it.
+
+mod copy;
+mod create_table;
+mod show;
+
+pub(crate) use copy::{Copy, CopyOptions, CopySource};
+pub(crate) use create_table::CreateTable;
+pub(crate) use show::Show;
+
+use crate::dialect::StarfactDialect;
+use crate::error::{Error, Position, Result};
+use datafusion::sql::sqlparser::ast::{self, Statement as SqlStatement};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+
+/// Nesting of expressions and queries that is still parsed.
+const RECURSION_LIMIT: usize = 128;
+
+/// A parsed statement.
+#[derive(Debug)]
+pub(crate) enum Statement {
+    /// `SELECT`, `VALUES`, `WITH`, `FROM …`.
+    Query(Box<ast::Query>),
+    /// `EXPLAIN [ANALYZE] [VERBOSE] query`.
+    Explain { analyze: bool, verbose: bool, statement: Box<Statement> },
+    /// `CREATE TABLE`, also `… AS query`.
+    CreateTable(Box<CreateTable>),
+    /// `DROP TABLE [IF EXISTS] a, b`.
+    DropTable { names: Vec<ast::ObjectName>, if_exists: bool },
+    /// `INSERT INTO t … VALUES | SELECT`.
+    Insert(Box<ast::Insert>),
+    /// `COPY … FROM | TO`.
+    Copy(Box<Copy>),
+    /// `DESCRIBE`, `SHOW`.
+    Show(Show),
+    /// `SET name = value`.
+    Set { name: String, value: String },
+    /// `RESET name`.
+    Reset { name: String },
+    /// A statement that we know but do not offer.
+    Unsupported(String),
+}
+
+/// Parses exactly one statement, with or without its semicolon.
+///
+/// # Errors
+/// Syntax errors, with their place; no statement, or more than one.
+pub(crate) fn parse(sql: &str) -> Result<Statement> {
+    let dialect = StarfactDialect;
+    let tokens = Tokenizer::new(&dialect, sql).tokenize_with_location()?;
+    let mut parser = Parser::new(&dialect)
+        .with_recursion_limit(RECURSION_LIMIT)
+        .with_tokens_with_locations(tokens);
+    while parser.consume_token(&Token::SemiColon) {}
+    if parser.peek_token().token == Token::EOF {
+        return Err(Error::sql("there is no statement"));
+    }
+    let statement = parse_statement(&mut parser)?;
+    while parser.consume_token(&Token::SemiColon) {}
+    let rest = parser.peek_token();
+    if rest.token != Token::EOF {
+        let message = format!("syntax error at or near \"{}\"", rest.token);
+        return Err(Error::sql(message).at(position(rest.span.start)));
+    }
+    Ok(statement)
+}
+
+/// Parses one expression, as in DEFAULT.
+pub(crate) fn parse_expression(sql: &str) -> Result<ast::Expr> {
+    let dialect = StarfactDialect;
+    let mut parser =
+        Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT).try_with_sql(sql)?;
+    Ok(parser.parse_expr()?)
+}
+
+fn parse_statement(parser: &mut Parser<'_>) -> Result<Statement> {
+    let first = parser.peek_token();
+    let Token::Word(word) = &first.token else { return parse_other(parser) };
+    match word.keyword {
+        Keyword::CREATE => create_table::parse(parser),
+        Keyword::COPY => copy::parse(parser),
+        Keyword::EXPLAIN => parse_explain(parser),
+        Keyword::SHOW | Keyword::DESCRIBE | Keyword::DESC => show::parse(parser),
+        Keyword::SET => parse_set(parser),
+        Keyword::RESET => {
+            parser.next_token();
+            Ok(Statement::Reset { name: setting_name(parser)? })
+        }
+        _ if word.value.eq_ignore_ascii_case("summarize") => show::parse(parser),
+        _ if word.value.eq_ignore_ascii_case("pragma") => parse_set(parser),
+        _ => parse_other(parser),
+    }
+}
+
+fn parse_other(parser: &mut Parser<'_>) -> Result<Statement> {
+    Ok(match parser.parse_statement()? {
+        SqlStatement::Query(query) => Statement::Query(query),
+        SqlStatement::Insert(insert) => Statement::Insert(Box::new(insert)),
+        SqlStatement::Drop { object_type: ast::ObjectType::Table, names, if_exists, .. } => {
+            Statement::DropTable { names, if_exists }
+        }
+        other => Statement::Unsupported(describe(&other)),
+    })
+}
+
+/// The leading words of a statement, for a message.
+fn describe(statement: &SqlStatement) -> String {
+    let text = statement.to_string();
+    let words = text.split_whitespace().take_while(|word| word.chars().all(is_capital));
+    let words: Vec<&str> = words.take(3).collect();
+    if words.is_empty() { "this statement".into() } else { words.join(" ") }
+}
+
+fn is_capital(ch: char) -> bool {
+    ch.is_ascii_uppercase()
+}
+
+fn parse_explain(parser: &mut Parser<'_>) -> Result<Statement> {
+    parser.next_token();
+    let (mut analyze, mut verbose) = (false, false);
+    loop {
+        if parser.parse_keyword(Keyword::ANALYZE) {
+            analyze = true;
+        } else if parser.parse_keyword(Keyword::VERBOSE) {
+            verbose = true;
+        } else {
+            break;
+        }
+    }
+    let statement = Box::new(parse_statement(parser)?);
+    Ok(Statement::Explain { analyze, verbose, statement })
+}
+
+/// `SET [SESSION] name = value` and `PRAGMA name = value`; a value is a literal or a word.
+fn parse_set(parser: &mut Parser<'_>) -> Result<Statement> {
+    parser.next_token();
+    let _ = parser.parse_one_of_keywords(&[Keyword::SESSION, Keyword::LOCAL, Keyword::GLOBAL]);
+    if parser.parse_keywords(&[Keyword::TIME, Keyword::ZONE]) {
+        return Ok(Statement::Set { name: "timezone".into(), value: setting_value(parser)? });
+    }
+    let name = setting_name(parser)?;
+    if !parser.consume_token(&Token::Eq) && !parser.parse_keyword(Keyword::TO) {
+        let found = parser.peek_token();
+        return Err(unexpected("= or TO", &found));
+    }
+    Ok(Statement::Set { name, value: setting_value(parser)? })
+}
+
+fn setting_name(parser: &mut Parser<'_>) -> Result<String> {
+    Ok(parser.parse_object_name(false)?.to_string().replace('"', "").to_ascii_lowercase())
+}
+
+fn setting_value(parser: &mut Parser<'_>) -> Result<String> {
+    let negative = parser.consume_token(&Token::Minus);
+    let token = parser.next_token();
+    let text = match &token.token {
+        Token::SingleQuotedString(text) | Token::DoubleQuotedString(text) => text.clone(),
+        Token::Number(text, _) => {
+            // A size such as 4GB is a number and a word.
+            let unit = match parser.peek_token().token {
+                Token::Word(word) => {
+                    parser.next_token();
+                    word.value
+                }
+                _ => String::new(),
+            };
+            format!("{}{text}{unit}", if negative { "-" } else { "" })
+        }
+        Token::Word(word) => word.value.clone(),
+        _ => return Err(unexpected("a value", &token)),
+    };
+    Ok(text)
+}
+
+fn unexpected(expected: &str, found: &TokenWithSpan) -> Error {
+    let message = format!("syntax error: expected {expected}, found {}", found.token);
+    Error::sql(message).at(position(found.span.start))
+}
+
+fn position(location: Location) -> Option<Position> {
+    let (line, column) = (location.line as usize, location.column as usize);
+    (line > 0 && column > 0).then_some(Position { line, column })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_statement_is_refused_with_its_place() {
+        let error = parse("SELECT 1; SELECT 2").unwrap_err();
+        assert_eq!(error.position, Some(Position { line: 1, column: 11 }));
+    }
+
+    #[test]
+    fn sizes_may_be_given_without_quotes() {
+        for (sql, expected) in [
+            ("SET memory_limit = 4GB", "4GB"),
+            ("SET memory_limit TO '512 MiB'", "512 MiB"),
+            ("set starfact.zone_maps = off", "off"),
+            ("SET x = -1", "-1"),
+        ] {
+            match parse(sql).unwrap() {
+                Statement::Set { value, .. } => assert_eq!(value, expected),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_an_error_and_not_a_crash() {
+        let sql = format!("SELECT {}1{}", "(".repeat(100_000), ")".repeat(100_000));
+        assert!(parse(&sql).unwrap_err().message.contains("nested too deeply"));
+    }
+
+    #[test]
+    fn statements_of_later_versions_are_named() {
+        match parse("UPDATE t SET a = 1").unwrap() {
+            Statement::Unsupported(name) => assert!(name.starts_with("UPDATE"), "{name}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The encoded scan as DataFusion sees it: a table provider and an execution plan.
+//!
+//! Filters reach the scan through DataFusion's physical filter push-down. Those that the encodings
+//! understand become [`starfact_exec::ColumnFilter`]s; the others are evaluated on decoded values of the rows
+//! that are left; either way the scan is answerable for them and no filter stays above it.
+
+mod filter;
+mod plan;
+mod provider;
+mod statistics;
+mod stream;
+
+pub(crate) use provider::{StarfactTable, arrow_schema};
+
+/// Which shortcuts a scan may take; see the settings of the same names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ScanSettings {
+    /// `starfact.zone_maps`
+    pub(crate) zone_maps: bool,
+    /// `starfact.encoded_filters`
+    pub(crate) encoded_filters: bool,
+}
+
+impl Default for ScanSettings {
+    fn default() -> Self {
+        Self { zone_maps: true, encoded_filters: true }
+    }
+}

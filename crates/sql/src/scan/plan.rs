@@ -1,0 +1,379 @@
+//! The execution plan of a scan.
+
+use super::ScanSettings;
+use super::filter::{merge_bounds, remap, translate};
+use super::statistics::table_statistics;
+use super::stream::{Partition, Queue, Residual, external};
+use arrow::compute::SortOptions;
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, Statistics, internal_err};
+use datafusion::config::ConfigOptions;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::{Column as ColumnExpr, DynamicFilterTracking};
+use datafusion::physical_expr::utils::{collect_columns, split_conjunction};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation, PushedDown,
+};
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
+};
+use datafusion::physical_plan::projection::{ProjectionExec, all_alias_free_columns};
+use datafusion::physical_plan::statistics::StatisticsArgs;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
+    ReplaceChildrenOptions,
+};
+use starfact_base::{ColumnId, DataType};
+use starfact_exec::{ColumnFilter, Scan, ScanOptions};
+use starfact_store::{Column, Table};
+use std::fmt;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock};
+
+/// Reads some columns of one table at one snapshot.
+#[derive(Clone, Debug)]
+pub(crate) struct ScanExec {
+    table: Arc<Table>,
+    table_schema: SchemaRef,
+    /// Positions of the output columns in the table.
+    projection: Vec<usize>,
+    schema: SchemaRef,
+    filters: Vec<ColumnFilter>,
+    residuals: Vec<Residual>,
+    /// The filters as written, for EXPLAIN.
+    shown: Vec<String>,
+    limit: Option<usize>,
+    settings: ScanSettings,
+    scan: Arc<Scan>,
+    properties: Arc<PlanProperties>,
+    partitions: usize,
+    /// Morsels taken so far, when partitions share them.
+    taken: Arc<AtomicUsize>,
+    statistics: Arc<OnceLock<Statistics>>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl ScanExec {
+    pub(super) fn new(
+        table: Arc<Table>,
+        table_schema: &SchemaRef,
+        projection: Vec<usize>,
+        partitions: usize,
+        limit: Option<usize>,
+        settings: ScanSettings,
+    ) -> Result<Self> {
+        let options = ScanOptions { zone_maps: settings.zone_maps };
+        let scan = Scan::new(Arc::clone(&table), Vec::new(), options).map_err(external)?;
+        let schema = Arc::new(table_schema.project(&projection)?);
+        let partitions = partitions.min(scan.morsels().len()).max(1);
+        let properties = properties(&table, &projection, &schema, partitions);
+        Ok(Self {
+            table,
+            table_schema: Arc::clone(table_schema),
+            projection,
+            schema,
+            filters: Vec::new(),
+            residuals: Vec::new(),
+            shown: Vec::new(),
+            limit,
+            settings,
+            scan: Arc::new(scan),
+            properties: Arc::new(properties),
+            partitions,
+            taken: Arc::default(),
+            statistics: Arc::default(),
+            metrics: ExecutionPlanMetricsSet::new(),
+        })
+    }
+
+    fn column(&self, position: usize) -> &Column {
+        &self.table.columns()[position]
+    }
+
+    fn output_columns(&self) -> Vec<&Column> {
+        self.projection.iter().map(|position| self.column(*position)).collect()
+    }
+
+    fn is_ordered(&self) -> bool {
+        self.properties.output_ordering().is_some()
+    }
+
+    /// The same scan with these conjuncts, which refer to its output, taken over from above.
+    fn with_filters(&self, conjuncts: &[Arc<dyn PhysicalExpr>]) -> Result<Self> {
+        let mut next = self.clone();
+        let columns: Vec<(ColumnId, DataType)> =
+            self.output_columns().iter().map(|column| (column.id, column.data_type)).collect();
+        for conjunct in conjuncts {
+            next.shown.push(conjunct.to_string());
+            match translate(conjunct, &columns) {
+                Some(filter) => next.filters.push(filter),
+                None => next.residuals.push(self.residual(conjunct)?),
+            }
+        }
+        next.filters = merge_bounds(next.filters);
+        next.replan()
+    }
+
+    fn residual(&self, conjunct: &Arc<dyn PhysicalExpr>) -> Result<Residual> {
+        let mut used: Vec<usize> =
+            collect_columns(conjunct).iter().map(ColumnExpr::index).collect();
+        used.sort_unstable();
+        used.dedup();
+        let Some(expr) = remap(conjunct, &|index| used.binary_search(&index).ok()) else {
+            return internal_err!("a filter refers to a column that the scan does not have");
+        };
+        let columns = used.iter().map(|index| {
+            let column = self.column(self.projection[*index]);
+            (column.id, column.data_type)
+        });
+        let schema =
+            Schema::new(used.iter().map(|i| self.schema.field(*i).clone()).collect::<Vec<_>>());
+        let is_dynamic = DynamicFilterTracking::classify(&expr).contains_dynamic_filter();
+        let (columns, schema) = (columns.collect(), Arc::new(schema));
+        Ok(Residual { expr, columns, schema, is_dynamic })
+    }
+
+    /// Plans again which morsels to read, after the filters have changed.
+    fn replan(mut self) -> Result<Self> {
+        let options = ScanOptions { zone_maps: self.settings.zone_maps };
+        let scan = Scan::new(Arc::clone(&self.table), self.filters.clone(), options);
+        self.scan = Arc::new(scan.map_err(external)?);
+        self.statistics = Arc::default();
+        self.taken = Arc::default();
+        Ok(self)
+    }
+
+    fn queue(&self, partition: usize) -> Queue {
+        if !self.is_ordered() {
+            return Queue::Shared(Arc::clone(&self.taken));
+        }
+        let count = self.scan.morsels().len();
+        let bound = |partition: usize| count * partition / self.partitions;
+        Queue::Range(bound(partition)..bound(partition + 1))
+    }
+}
+
+fn properties(
+    table: &Table,
+    projection: &[usize],
+    schema: &SchemaRef,
+    partitions: usize,
+) -> PlanProperties {
+    let mut equivalence = EquivalenceProperties::new(Arc::clone(schema));
+    if table.is_sorted() {
+        equivalence.add_orderings([sort_order(table, projection)]);
+    }
+    PlanProperties::new(
+        equivalence,
+        Partitioning::UnknownPartitioning(partitions),
+        EmissionType::Incremental,
+        Boundedness::Bounded,
+    )
+}
+
+/// The longest prefix of the table's sort order that the output has.
+fn sort_order(table: &Table, projection: &[usize]) -> Vec<PhysicalSortExpr> {
+    let mut order = Vec::new();
+    for id in table.sorted_by() {
+        let output = projection.iter().position(|at| table.columns()[*at].id == *id);
+        let Some(output) = output else { break };
+        let name = &table.columns()[projection[output]].name;
+        let options = SortOptions { descending: false, nulls_first: false };
+        order.push(PhysicalSortExpr::new(Arc::new(ColumnExpr::new(name, output)), options));
+    }
+    order
+}
+
+impl DisplayAs for ScanExec {
+    fn fmt_as(&self, _format: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.schema.fields().iter().map(|field| field.name().as_str());
+        let names: Vec<&str> = names.collect();
+        write!(out, "StarfactScan: table={}, columns=[{}]", self.table.name(), names.join(", "))?;
+        if !self.shown.is_empty() {
+            write!(out, ", filters=[{}]", self.shown.join(" AND "))?;
+        }
+        let (read, pruned) = (self.scan.morsels().len(), self.scan.pruned_blocks());
+        write!(out, ", blocks={read}/{}", read + pruned)?;
+        if let Some(limit) = self.limit {
+            write!(out, ", limit={limit}")?;
+        }
+        if let Some(order) = self.properties.output_ordering() {
+            write!(out, ", order=[{order}]")?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for ScanExec {
+    fn name(&self) -> &'static str {
+        "StarfactScan"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        let mut recursion = TreeNodeRecursion::Continue;
+        for residual in &self.residuals {
+            recursion = recursion.visit_sibling(|| visit(&residual.expr))?;
+        }
+        Ok(recursion)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.is_empty() { Ok(self) } else { internal_err!("a scan has no children") }
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.is_empty() { Ok(self) } else { internal_err!("a scan has no children") }
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut fresh = Self::clone(&self);
+        fresh.taken = Arc::default();
+        fresh.metrics = ExecutionPlanMetricsSet::new();
+        Ok(Arc::new(fresh))
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let columns = self.output_columns().iter().map(|column| column.id).collect();
+        let mut state = Partition::new(
+            Arc::clone(&self.scan),
+            self.queue(partition),
+            Arc::clone(&self.schema),
+            columns,
+            self.residuals.clone(),
+        );
+        state.batch_rows = context.session_config().batch_size();
+        state.remaining = self.limit.unwrap_or(usize::MAX);
+        state.encoded_filters = self.settings.encoded_filters;
+        let baseline = BaselineMetrics::new(&self.metrics, partition);
+        if partition == 0 {
+            let count = |name| MetricBuilder::new(&self.metrics).counter(name, partition);
+            count("blocks_read").add(self.scan.morsels().len());
+            count("blocks_pruned").add(self.scan.pruned_blocks());
+        }
+        let stream = futures::stream::unfold((state, baseline), |(mut state, baseline)| async {
+            let timer = baseline.elapsed_compute().timer();
+            let next = state.next_batch().transpose();
+            timer.done();
+            if let Some(Ok(batch)) = &next {
+                baseline.record_output(batch.num_rows());
+            }
+            next.map(|next| (next, (state, baseline)))
+        });
+        let stream = RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream);
+        Ok(Box::pin(stream))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        _inputs: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        if args.partition().is_some() {
+            return Ok(Arc::new(Statistics::new_unknown(&self.schema)));
+        }
+        if let Some(known) = self.statistics.get() {
+            return Ok(Arc::new(known.clone()));
+        }
+        let columns = self.output_columns();
+        let mut statistics = table_statistics(&self.table, &columns).map_err(external)?;
+        if !self.filters.is_empty() || !self.residuals.is_empty() {
+            let rows = self.scan.morsels().iter().map(starfact_exec::Morsel::rows).sum();
+            statistics.num_rows = datafusion::common::stats::Precision::Exact(rows);
+            statistics = statistics.to_inexact();
+        }
+        if self.limit.is_some() {
+            statistics = statistics.with_fetch(self.limit, 0, 1)?;
+        }
+        let _ = self.statistics.set(statistics.clone());
+        Ok(Arc::new(statistics))
+    }
+
+    fn supports_limit_pushdown(&self) -> bool {
+        false
+    }
+
+    fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
+        let mut next = self.clone();
+        next.limit = limit;
+        next.taken = Arc::default();
+        next.statistics = Arc::default();
+        Some(Arc::new(next))
+    }
+
+    fn fetch(&self) -> Option<usize> {
+        self.limit
+    }
+
+    fn try_swapping_with_projection(
+        &self,
+        projection: &ProjectionExec,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        if !all_alias_free_columns(projection.expr()) {
+            return Ok(None);
+        }
+        let mut next = self.clone();
+        let kept = projection.expr().iter().filter_map(|projected| {
+            let column = projected.expr.downcast_ref::<ColumnExpr>()?;
+            self.projection.get(column.index()).copied()
+        });
+        next.projection = kept.collect();
+        next.taken = Arc::default();
+        next.schema = Arc::new(self.table_schema.project(&next.projection)?);
+        next.statistics = Arc::default();
+        next.properties =
+            Arc::new(properties(&next.table, &next.projection, &next.schema, next.partitions));
+        Ok(Some(Arc::new(next)))
+    }
+
+    fn handle_child_pushdown_result(
+        &self,
+        _phase: FilterPushdownPhase,
+        child_pushdown_result: ChildPushdownResult,
+        _config: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        let filters = child_pushdown_result.parent_filters;
+        // A limited scan has its rows already; a filter would have to come before the limit.
+        if filters.is_empty() || self.limit.is_some() || !self.settings.encoded_filters {
+            let refused = vec![PushedDown::No; filters.len()];
+            return Ok(FilterPushdownPropagation::with_parent_pushdown_result(refused));
+        }
+        let conjuncts: Vec<Arc<dyn PhysicalExpr>> = filters
+            .iter()
+            .flat_map(|filter| split_conjunction(&filter.filter).into_iter().cloned())
+            .collect();
+        let node = self.with_filters(&conjuncts)?;
+        let accepted = vec![PushedDown::Yes; filters.len()];
+        Ok(FilterPushdownPropagation::with_parent_pushdown_result(accepted)
+            .with_updated_node(Arc::new(node)))
+    }
+}

@@ -1,0 +1,74 @@
+//! What the planner may know of a scan's output: exact counts and bounds from the zone maps.
+
+use arrow::datatypes::DataType as ArrowType;
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
+use starfact_base::{DataType, Result, Scalar};
+use starfact_encoding::arrow_type;
+use starfact_exec::column_bounds;
+use starfact_store::{Column, Table};
+
+/// Statistics of the given columns over the whole table.
+///
+/// # Errors
+/// A column file that is missing or damaged.
+pub(super) fn table_statistics(table: &Table, columns: &[&Column]) -> Result<Statistics> {
+    let rows = table.row_count() as usize;
+    let mut column_statistics = Vec::with_capacity(columns.len());
+    for column in columns {
+        let bounds = column_bounds(table, column.id)?;
+        let exact = |bound: Option<Scalar>| {
+            let value = bound.and_then(|bound| scalar_value(&bound, column.data_type));
+            value.map_or(Precision::Absent, Precision::Exact)
+        };
+        let is_key = table.primary_key().is_some_and(|key| key.columns == [column.id]);
+        column_statistics.push(ColumnStatistics {
+            null_count: Precision::Exact(bounds.nulls as usize),
+            min_value: exact(bounds.min),
+            max_value: exact(bounds.max),
+            sum_value: Precision::Absent,
+            distinct_count: if is_key { Precision::Exact(rows) } else { Precision::Absent },
+            byte_size: Precision::Absent,
+        });
+    }
+    Ok(Statistics {
+        num_rows: Precision::Exact(rows),
+        total_byte_size: Precision::Inexact(row_bytes(columns).saturating_mul(rows)),
+        column_statistics,
+    })
+}
+
+/// Bytes that a decoded row of these columns takes, roughly.
+fn row_bytes(columns: &[&Column]) -> usize {
+    let bytes = |column: &&Column| match arrow_type(column.data_type) {
+        ArrowType::Boolean => 1,
+        ArrowType::Utf8View => 24,
+        other => other.primitive_width().unwrap_or(8),
+    };
+    columns.iter().map(bytes).sum()
+}
+
+/// A bound as a literal; floats have none, because their order has more than one zero and NaN.
+fn scalar_value(scalar: &Scalar, data_type: DataType) -> Option<ScalarValue> {
+    let integer = match scalar {
+        Scalar::Integer(value) => *value,
+        Scalar::String(text) => return Some(ScalarValue::Utf8View(Some(text.clone()))),
+        Scalar::Float(_) => return None,
+    };
+    Some(match data_type {
+        DataType::Boolean => ScalarValue::Boolean(Some(integer != 0)),
+        DataType::SmallInt => ScalarValue::Int16(integer.try_into().ok()),
+        DataType::Integer => ScalarValue::Int32(integer.try_into().ok()),
+        DataType::BigInt => ScalarValue::Int64(integer.try_into().ok()),
+        DataType::Decimal { precision, scale } => {
+            ScalarValue::Decimal128(Some(integer), precision, scale as i8)
+        }
+        DataType::Date => ScalarValue::Date32(integer.try_into().ok()),
+        DataType::Time => ScalarValue::Time64Microsecond(integer.try_into().ok()),
+        DataType::Timestamp => ScalarValue::TimestampMicrosecond(integer.try_into().ok(), None),
+        DataType::TimestampTz => {
+            ScalarValue::TimestampMicrosecond(integer.try_into().ok(), Some("UTC".into()))
+        }
+        DataType::Real | DataType::Double | DataType::Varchar => return None,
+    })
+}

@@ -1,0 +1,238 @@
+//! One partition of a scan: takes morsels, filters and decodes them, yields batches.
+//!
+//! Per thread: everything in [`Partition`] but the queue. Shared: the planned scan, which is
+//! immutable, and, when no order was promised, one counter from which partitions take morsels.
+
+use super::filter::{Columns, batch, evaluate, merge_bounds, translate};
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::utils::split_conjunction;
+use datafusion::physical_expr_common::physical_expr::{
+    snapshot_generation, snapshot_physical_expr,
+};
+use starfact_base::{ColumnId, DataType};
+use starfact_encoding::Selection;
+use starfact_exec::{ColumnFilter, Morsel, Scan};
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A condition that is evaluated on decoded rows.
+#[derive(Clone, Debug)]
+pub(super) struct Residual {
+    /// Refers to positions in `columns`.
+    pub(super) expr: Arc<dyn PhysicalExpr>,
+    pub(super) columns: Vec<(ColumnId, DataType)>,
+    pub(super) schema: SchemaRef,
+    /// Whether it changes while the query runs.
+    pub(super) is_dynamic: bool,
+}
+
+/// Where a partition finds its next morsel.
+pub(super) enum Queue {
+    /// Its own range: the order of rows is kept.
+    Range(Range<usize>),
+    /// The next that nobody has taken.
+    Shared(Arc<AtomicUsize>),
+}
+
+impl Queue {
+    fn next(&mut self, count: usize) -> Option<usize> {
+        match self {
+            Self::Range(range) => range.next(),
+            Self::Shared(counter) => {
+                Some(counter.fetch_add(1, Ordering::Relaxed)).filter(|next| *next < count)
+            }
+        }
+    }
+}
+
+/// What a dynamic filter amounts to at the moment.
+struct Dynamic {
+    generation: u64,
+    filters: Vec<ColumnFilter>,
+    rest: Vec<Arc<dyn PhysicalExpr>>,
+}
+
+/// The state of one partition.
+pub(super) struct Partition {
+    pub(super) scan: Arc<Scan>,
+    pub(super) queue: Queue,
+    pub(super) schema: SchemaRef,
+    pub(super) columns: Vec<ColumnId>,
+    pub(super) residuals: Vec<Residual>,
+    pub(super) batch_rows: usize,
+    pub(super) remaining: usize,
+    pub(super) encoded_filters: bool,
+    dynamic: Vec<Option<Dynamic>>,
+    ready: VecDeque<RecordBatch>,
+}
+
+impl Partition {
+    pub(super) fn new(
+        scan: Arc<Scan>,
+        queue: Queue,
+        schema: SchemaRef,
+        columns: Vec<ColumnId>,
+        residuals: Vec<Residual>,
+    ) -> Self {
+        let dynamic = residuals.iter().map(|_| None).collect();
+        Self {
+            scan,
+            queue,
+            schema,
+            columns,
+            residuals,
+            batch_rows: usize::MAX,
+            remaining: usize::MAX,
+            encoded_filters: true,
+            dynamic,
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// The next batch, of at most `batch_rows` rows.
+    pub(super) fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        while self.ready.is_empty() {
+            if self.remaining == 0 {
+                return Ok(None);
+            }
+            let Some(idx) = self.queue.next(self.scan.morsels().len()) else { return Ok(None) };
+            let morsel = self.scan.morsels()[idx];
+            if let Some(found) = self.read(&morsel)? {
+                let found = found.slice(0, found.num_rows().min(self.remaining));
+                self.remaining -= found.num_rows();
+                self.split(&found);
+            }
+        }
+        Ok(self.ready.pop_front())
+    }
+
+    fn split(&mut self, batch: &RecordBatch) {
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let count = self.batch_rows.min(batch.num_rows() - start);
+            self.ready.push_back(batch.slice(start, count));
+            start += count;
+        }
+    }
+
+    fn read(&mut self, morsel: &Morsel) -> Result<Option<RecordBatch>> {
+        self.refresh_dynamic()?;
+        let scan = Arc::clone(&self.scan);
+        for dynamic in self.dynamic.iter().flatten() {
+            if scan.rules_out(morsel, &dynamic.filters).map_err(external)? {
+                return Ok(None);
+            }
+        }
+        let mut selection = scan.select(morsel).map_err(external)?;
+        for dynamic in self.dynamic.iter().flatten() {
+            scan.narrow(morsel, &dynamic.filters, &mut selection).map_err(external)?;
+        }
+        for (residual, dynamic) in self.residuals.iter().zip(&self.dynamic) {
+            let parts = dynamic
+                .as_ref()
+                .map_or(std::slice::from_ref(&residual.expr), |dynamic| dynamic.rest.as_slice());
+            if parts.is_empty() {
+                continue;
+            }
+            if selection.is_empty() {
+                return Ok(None);
+            }
+            narrow_by(&scan, morsel, residual, parts, &mut selection)?;
+        }
+        if selection.is_empty() {
+            return Ok(None);
+        }
+        let columns = scan.decode(morsel, &self.columns, &selection).map_err(external)?;
+        batch(&self.schema, columns, selection.count()).map(Some)
+    }
+
+    /// Translates dynamic filters again if they have changed since the last morsel.
+    fn refresh_dynamic(&mut self) -> Result<()> {
+        for (residual, dynamic) in self.residuals.iter().zip(&mut self.dynamic) {
+            if !residual.is_dynamic {
+                continue;
+            }
+            let generation = snapshot_generation(&residual.expr);
+            if dynamic.as_ref().is_some_and(|known| known.generation == generation) {
+                continue;
+            }
+            let current = snapshot_physical_expr(Arc::clone(&residual.expr))?;
+            *dynamic = Some(split_dynamic(generation, &current, residual, self.encoded_filters));
+        }
+        Ok(())
+    }
+}
+
+fn split_dynamic(
+    generation: u64,
+    current: &Arc<dyn PhysicalExpr>,
+    residual: &Residual,
+    encoded: bool,
+) -> Dynamic {
+    let columns: &Columns = &residual.columns;
+    let (mut filters, mut rest) = (Vec::new(), Vec::new());
+    for part in split_conjunction(current) {
+        if is_true(part) {
+            continue;
+        }
+        match Some(part).filter(|_| encoded).and_then(|part| translate(part, columns)) {
+            Some(filter) => filters.push(filter),
+            None => rest.push(Arc::clone(part)),
+        }
+    }
+    Dynamic { generation, filters: merge_bounds(filters), rest }
+}
+
+fn is_true(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    use datafusion::common::ScalarValue;
+    use datafusion::physical_expr::expressions::Literal;
+    let literal = expr.downcast_ref::<Literal>();
+    literal.is_some_and(|literal| *literal.value() == ScalarValue::Boolean(Some(true)))
+}
+
+/// Evaluates conjuncts one after the other, each on the rows that the earlier ones left.
+fn narrow_by(
+    scan: &Scan,
+    morsel: &Morsel,
+    residual: &Residual,
+    parts: &[Arc<dyn PhysicalExpr>],
+    selection: &mut Selection,
+) -> Result<()> {
+    let ids: Vec<ColumnId> = residual.columns.iter().map(|(id, _)| *id).collect();
+    let columns = scan.decode(morsel, &ids, selection).map_err(external)?;
+    let mut rows = batch(&residual.schema, columns, selection.count())?;
+    let mut indices = selection.indices();
+    for part in parts {
+        let mask = evaluate(part, &rows)?;
+        if mask.true_count() == mask.len() {
+            continue;
+        }
+        rows = filter_record_batch(&rows, &mask)?;
+        indices = keep(&indices, &mask);
+        if indices.is_empty() {
+            break;
+        }
+    }
+    let mut kept = Selection::none(morsel.rows());
+    for idx in indices {
+        kept.set(idx as usize);
+    }
+    *selection = kept;
+    Ok(())
+}
+
+fn keep(indices: &[u32], mask: &BooleanArray) -> Vec<u32> {
+    let values = mask.values();
+    let pairs = indices.iter().zip(values.iter());
+    pairs.filter_map(|(idx, keep)| keep.then_some(*idx)).collect()
+}
+
+pub(super) fn external(error: starfact_base::Error) -> datafusion::common::DataFusionError {
+    crate::error::Error::from(error).into()
+}

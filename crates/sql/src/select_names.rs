@@ -1,0 +1,143 @@
+//! What the columns of a result are called.
+//!
+//! The query engine wants every output expression to have a name of its own, and names expressions
+//! with their full qualification. Users may select the same thing twice, and expect `sum(x)` to be
+//! called as they wrote it. So the outermost select list gets unique names before planning, and
+//! the result gets the expected ones back.
+
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, SelectItem, SetExpr};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// Names that were changed for planning, and what they should read.
+#[derive(Debug, Default)]
+pub(crate) struct OutputNames {
+    original: HashMap<String, String>,
+}
+
+impl OutputNames {
+    /// The schema of the plan with the names that the user expects.
+    pub(crate) fn apply(&self, schema: &SchemaRef) -> SchemaRef {
+        if self.original.is_empty() {
+            return Arc::clone(schema);
+        }
+        let fields = schema.fields().iter().map(|field| match self.original.get(field.name()) {
+            Some(name) => Arc::new(field.as_ref().clone().with_name(name)),
+            None => Arc::clone(field),
+        });
+        Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
+    }
+}
+
+/// Gives the items of the outermost select list unique names.
+pub(crate) fn make_unique(query: &mut Query) -> OutputNames {
+    let mut names = OutputNames::default();
+    let mut body = query.body.as_mut();
+    while let SetExpr::SetOperation { left, .. } = body {
+        body = left.as_mut();
+    }
+    let SetExpr::Select(select) = body else { return names };
+    let has_wildcard = select
+        .projection
+        .iter()
+        .any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
+    let mut taken: HashSet<String> = HashSet::new();
+    for item in &mut select.projection {
+        let (wanted, expr) = match item {
+            SelectItem::UnnamedExpr(expr) => (unnamed(expr), expr.clone()),
+            SelectItem::ExprWithAlias { expr, alias } => (normalized(alias), expr.clone()),
+            _ => continue,
+        };
+        let is_column = matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+        let is_alias = matches!(item, SelectItem::ExprWithAlias { .. });
+        let repeated = !taken.insert(wanted.clone());
+        if repeated || (has_wildcard && is_column) {
+            let unique = unique_name(&wanted, &mut taken);
+            names.original.insert(unique.clone(), wanted);
+            *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', unique) };
+        } else if !is_column && !is_alias {
+            *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', wanted) };
+        }
+    }
+    names
+}
+
+/// The name of an expression without alias: a column's own, else the expression's text.
+fn unnamed(expr: &Expr) -> String {
+    match expr {
+        Expr::Identifier(ident) => normalized(ident),
+        Expr::CompoundIdentifier(parts) => parts.last().map(normalized).unwrap_or_default(),
+        other => lower_function_names(&other.to_string()),
+    }
+}
+
+fn normalized(ident: &Ident) -> String {
+    match ident.quote_style {
+        Some(_) => ident.value.clone(),
+        None => ident.value.to_lowercase(),
+    }
+}
+
+/// Lowers the words directly before a parenthesis: `COUNT(*)` is shown as `count(*)`.
+fn lower_function_names(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut word_start = 0;
+    let mut quote: Option<char> = None;
+    for ch in text.chars() {
+        match (quote, ch) {
+            (Some(open), _) if open == ch => quote = None,
+            (None, '\'' | '"') => quote = Some(ch),
+            (None, '(') => {
+                let lowered = out[word_start..].to_lowercase();
+                out.replace_range(word_start.., &lowered);
+            }
+            _ => {}
+        }
+        out.push(ch);
+        if quote.is_some() || !(ch.is_alphanumeric() || ch == '_') {
+            word_start = out.len();
+        }
+    }
+    out
+}
+
+fn unique_name(wanted: &str, taken: &mut HashSet<String>) -> String {
+    let mut number = 1;
+    loop {
+        let name = format!("{wanted}:{number}");
+        if taken.insert(name.clone()) {
+            return name;
+        }
+        number += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::{Statement, parse};
+
+    fn unique(sql: &str) -> (String, OutputNames) {
+        let Statement::Query(mut query) = parse(sql).unwrap() else { panic!("not a query") };
+        let names = make_unique(&mut query);
+        (query.to_string(), names)
+    }
+
+    #[test]
+    fn repeated_columns_get_names_of_their_own() {
+        let (sql, names) = unique("SELECT a, a, t.a FROM t");
+        assert_eq!(sql, "SELECT a, a AS \"a:1\", t.a AS \"a:2\" FROM t");
+        assert_eq!(names.original["a:2"], "a");
+    }
+
+    #[test]
+    fn expressions_are_called_as_they_were_written() {
+        let (sql, _) = unique("SELECT COUNT(*), SUM(x + 1), 'A(' FROM t");
+        assert_eq!(
+            sql,
+            "SELECT COUNT(*) AS \"count(*)\", SUM(x + 1) AS \"sum(x + 1)\", \
+             'A(' AS \"'A('\" FROM t"
+        );
+    }
+}

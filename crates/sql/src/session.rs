@@ -1,0 +1,243 @@
+//! A session: settings, and the execution of one statement after the other.
+
+use crate::arithmetic;
+use crate::catalog::{CATALOG, SCHEMA, WarehouseCatalog, WarehouseSchema};
+use crate::error::{Error, ErrorKind, Result};
+use crate::functions;
+use crate::outcome::Outcome;
+use crate::parse::parse;
+use crate::settings::Settings;
+use crate::statement::{Context, execute};
+use crate::temporal::CommonTimestamps;
+use crate::types::StarfactTypes;
+use crate::warehouse::Inner;
+use arrow::array::RecordBatch;
+use datafusion::catalog::CatalogProviderList;
+use datafusion::catalog::MemoryCatalogProviderList;
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
+use datafusion::optimizer::{Analyzer, AnalyzerRule, Optimizer, OptimizerRule};
+use datafusion::prelude::SessionConfig;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio_util::sync::CancellationToken;
+
+/// A session on a warehouse: one statement at a time, its own settings.
+pub struct Session {
+    inner: Arc<Inner>,
+    schema: Arc<WarehouseSchema>,
+    current: Mutex<Current>,
+    cancel: CancelHandle,
+}
+
+/// What `SET` changes.
+struct Current {
+    settings: Settings,
+    state: SessionState,
+    /// The memory limit that `state` was built with.
+    memory_limit: u64,
+}
+
+/// Cancels the running statement of a session, from any thread.
+#[derive(Clone, Debug, Default)]
+pub struct CancelHandle {
+    token: Arc<Mutex<CancellationToken>>,
+}
+
+impl CancelHandle {
+    /// Makes the running statement, if any, fail with [`ErrorKind::Interrupted`].
+    pub fn cancel(&self) {
+        self.lock().cancel();
+    }
+
+    /// A token for the next statement.
+    fn renew(&self) -> CancellationToken {
+        let token = CancellationToken::new();
+        *self.lock() = token.clone();
+        token
+    }
+
+    fn lock(&self) -> MutexGuard<'_, CancellationToken> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Session {
+    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        let settings = inner.defaults;
+        let schema = Arc::new(WarehouseSchema::default());
+        let state = build_state(&schema, runtime_env(settings.memory_limit));
+        let memory_limit = settings.memory_limit;
+        let current = Mutex::new(Current { settings, state, memory_limit });
+        Self { inner, schema, current, cancel: CancelHandle::default() }
+    }
+
+    /// Executes exactly one statement, with or without its semicolon.
+    ///
+    /// Rows are produced while they are read; dropping the outcome ends the query.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Sql`] if the statement is wrong or fails, in which case it has changed
+    /// nothing; other kinds as their documentation says.
+    pub fn execute(&self, sql: &str) -> Result<Outcome> {
+        let token = self.cancel.renew();
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let statement = parse(sql)?;
+            let mut context = self.context(token.clone())?;
+            execute(&mut context, statement)
+        }));
+        self.keep_settings(result.unwrap_or_else(|panic| Err(panicked(&panic))))
+    }
+
+    /// Appends rows to a table in one commit: what `INSERT` does, without SQL.
+    ///
+    /// The batches' columns are matched to the table's by name; missing ones get their default.
+    ///
+    /// # Errors
+    /// As [`Session::execute`]; an error of the iterator ends the load, and nothing of it remains.
+    pub fn append(
+        &self,
+        table: &str,
+        batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
+    ) -> Result<u64> {
+        let context = self.context(self.cancel.renew())?;
+        crate::statement::append(&context, table, batches)
+    }
+
+    /// Cancels this session's running statement from elsewhere.
+    pub fn cancel_handle(&self) -> CancelHandle {
+        self.cancel.clone()
+    }
+
+    /// Words that a shell may complete: tables, columns and functions.
+    pub fn completions(&self) -> Vec<String> {
+        let mut words: Vec<String> = Vec::new();
+        if let Ok(snapshot) = self.inner.store.snapshot() {
+            for table in snapshot.tables() {
+                words.push(table.name().to_owned());
+                words.extend(table.columns().iter().map(|column| column.name.clone()));
+            }
+        }
+        let current = self.lock();
+        words.extend(current.state.scalar_functions().keys().cloned());
+        words.extend(current.state.aggregate_functions().keys().cloned());
+        words.extend(current.state.window_functions().keys().cloned());
+        words.sort_unstable();
+        words.dedup();
+        words
+    }
+
+    /// What a statement needs: its snapshot, a planner for it, and the way to cancel it.
+    fn context(&self, cancel: CancellationToken) -> Result<Context> {
+        let snapshot = self.inner.store.snapshot()?;
+        self.schema.set_snapshot(Arc::clone(&snapshot));
+        let mut current = self.lock();
+        if current.settings.memory_limit != current.memory_limit {
+            let state = std::mem::replace(&mut current.state, SessionStateBuilder::new().build());
+            let env = runtime_env(current.settings.memory_limit);
+            current.state =
+                SessionStateBuilder::new_from_existing(state).with_runtime_env(env).build();
+            current.memory_limit = current.settings.memory_limit;
+        }
+        let mut state = current.state.clone();
+        let config = current.settings.apply(state.config().clone());
+        *state.config_mut() = config;
+        state.mark_start_execution();
+        Ok(Context {
+            inner: Arc::clone(&self.inner),
+            schema: Arc::clone(&self.schema),
+            state,
+            snapshot,
+            settings: current.settings,
+            cancel,
+        })
+    }
+
+    /// `SET` is an outcome like any other until it reaches the session.
+    fn keep_settings(&self, result: Result<Outcome>) -> Result<Outcome> {
+        let outcome = result?;
+        let Outcome::Settings { settings, engine, tag } = outcome else { return Ok(outcome) };
+        let mut current = self.lock();
+        current.settings = settings;
+        for (name, value) in engine {
+            current.state.config_mut().options_mut().set(&name, &value)?;
+        }
+        Ok(Outcome::Done { tag })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The error for a panic that a statement caused; the process goes on.
+pub(crate) fn panicked(panic: &Box<dyn std::any::Any + Send>) -> Error {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("unknown cause");
+    Error::new(ErrorKind::Internal, format!("internal error: {text}; please report it"))
+}
+
+fn runtime_env(memory_limit: u64) -> Arc<RuntimeEnv> {
+    let bytes = usize::try_from(memory_limit).unwrap_or(usize::MAX);
+    let consumers = NonZeroUsize::new(5).unwrap_or(NonZeroUsize::MIN);
+    let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), consumers);
+    let built = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).build_arc();
+    // Building fails only for disk folders that were configured by hand; we configure none.
+    built.unwrap_or_default()
+}
+
+/// The query engine's configuration with our choices in it.
+pub(crate) fn engine_config() -> SessionConfig {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema(CATALOG, SCHEMA)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(false);
+    let options = config.options_mut();
+    options.sql_parser.parse_float_as_decimal = true;
+    options.sql_parser.collect_spans = true;
+    options.sql_parser.default_null_ordering = "nulls_last".into();
+    options.execution.time_zone = Some("UTC".into());
+    options.execution.perfect_hash_join_min_key_density = 0.0;
+    config
+}
+
+fn build_state(schema: &Arc<WarehouseSchema>, env: Arc<RuntimeEnv>) -> SessionState {
+    let catalogs = MemoryCatalogProviderList::new();
+    let catalog = WarehouseCatalog { schema: Arc::clone(schema) };
+    catalogs.register_catalog(CATALOG.into(), Arc::new(catalog));
+    let mut state = SessionStateBuilder::new()
+        .with_config(engine_config())
+        .with_runtime_env(env)
+        .with_catalog_list(Arc::new(catalogs))
+        .with_default_features()
+        .with_type_planner(Arc::new(StarfactTypes))
+        .with_analyzer_rules(analyzer_rules())
+        .with_optimizer_rules(optimizer_rules())
+        .build();
+    for function in functions::scalars() {
+        // Replacing a function never fails.
+        let _ = state.register_udf(function);
+    }
+    for function in functions::aggregates() {
+        let _ = state.register_udaf(function);
+    }
+    state
+}
+
+/// Dates meet timestamps before types are coerced; arithmetic is made exact afterwards.
+fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(CommonTimestamps)];
+    rules.extend(Analyzer::new().rules);
+    rules.extend(arithmetic::analyzer_rules());
+    rules
+}
+
+fn optimizer_rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let rules = Optimizer::new().rules.into_iter();
+    rules.map(functions::adapt_rule).collect()
+}

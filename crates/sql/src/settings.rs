@@ -1,0 +1,189 @@
+//! The settings of a session: `SET`, `RESET`, `SHOW`.
+//!
+//! Each of ours is one row of [`SETTINGS`]. Names beginning with `datafusion.` reach the query
+//! engine below directly.
+
+use crate::error::{Error, Result};
+use crate::scan::ScanSettings;
+use datafusion::prelude::SessionConfig;
+
+/// What a session may set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) scan: ScanSettings,
+    pub(crate) threads: usize,
+    pub(crate) memory_limit: u64,
+}
+
+/// One setting: how it is called, what it does, how it is read and written.
+pub(crate) struct Setting {
+    pub(crate) name: &'static str,
+    pub(crate) description: &'static str,
+    pub(crate) get: fn(&Settings) -> String,
+    set: fn(&mut Settings, &str) -> Result<()>,
+    reset: fn(&mut Settings, &Settings),
+}
+
+/// All settings, by name.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "starfact.encoded_filters",
+        description: "evaluate filters on encoded blocks (on, off)",
+        get: |settings| on_off(settings.scan.encoded_filters),
+        set: |settings, value| {
+            settings.scan.encoded_filters = parse_bool(value)?;
+            Ok(())
+        },
+        reset: |settings, defaults| settings.scan.encoded_filters = defaults.scan.encoded_filters,
+    },
+    Setting {
+        name: "starfact.memory_limit",
+        description: "memory that queries and loads may take, for example 4GB",
+        get: |settings| format_bytes(settings.memory_limit),
+        set: |settings, value| {
+            settings.memory_limit = parse_bytes(value)?;
+            Ok(())
+        },
+        reset: |settings, defaults| settings.memory_limit = defaults.memory_limit,
+    },
+    Setting {
+        name: "starfact.threads",
+        description: "threads that a query may use",
+        get: |settings| settings.threads.to_string(),
+        set: |settings, value| {
+            settings.threads = parse_threads(value)?;
+            Ok(())
+        },
+        reset: |settings, defaults| settings.threads = defaults.threads,
+    },
+    Setting {
+        name: "starfact.zone_maps",
+        description: "skip blocks by their zone maps (on, off)",
+        get: |settings| on_off(settings.scan.zone_maps),
+        set: |settings, value| {
+            settings.scan.zone_maps = parse_bool(value)?;
+            Ok(())
+        },
+        reset: |settings, defaults| settings.scan.zone_maps = defaults.scan.zone_maps,
+    },
+];
+
+impl Settings {
+    /// Sets one of ours; `false` if there is none of that name.
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<bool> {
+        let Some(setting) = find(name) else { return Ok(false) };
+        (setting.set)(self, value).map_err(|error| Error {
+            message: format!("{}: {}", setting.name, error.message),
+            ..error
+        })?;
+        Ok(true)
+    }
+
+    /// Gives one of ours its default; `false` if there is none of that name.
+    pub(crate) fn reset(&mut self, name: &str, defaults: &Self) -> bool {
+        let setting = find(name);
+        setting.inspect(|setting| (setting.reset)(self, defaults)).is_some()
+    }
+
+    /// Reads one of ours.
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        find(name).map(|setting| (setting.get)(self))
+    }
+
+    /// Applies the settings to the configuration of the next statement.
+    pub(crate) fn apply(&self, config: SessionConfig) -> SessionConfig {
+        config.with_target_partitions(self.threads).with_extension(std::sync::Arc::new(self.scan))
+    }
+}
+
+/// Finds a setting by its full name or by the part behind `starfact.`.
+fn find(name: &str) -> Option<&'static Setting> {
+    let name = name.strip_prefix("starfact.").unwrap_or(name);
+    SETTINGS.iter().find(|setting| {
+        setting.name.strip_prefix("starfact.").is_some_and(|short| short.eq_ignore_ascii_case(name))
+    })
+}
+
+fn on_off(value: bool) -> String {
+    if value { "on".into() } else { "off".into() }
+}
+
+fn parse_bool(value: &str) -> Result<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "on" | "true" | "1" | "yes" => Ok(true),
+        "off" | "false" | "0" | "no" => Ok(false),
+        _ => Err(Error::sql(format!("expected on or off, found '{value}'"))),
+    }
+}
+
+fn parse_threads(value: &str) -> Result<usize> {
+    match value.parse() {
+        Ok(threads) if (1..=1024).contains(&threads) => Ok(threads),
+        _ => Err(Error::sql(format!("expected a number from 1 to 1024, found '{value}'"))),
+    }
+}
+
+/// Reads a size such as `4GB`, `512 MiB`, `1.5g` or `1000000`.
+///
+/// # Errors
+/// Text that is not a size, and sizes under 1 MB.
+pub fn parse_bytes(text: &str) -> Result<u64> {
+    let wrong = || {
+        Error::sql(format!("expected a size, found '{text}'"))
+            .with_hint("write for example 4GB, 512MiB or 800000000")
+    };
+    let text = text.trim();
+    let split = text.find(|ch: char| !ch.is_ascii_digit() && ch != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    let scale: f64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "t" | "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(wrong()),
+    };
+    let bytes = number * scale;
+    if !(1e6..=1e18).contains(&bytes) {
+        return Err(Error::sql(format!("{text} is out of bounds")).with_hint("give at least 1MB"));
+    }
+    Ok(bytes as u64)
+}
+
+fn format_bytes(bytes: u64) -> String {
+    if bytes >= 1_000_000_000 {
+        format!("{:.1}GB", bytes as f64 / 1e9)
+    } else {
+        format!("{:.1}MB", bytes as f64 / 1e6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_decimal_and_binary_units() {
+        assert_eq!(parse_bytes("4GB").unwrap(), 4_000_000_000);
+        assert_eq!(parse_bytes("1.5 GiB").unwrap(), 3 << 29);
+        assert_eq!(parse_bytes("2000000").unwrap(), 2_000_000);
+        for wrong in ["", "GB", "4XB", "-1GB", "1KB", "1e3", "999999TB"] {
+            assert!(parse_bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn settings_answer_to_their_short_name_too() {
+        let mut settings =
+            Settings { scan: ScanSettings::default(), threads: 2, memory_limit: 1_000_000 };
+        assert!(settings.set("zone_maps", "off").unwrap());
+        assert_eq!(settings.get("starfact.zone_maps").as_deref(), Some("off"));
+        assert!(settings.set("starfact.threads", "0").is_err());
+        assert!(!settings.set("nonsense", "1").unwrap());
+    }
+}

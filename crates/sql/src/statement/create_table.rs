@@ -1,0 +1,120 @@
+//! `CREATE TABLE`, also `… AS query`.
+
+mod define;
+
+use super::write::{self, Target};
+use super::{Context, names, query};
+use crate::error::{Error, Result};
+use crate::outcome::Outcome;
+use crate::parse::CreateTable;
+use crate::types::{column_type, stored_type};
+use arrow::datatypes::SchemaRef;
+use datafusion::sql::sqlparser::ast::{DataType as SqlType, Query};
+use starfact_base::DataType;
+use starfact_store::{ColumnDefinition, TableDefinition, Transaction};
+
+/// Creates a table; with a query, its rows come with it in the same commit.
+pub(super) fn create_table(context: &mut Context, mut wanted: CreateTable) -> Result<Outcome> {
+    let name = names::table_name(&wanted.name)?;
+    if wanted.if_not_exists && names::table(&context.snapshot, &name).is_some() {
+        return Ok(Outcome::Done { tag: "CREATE TABLE".into() });
+    }
+    match wanted.query.take() {
+        None => create_empty(context, &wanted, name),
+        Some(query) => create_as(context, &wanted, name, *query),
+    }
+}
+
+fn create_empty(context: &Context, wanted: &CreateTable, name: String) -> Result<Outcome> {
+    let mut columns = Vec::with_capacity(wanted.columns.len());
+    for column in &wanted.columns {
+        let column_name = names::fold(&column.name);
+        if column.data_type == SqlType::Unspecified {
+            return Err(Error::sql(format!("column \"{column_name}\" has no type"))
+                .at(names::start(&column.name)));
+        }
+        let data_type =
+            column_type(&column.data_type).map_err(|error| error.at(names::start(&column.name)))?;
+        columns.push(ColumnDefinition::new(column_name, data_type));
+    }
+    let definition = define::define(context, wanted, name, columns)?;
+    let mut transaction = context.inner.store.begin()?;
+    if !create(&mut transaction, wanted, &definition)? {
+        return Ok(Outcome::Done { tag: "CREATE TABLE".into() });
+    }
+    transaction.commit()?;
+    Ok(Outcome::Done { tag: "CREATE TABLE".into() })
+}
+
+fn create_as(
+    context: &mut Context,
+    wanted: &CreateTable,
+    name: String,
+    query: Query,
+) -> Result<Outcome> {
+    let (schema, stream) = query::open(context, query)?;
+    let columns = columns_of_query(wanted, &schema)?;
+    let definition = define::define(context, wanted, name, columns)?;
+    let mut transaction = context.inner.store.begin()?;
+    if !create(&mut transaction, wanted, &definition)? {
+        return Ok(Outcome::Done { tag: "CREATE TABLE".into() });
+    }
+    let snapshot = transaction.snapshot();
+    let Some(table) = snapshot.table(&definition.name) else {
+        return Err(Error::internal("a table that was just created is not there"));
+    };
+    let names: Vec<String> = definition.columns.iter().map(|column| column.name.clone()).collect();
+    let target = Target::new(context, table, &names)?;
+    let mut batches = query::batches(context, stream);
+    let rows = write::load(context, &mut transaction, target, &mut batches)?;
+    transaction.commit()?;
+    Ok(Outcome::Count { verb: "CREATE TABLE", rows })
+}
+
+/// The columns that a query gives a new table, under the names that were written, if any were.
+fn columns_of_query(wanted: &CreateTable, schema: &SchemaRef) -> Result<Vec<ColumnDefinition>> {
+    let fields = schema.fields();
+    if !wanted.columns.is_empty() && wanted.columns.len() != fields.len() {
+        let (named, found) = (wanted.columns.len(), fields.len());
+        let message = format!("{named} columns are named, and the query has {found}");
+        return Err(Error::sql(message));
+    }
+    let mut columns: Vec<ColumnDefinition> = Vec::with_capacity(fields.len());
+    for (place, field) in fields.iter().enumerate() {
+        let written = wanted.columns.get(place);
+        let name = written.map_or_else(|| field.name().clone(), |column| names::fold(&column.name));
+        let data_type: DataType = match written.map(|column| &column.data_type) {
+            None | Some(SqlType::Unspecified) => stored_type(&name, field.data_type())?,
+            Some(sql) => column_type(sql)?,
+        };
+        let folded = name.to_lowercase();
+        if columns.iter().any(|other| other.name.to_lowercase() == folded) {
+            return Err(Error::sql(format!("two columns of the query are called \"{name}\""))
+                .with_hint("give one of them another name with AS"));
+        }
+        columns.push(ColumnDefinition::new(name, data_type));
+    }
+    Ok(columns)
+}
+
+/// Creates the table within the transaction; `false` if there is one already and that is fine.
+fn create(
+    transaction: &mut Transaction,
+    wanted: &CreateTable,
+    definition: &TableDefinition,
+) -> Result<bool> {
+    let snapshot = transaction.snapshot();
+    if let Some(existing) = names::table(&snapshot, &definition.name) {
+        if wanted.if_not_exists {
+            return Ok(false);
+        }
+        if !wanted.or_replace {
+            let message = format!("table \"{}\" exists already", existing.name());
+            return Err(Error::sql(message)
+                .with_hint("use CREATE OR REPLACE TABLE, or CREATE TABLE IF NOT EXISTS"));
+        }
+        transaction.drop_table(existing.id())?;
+    }
+    transaction.create_table(definition)?;
+    Ok(true)
+}

@@ -1,0 +1,86 @@
+//! Single expressions outside of queries: DEFAULT and CHECK.
+//!
+//! They take the same way as expressions of a query do: types are coerced, arithmetic is made
+//! exact, constants are folded.
+
+use super::Context;
+use crate::arithmetic::exact;
+use crate::error::{Error, Result};
+use crate::literals;
+use crate::temporal::common_timestamps;
+use arrow::datatypes::Schema;
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{Expr, Volatility};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+use datafusion::sql::sqlparser::ast::{self, ExprWithAlias};
+use std::sync::Arc;
+
+/// Binds an expression to the columns of `schema`.
+///
+/// # Errors
+/// Unknown columns and functions, types that do not fit, subqueries, aggregate functions.
+pub(super) fn bind(
+    context: &Context,
+    mut sql: ast::Expr,
+    schema: &Schema,
+) -> Result<Arc<dyn PhysicalExpr>> {
+    literals::approximate(&mut sql);
+    refuse_subqueries(&sql)?;
+    let schema = Arc::new(DFSchema::try_from(schema.clone())?);
+    let state = &context.state;
+    let sql = ExprWithAlias { expr: sql, alias: None };
+    let expr = state.create_logical_expr_from_sql_expr(sql, &schema)?;
+    refuse_aggregates(&expr)?;
+    let simplify = SimplifyContext::builder()
+        .with_schema(Arc::clone(&schema))
+        .with_config_options(Arc::clone(state.config_options()))
+        .with_query_execution_start_time(state.execution_props().query_execution_start_time)
+        .build();
+    let simplifier = ExprSimplifier::new(simplify);
+    let expr = common_timestamps(expr, &schema)?;
+    let expr = exact(simplifier.coerce(expr, &schema)?, &schema)?;
+    let expr = simplifier.simplify(expr)?;
+    let planning = PhysicalPlanningContext::default();
+    Ok(create_physical_expr(&expr, &schema, state.execution_props(), &planning)?)
+}
+
+fn refuse_subqueries(sql: &ast::Expr) -> Result<()> {
+    let found = ast::visit_expressions(sql, |expr| match expr {
+        ast::Expr::Subquery(_) | ast::Expr::Exists { .. } | ast::Expr::InSubquery { .. } => {
+            std::ops::ControlFlow::Break(())
+        }
+        _ => std::ops::ControlFlow::Continue(()),
+    });
+    if found.is_break() {
+        return Err(Error::sql("DEFAULT and CHECK cannot contain queries"));
+    }
+    Ok(())
+}
+
+fn refuse_aggregates(expr: &Expr) -> Result<()> {
+    let mut found = false;
+    expr.apply(|node| {
+        found |= matches!(node, Expr::AggregateFunction(_) | Expr::WindowFunction(_));
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    if found {
+        return Err(Error::sql("DEFAULT and CHECK cannot contain aggregate or window functions"));
+    }
+    Ok(())
+}
+
+/// Whether an expression may give another value for the same row.
+pub(super) fn is_volatile(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    let mut volatile = false;
+    let _ = expr.apply(|node| {
+        let function = node.downcast_ref::<datafusion::physical_expr::ScalarFunctionExpr>();
+        volatile |= function
+            .is_some_and(|function| function.fun().signature().volatility == Volatility::Volatile);
+        Ok(TreeNodeRecursion::Continue)
+    });
+    volatile
+}

@@ -1,0 +1,107 @@
+//! The statements, one a file, and what they share.
+
+mod assign;
+mod copy_from;
+mod copy_to;
+mod create_table;
+mod drop_table;
+mod expression;
+mod insert;
+mod names;
+mod normalize;
+mod query;
+mod set;
+mod show;
+mod write;
+
+pub(crate) use names::table as table_named;
+pub(crate) use write::append;
+
+use crate::catalog::WarehouseSchema;
+use crate::error::{Error, Result};
+use crate::outcome::Outcome;
+use crate::parse::Statement;
+use crate::settings::Settings;
+use crate::warehouse::Inner;
+use datafusion::execution::SessionState;
+use starfact_store::{LoadOptions, Snapshot};
+use std::future::Future;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Everything that a statement works with. It lives as long as the statement is planned.
+pub(crate) struct Context {
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) schema: Arc<WarehouseSchema>,
+    pub(crate) state: SessionState,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) settings: Settings,
+    pub(crate) cancel: CancellationToken,
+}
+
+impl Context {
+    /// Waits for `work` unless the statement is cancelled.
+    pub(crate) fn wait<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.inner.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => Err(Error::interrupted()),
+                result = work => result,
+            }
+        })
+    }
+
+    /// Fails if the statement was cancelled.
+    pub(crate) fn check_cancelled(&self) -> Result<()> {
+        if self.cancel.is_cancelled() { Err(Error::interrupted()) } else { Ok(()) }
+    }
+
+    /// How much a load may take.
+    pub(crate) fn load_options(&self) -> LoadOptions {
+        // Half for the rows that wait to be sorted; the rest is for keys, encoding and the source.
+        let memory_bytes = usize::try_from(self.settings.memory_limit / 2).unwrap_or(usize::MAX);
+        LoadOptions {
+            memory_bytes: memory_bytes.min(2 << 30),
+            threads: self.settings.threads,
+            progress: None,
+        }
+    }
+}
+
+/// Executes a parsed statement.
+pub(crate) fn execute(context: &mut Context, statement: Statement) -> Result<Outcome> {
+    let result = match statement {
+        Statement::Query(query) => query::query(context, *query),
+        Statement::Explain { analyze, verbose, statement } => {
+            query::explain(context, analyze, verbose, *statement)
+        }
+        Statement::CreateTable(table) => create_table::create_table(context, *table),
+        Statement::DropTable { names, if_exists } => {
+            drop_table::drop_table(context, &names, if_exists)
+        }
+        Statement::Insert(insert) => insert::insert(context, *insert),
+        Statement::Copy(copy) if copy.to => copy_to::copy_to(context, *copy),
+        Statement::Copy(copy) => copy_from::copy_from(context, *copy),
+        Statement::Show(show) => show::show(context, show),
+        Statement::Set { name, value } => set::set(context, &name, &value),
+        Statement::Reset { name } => set::reset(context, &name),
+        Statement::Unsupported(what) => Err(unsupported(&what)),
+    };
+    result.map_err(|error| names::explain_unknown(context, error))
+}
+
+/// Statements that other systems have and we do not, or not yet.
+fn unsupported(what: &str) -> Error {
+    let error = Error::sql(format!("{what} is not supported"));
+    let first = what.split(' ').next().unwrap_or_default();
+    match first {
+        "UPDATE" | "DELETE" | "MERGE" | "TRUNCATE" => error.with_hint(
+            "to change rows, create the table anew: CREATE OR REPLACE TABLE t AS SELECT …",
+        ),
+        "BEGIN" | "START" | "COMMIT" | "ROLLBACK" | "END" | "SAVEPOINT" => {
+            error.with_hint("every statement is a transaction of its own")
+        }
+        "ALTER" => error.with_hint("create the table anew: CREATE TABLE new AS SELECT … FROM old"),
+        _ => error,
+    }
+}

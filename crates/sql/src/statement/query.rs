@@ -1,0 +1,145 @@
+//! Queries and EXPLAIN: plan, and hand out rows as they come.
+//!
+//! The calling thread plans and waits; everything else happens on the warehouse's threads, one
+//! batch ahead of the reader. So a statement can be cancelled whatever its operators are doing, and
+//! dropping the stream ends them.
+
+use super::{Context, normalize};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::outcome::{Outcome, Rows};
+use crate::parse::Statement;
+use crate::select_names::{self, OutputNames};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::format::ExplainStatementOptions;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use datafusion::sql::parser::{ExplainStatement, Statement as EngineStatement};
+use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
+use futures::StreamExt;
+use std::sync::Arc;
+
+/// Batches that may wait for the reader.
+const BATCHES_AHEAD: usize = 2;
+
+/// Runs a query.
+pub(super) fn query(context: &mut Context, query: Query) -> Result<Outcome> {
+    let (schema, stream) = open(context, query)?;
+    Ok(rows(context, schema, stream))
+}
+
+/// Shows a query's plan; with `analyze`, runs it and shows what each operator did.
+pub(super) fn explain(
+    context: &mut Context,
+    analyze: bool,
+    verbose: bool,
+    statement: Statement,
+) -> Result<Outcome> {
+    let Statement::Query(mut query) = statement else {
+        return Err(Error::sql("EXPLAIN takes a query")
+            .with_hint("other statements are executed as they are written"));
+    };
+    prepare(context, &mut query)?;
+    let options = ExplainStatementOptions { analyze, verbose, ..Default::default() };
+    let statement = Box::new(EngineStatement::Statement(Box::new(SqlStatement::Query(query))));
+    let explain = EngineStatement::Explain(ExplainStatement { options, statement });
+    let plan = plan_statement(context, explain)?;
+    let stream = start(context, plan)?;
+    let schema = stream.schema();
+    Ok(rows(context, schema, stream))
+}
+
+fn rows(context: &Context, schema: SchemaRef, stream: SendableRecordBatchStream) -> Outcome {
+    let (inner, cancel) = (Arc::clone(&context.inner), context.cancel.clone());
+    Outcome::Rows(Rows::of_query(inner, schema, stream, cancel))
+}
+
+/// Plans a query and opens its stream; the schema has the names that the user wrote.
+pub(super) fn open(
+    context: &mut Context,
+    query: Query,
+) -> Result<(SchemaRef, SendableRecordBatchStream)> {
+    let (plan, names) = plan(context, query)?;
+    let stream = start(context, plan)?;
+    let schema = names.apply(&stream.schema());
+    Ok((schema, stream))
+}
+
+/// The logical plan of a query, and what its columns are called.
+pub(super) fn plan(context: &mut Context, query: Query) -> Result<(LogicalPlan, OutputNames)> {
+    let mut query = Box::new(query);
+    let names = prepare(context, &mut query)?;
+    let statement = EngineStatement::Statement(Box::new(SqlStatement::Query(query)));
+    Ok((plan_statement(context, statement)?, names))
+}
+
+/// Everything that is done to a query before it is planned.
+fn prepare(context: &mut Context, query: &mut Query) -> Result<OutputNames> {
+    files::resolve(context, query)?;
+    normalize::normalize(context, query)?;
+    Ok(select_names::make_unique(query))
+}
+
+fn plan_statement(context: &Context, statement: EngineStatement) -> Result<LogicalPlan> {
+    let plan = context.wait(async { Ok(context.state.statement_to_plan(statement).await?) })?;
+    refuse_changes(&plan)?;
+    Ok(plan)
+}
+
+/// The query engine must never change anything: it would bypass commits and constraints. Its DELETE
+/// would even delete every row where it cannot push a condition down.
+fn refuse_changes(plan: &LogicalPlan) -> Result<()> {
+    let mut found = None;
+    plan.apply_with_subqueries(|node| {
+        found = match node {
+            LogicalPlan::Dml(dml) => Some(dml.op.to_string()),
+            LogicalPlan::Ddl(ddl) => Some(ddl.name().to_owned()),
+            LogicalPlan::Copy(_) => Some("COPY".to_owned()),
+            LogicalPlan::Statement(statement) => Some(statement.name().to_owned()),
+            _ => return Ok(TreeNodeRecursion::Continue),
+        };
+        Ok(TreeNodeRecursion::Stop)
+    })?;
+    match found {
+        Some(what) => Err(Error::sql(format!("{what} cannot be part of a query"))),
+        None => Ok(()),
+    }
+}
+
+/// Optimises a logical plan and starts it on the warehouse's threads.
+pub(super) fn start(context: &Context, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
+    context.wait(async {
+        let physical = context.state.create_physical_plan(&plan).await?;
+        let mut stream = execute_stream(physical, context.state.task_ctx())?;
+        let mut builder = RecordBatchReceiverStreamBuilder::new(stream.schema(), BATCHES_AHEAD);
+        let sender = builder.tx();
+        builder.spawn_on(
+            async move {
+                while let Some(batch) = stream.next().await {
+                    // Nobody listens any more: the statement is over.
+                    if sender.send(batch).await.is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            },
+            context.inner.runtime.handle(),
+        );
+        Ok(builder.build())
+    })
+}
+
+/// The batches of a stream, waited for one by one; cancelling ends them with an error.
+pub(super) fn batches(
+    context: &Context,
+    mut stream: SendableRecordBatchStream,
+) -> impl Iterator<Item = Result<RecordBatch>> {
+    std::iter::from_fn(move || {
+        let next = context.wait(async { Ok(stream.next().await) });
+        next.transpose().map(|batch| batch.and_then(|batch| Ok(batch?)))
+    })
+}

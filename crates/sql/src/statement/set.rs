@@ -1,0 +1,81 @@
+//! `SET name = value` and `RESET name`.
+
+use super::Context;
+use crate::error::{Error, Result};
+use crate::outcome::Outcome;
+use crate::session;
+use crate::settings::SETTINGS;
+
+/// Our settings by their full or short name, the query engine's as `datafusion.…`.
+pub(super) fn set(context: &mut Context, name: &str, value: &str) -> Result<Outcome> {
+    let name = full_name(name);
+    let mut settings = context.settings;
+    let mut engine = Vec::new();
+    if !settings.set(name, value)? {
+        check_engine_setting(context, name, value)?;
+        engine.push((name.to_owned(), value.to_owned()));
+    }
+    Ok(Outcome::Settings { settings, engine, tag: "SET".into() })
+}
+
+/// Gives a setting the value that it had when the session began.
+pub(super) fn reset(context: &mut Context, name: &str) -> Result<Outcome> {
+    let name = full_name(name);
+    let mut settings = context.settings;
+    let mut engine = Vec::new();
+    if !settings.reset(name, &context.inner.defaults) {
+        let defaults = session::engine_config();
+        let entry = defaults.options().entries().into_iter().find(|entry| entry.key == name);
+        let Some(entry) = entry else { return Err(unknown(context, name)) };
+        let Some(value) = entry.value else {
+            return Err(Error::sql(format!("{name} has no default to go back to")));
+        };
+        engine.push((name.to_owned(), value));
+    }
+    Ok(Outcome::Settings { settings, engine, tag: "RESET".into() })
+}
+
+/// The value of a setting, if there is one of that name.
+pub(super) fn get(context: &Context, name: &str) -> Result<String> {
+    let name = full_name(name);
+    if let Some(value) = context.settings.get(name) {
+        return Ok(value);
+    }
+    let entries = context.state.config_options().entries();
+    let entry = entries.into_iter().find(|entry| entry.key == name);
+    match entry {
+        Some(entry) => Ok(entry.value.unwrap_or_default()),
+        None => Err(unknown(context, name)),
+    }
+}
+
+/// Names that people know from elsewhere.
+fn full_name(name: &str) -> &str {
+    match name {
+        "timezone" | "time_zone" | "time.zone" => "datafusion.execution.time_zone",
+        other => other,
+    }
+}
+
+fn check_engine_setting(context: &Context, name: &str, value: &str) -> Result<()> {
+    if !name.starts_with("datafusion.") {
+        return Err(unknown(context, name));
+    }
+    let mut options = context.state.config_options().as_ref().clone();
+    let known = options.entries().into_iter().any(|entry| entry.key == name);
+    if !known {
+        return Err(unknown(context, name));
+    }
+    Ok(options.set(name, value)?)
+}
+
+fn unknown(context: &Context, name: &str) -> Error {
+    let error = Error::sql(format!("there is no setting \"{name}\""));
+    if name.starts_with("datafusion.") {
+        let entries = context.state.config_options().entries();
+        let names: Vec<String> = entries.into_iter().map(|entry| entry.key).collect();
+        return error.with_suggestion(name, names.iter().map(String::as_str), "settings");
+    }
+    let short = SETTINGS.iter().filter_map(|setting| setting.name.strip_prefix("starfact."));
+    error.with_suggestion(name.trim_start_matches("starfact."), short, "settings")
+}

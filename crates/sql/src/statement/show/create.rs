@@ -1,0 +1,84 @@
+//! The statement that would create a table as it is.
+
+use datafusion::sql::sqlparser::ast::Ident;
+use datafusion::sql::sqlparser::keywords::ALL_KEYWORDS;
+use starfact_base::ColumnId;
+use starfact_store::{Snapshot, Table};
+
+/// `CREATE TABLE` with everything that is declared of the table.
+pub(super) fn create_table_sql(table: &Table, snapshot: &Snapshot) -> String {
+    let mut lines = Vec::new();
+    for column in table.columns() {
+        let mut line = format!("{} {}", quoted(&column.name), column.data_type);
+        if !column.nullable {
+            line.push_str(" NOT NULL");
+        }
+        if let Some(default) = &column.default {
+            line.push_str(&format!(" DEFAULT {default}"));
+        }
+        lines.push(line);
+    }
+    for key in table.keys() {
+        let kind = if key.primary { "PRIMARY KEY" } else { "UNIQUE" };
+        let columns = column_names(table, &key.columns);
+        lines.push(format!("{}{kind} ({columns})", constraint(key.name.as_deref())));
+    }
+    for key in table.foreign_keys() {
+        let Some(parent) = snapshot.table_by_id(key.parent) else { continue };
+        lines.push(format!(
+            "{}FOREIGN KEY ({}) REFERENCES {} ({})",
+            constraint(key.name.as_deref()),
+            column_names(table, &key.columns),
+            quoted(parent.name()),
+            column_names(parent, &key.parent_columns)
+        ));
+    }
+    for check in table.checks() {
+        lines.push(format!("{}CHECK ({})", constraint(check.name.as_deref()), check.sql));
+    }
+    let mut sql = format!("CREATE TABLE {} (\n    ", quoted(table.name()));
+    sql.push_str(&lines.join(",\n    "));
+    sql.push_str("\n)");
+    if !table.sorted_by().is_empty() {
+        sql.push_str(&format!(" SORTED BY ({})", column_names(table, table.sorted_by())));
+    }
+    sql.push(';');
+    sql
+}
+
+fn constraint(name: Option<&str>) -> String {
+    name.map_or(String::new(), |name| format!("CONSTRAINT {} ", quoted(name)))
+}
+
+fn column_names(table: &Table, ids: &[ColumnId]) -> String {
+    let names = ids.iter().filter_map(|id| table.column(*id)).map(|column| quoted(&column.name));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// A name in quotes if it needs them.
+fn quoted(name: &str) -> String {
+    let is_plain = name.starts_with(|ch: char| ch.is_ascii_lowercase() || ch == '_')
+        && name.chars().all(|ch| ch.is_ascii_lowercase() || ch.is_ascii_digit() || ch == '_');
+    let is_keyword = ALL_KEYWORDS.binary_search(&name.to_uppercase().as_str()).is_ok();
+    if is_plain && !is_keyword { name.to_owned() } else { Ident::with_quote('"', name).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn names_are_quoted_when_they_need_it() {
+        for (name, shown) in [
+            ("lo_custkey", "lo_custkey"),
+            ("Custkey", "\"Custkey\""),
+            ("select", "\"select\""),
+            ("a b", "\"a b\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("1a", "\"1a\""),
+            ("größe", "\"größe\""),
+        ] {
+            assert_eq!(quoted(name), shown);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! An open warehouse: its directory, its store and the threads that work on it.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::scan::ScanSettings;
+use crate::session::Session;
+use crate::settings::Settings;
+use starfact_store::{OpenMode, Store};
+use starfact_vfs::OsDir;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+
+/// How to open a warehouse.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// The directory; created if it does not exist. `None` makes a temporary warehouse, which is
+    /// removed when it is closed.
+    pub path: Option<PathBuf>,
+    /// Take no writes, and create nothing.
+    pub read_only: bool,
+    /// How long to wait for another writer to finish.
+    pub wait: Duration,
+    /// Threads that a query may use; by default one a core.
+    pub threads: Option<usize>,
+    /// Memory that queries and loads may take, in bytes; by default 70 % of the machine's.
+    pub memory_limit: Option<u64>,
+}
+
+/// An open warehouse. Clones share it; it closes when the last clone and session are gone.
+#[derive(Clone)]
+pub struct Warehouse {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    // Fields drop in order: the threads stop before the store closes and the files go.
+    pub(crate) runtime: Runtime,
+    pub(crate) store: Store,
+    pub(crate) defaults: Settings,
+    _temporary: Option<TemporaryFolder>,
+}
+
+impl Warehouse {
+    /// Opens a warehouse.
+    ///
+    /// # Errors
+    /// [`ErrorKind::CannotOpen`] if the directory is missing and may not be created, is no
+    /// warehouse, is locked by another writer or was written by a newer version;
+    /// [`ErrorKind::Corrupt`] if its catalog is damaged.
+    pub fn open(options: OpenOptions) -> Result<Self> {
+        let temporary = match &options.path {
+            Some(_) => None,
+            None => Some(TemporaryFolder::create()?),
+        };
+        let path = match (&options.path, &temporary) {
+            (Some(path), _) => path.as_path(),
+            (None, Some(folder)) => folder.path.as_path(),
+            (None, None) => return Err(Error::internal("a temporary warehouse without folder")),
+        };
+        let read_only = options.read_only && temporary.is_none();
+        let store = open_store(path, read_only, options.wait)?;
+        let threads = options.threads.unwrap_or_else(default_threads).max(1);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("starfact")
+            .thread_stack_size(8 << 20)
+            .enable_all()
+            .build()
+            .map_err(|error| Error::internal(format!("cannot start threads: {error}")))?;
+        let memory_limit = options.memory_limit.unwrap_or_else(default_memory_limit);
+        let defaults = Settings { scan: ScanSettings::default(), threads, memory_limit };
+        let inner = Inner { runtime, store, defaults, _temporary: temporary };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// A new session: its own settings, the same data.
+    pub fn session(&self) -> Session {
+        Session::new(Arc::clone(&self.inner))
+    }
+
+    /// Whether the warehouse takes no writes.
+    pub fn is_read_only(&self) -> bool {
+        self.inner.store.is_read_only()
+    }
+
+    /// Closes this handle.
+    ///
+    /// # Errors
+    /// None at present; what can fail has been made durable by each statement.
+    pub fn close(self) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn open_store(path: &Path, read_only: bool, wait: Duration) -> Result<Store> {
+    let open = || -> starfact_base::Result<Store> {
+        if read_only {
+            Store::open(Arc::new(OsDir::open(path)?), OpenMode::ReadOnly)
+        } else {
+            Store::open(Arc::new(OsDir::create(path)?), OpenMode::ReadWrite { wait })
+        }
+    };
+    open().map_err(|error| {
+        let mut error = Error::from(error);
+        if error.kind == ErrorKind::Sql {
+            error.kind = ErrorKind::CannotOpen;
+        }
+        error.message = format!("cannot open {}: {}", path.display(), error.message);
+        error
+    })
+}
+
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// 70 % of the machine's memory, or 2 GB where it is not known.
+fn default_memory_limit() -> u64 {
+    let kilobytes = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
+    });
+    kilobytes.map_or(2_000_000_000, |kilobytes| kilobytes * 1024 / 10 * 7)
+}
+
+/// A folder that is removed when it is dropped.
+struct TemporaryFolder {
+    path: PathBuf,
+}
+
+impl TemporaryFolder {
+    fn create() -> Result<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let base = std::env::temp_dir();
+        for _ in 0..1000 {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let path = base.join(format!("starfact-{}-{number}", std::process::id()));
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(Self { path }),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    let message = format!("cannot create {}: {error}", path.display());
+                    return Err(Error::new(ErrorKind::CannotOpen, message));
+                }
+            }
+        }
+        Err(Error::new(ErrorKind::CannotOpen, format!("no free name in {}", base.display())))
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        // Nobody can be told of a failure here, and the folder is in the way of nothing.
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
