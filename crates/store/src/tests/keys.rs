@@ -89,7 +89,8 @@ fn a_key_that_is_in_the_table_already_is_named() {
 
 #[test]
 fn a_load_within_the_transaction_counts_too() {
-    let store = open(&MemDir::new());
+    let dir = MemDir::new();
+    let store = open(&dir);
     let mut transaction = store.begin().unwrap();
     let id = transaction.create_table(&dimension("dim")).unwrap();
     let mut load = |ids: Vec<i32>| {
@@ -97,9 +98,11 @@ fn a_load_within_the_transaction_counts_too() {
         transaction.load(id, &mut batches, &LoadOptions::default())
     };
     assert_eq!(load(vec![3, 1]).unwrap(), 2);
+    let before = files(&dir, "");
     let error = load(vec![2, 1]).unwrap_err().to_string();
     assert!(error.contains("(1) of row 2 is in the table already"), "{error}");
-    assert_eq!(load(vec![2]).unwrap(), 1, "the failed load left nothing behind");
+    assert_eq!(files(&dir, ""), before, "the failed load left nothing behind");
+    assert_eq!(load(vec![2]).unwrap(), 1);
     transaction.commit().unwrap();
     assert_eq!(read(&store, "dim", "id"), ["3", "1", "2"]);
 }
