@@ -91,6 +91,7 @@ impl<T> Drop for Ordered<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
@@ -121,7 +122,7 @@ mod tests {
     #[test]
     fn a_panic_of_the_work_reaches_the_consumer() {
         let results = ordered(0..10, 2, |item| assert_ne!(item, 5, "item five"));
-        let outcome = std::panic::catch_unwind(|| results.count());
+        let outcome = catch_unwind(AssertUnwindSafe(|| results.count()));
         assert!(outcome.is_err());
     }
 }

@@ -9,7 +9,7 @@ use super::random::Random;
 use super::table::Table;
 use super::words::{self, BRANDS_A_CATEGORY, CATEGORIES_A_MFGR, CITIES_A_NATION, COLORS, MFGRS};
 use super::words::{NATIONS, REGIONS};
-use arrow::array::{ArrayRef, Int32Array, StringViewArray, StringViewBuilder};
+use arrow::array::{Array, ArrayRef, Int32Array, StringViewArray, StringViewBuilder};
 use arrow::record_batch::RecordBatch;
 use std::fmt::Write;
 use std::ops::Range;

@@ -12,8 +12,9 @@ use crate::parallel;
 use arrow::record_batch::RecordBatch;
 use std::ops::Range;
 
-/// The seed of the published answers in `datasets/ssb/answers`.
-pub const DEFAULT_SEED: u64 = 19_920_101;
+/// The seed of the answers in `datasets/ssb/answers`. It is one of the few with which every query
+/// has rows in its answer at scale factor 0.01, where there are but 20 suppliers.
+pub const DEFAULT_SEED: u64 = 3_306;
 
 /// Makes the rows of the benchmark's tables. Small and cheap to copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

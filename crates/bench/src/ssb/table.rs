@@ -50,8 +50,8 @@ impl Table {
         let integer = |name: &&str| Field::new(*name, DataType::Int32, false);
         let text = |name: &&str| Field::new(*name, DataType::Utf8View, false);
         let fields = self.columns().iter().map(|column| match column {
-            Column::Integer(name) => integer(name),
-            Column::Text(name) => text(name),
+            Integer(name) => integer(name),
+            Text(name) => text(name),
         });
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
