@@ -60,8 +60,8 @@ pub struct Scan {
     options: ScanOptions,
 }
 
-/// Below this share of survivors, rows are fetched one by one instead of decoding the block.
-const TAKE_SHARE_MAX: usize = 16;
+/// Rows that a run of survivors must have on the average to be decoded as a range.
+const RUN_ROWS_MIN: usize = 256;
 
 impl Scan {
     /// Plans a scan: reads the footers of the filtered columns and drops the blocks in which no
@@ -235,18 +235,15 @@ enum Fetch {
 }
 
 impl Fetch {
-    /// Few rows are fetched singly; a few long runs are decoded as ranges; all else is decoded
-    /// whole and then filtered by index.
+    /// A few long runs are decoded as ranges, everything else row by row.
     fn plan(selection: &Selection, rows: usize) -> Self {
         let selected = selection.count();
         if selected == rows {
             return Self::All(rows);
         }
         let ranges: Vec<Range<usize>> = selection.ranges().collect();
-        if ranges.len() <= 1 + selected / (TAKE_SHARE_MAX * 16) {
-            return Self::Ranges(ranges);
-        }
-        Self::Rows(selection.indices())
+        let is_few = ranges.len() <= 1 + selected / RUN_ROWS_MIN;
+        if is_few && selected > 0 { Self::Ranges(ranges) } else { Self::Rows(selection.indices()) }
     }
 
     fn row_count(&self) -> usize {
@@ -265,3 +262,6 @@ fn mark_pruned(segment: &Segment, filter: &ColumnFilter, keep: &mut [bool]) -> R
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
