@@ -222,8 +222,9 @@ fn later_filters_narrow_and_rule_out() {
     assert!(scan.rules_out(first, &[days.clone(), later.clone()]).unwrap());
     let mut selection = scan.select(first).unwrap();
     scan.narrow(first, std::slice::from_ref(&days), &mut selection).unwrap();
-    assert_eq!(selection.ranges().collect::<Vec<_>>(), [0..10_000]);
-    scan.narrow(first, &[later.clone()], &mut selection).unwrap();
+    let ranges: Vec<Range<usize>> = selection.ranges().collect();
+    assert!(ranges.len() == 1 && ranges[0] == (0..10_000));
+    scan.narrow(first, std::slice::from_ref(&later), &mut selection).unwrap();
     assert!(selection.is_empty());
     let options = ScanOptions { zone_maps: false };
     let scan = Scan::new(Arc::clone(table), Vec::new(), options).unwrap();
