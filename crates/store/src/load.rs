@@ -23,7 +23,7 @@ pub(crate) use chunk::sort;
 pub(crate) use numbers::RowNumbers;
 pub(crate) use writer::column_options;
 
-use crate::keys::layout::{Layout, by_width};
+use crate::keys::layout::{Layout, NormalKey, by_width};
 use crate::keys::{index, references};
 use crate::new_files::NewFiles;
 use crate::records::{OrdinalsRecord, SegmentRecord};
@@ -38,10 +38,13 @@ use runs::{Loaded, RunsWriter};
 use starfact_base::{Error, Result, TableId};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 /// Bytes that a load may hold unless told otherwise.
 const MEMORY_BYTES_DEFAULT: usize = 1 << 30;
+/// The part of the memory that a chunk may take: one is being read, one being written, and
+/// sorting and writing it takes about as much again.
+const CHUNK_SHARE: usize = 4;
 /// Rows that are written at a time where they need not be sorted.
 const CHUNK_ROWS: usize = 1 << 20;
 
@@ -122,31 +125,93 @@ pub(crate) fn sort_layout(table: &Table) -> Result<Option<Layout>> {
     Layout::for_sort(columns.map(|column| (column.data_type, column.nullable))).map(Some)
 }
 
-fn write<K: crate::keys::layout::NormalKey>(
+fn write<K: NormalKey>(
     job: &Job<'_>,
     layout: Option<&Layout>,
-    mut input: Input<'_>,
+    input: Input<'_>,
     batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
 ) -> Result<Option<Loaded>> {
     let mut runs = RunsWriter::<K>::new(job, layout);
-    let mut chunk = Chunk::default();
-    // Half for the chunk, half for what sorting and writing it takes.
-    let chunk_bytes_max = job.memory_bytes / 2;
-    let chunk_rows_max = if layout.is_some() { u32::MAX as usize / 2 } else { CHUNK_ROWS };
-    for batch in batches {
-        let Some(rows) = input.check(batch?)? else { continue };
-        if !chunk.is_empty()
-            && (chunk.byte_len() + rows.byte_len > chunk_bytes_max
-                || chunk.row_count() + rows.row_count > chunk_rows_max)
-        {
-            runs.add(chunk.take(), false)?;
-        }
-        chunk.push(rows);
-    }
-    if !chunk.is_empty() {
-        runs.add(chunk.take(), true)?;
+    let mut chunks = Chunks {
+        input,
+        batches,
+        chunk: Chunk::default(),
+        byte_len_max: job.memory_bytes / CHUNK_SHARE,
+        row_count_max: if layout.is_some() { u32::MAX as usize / 2 } else { CHUNK_ROWS },
+    };
+    match chunks.next()? {
+        Some(part) if part.is_last => runs.add(part.chunk, true)?,
+        Some(part) => runs = write_beside(runs, part, &mut chunks)?,
+        None => {}
     }
     runs.finish()
+}
+
+/// Writes each chunk on a thread of its own while the next one is read on this one.
+fn write_beside<'a, K: NormalKey>(
+    mut runs: RunsWriter<'a, K>,
+    first: Part,
+    chunks: &mut Chunks<'_>,
+) -> Result<RunsWriter<'a, K>> {
+    std::thread::scope(|scope| {
+        // Without room: a chunk is handed over when the writer is done with the one before.
+        let (sender, receiver) = mpsc::sync_channel::<Part>(0);
+        let writer = scope.spawn(move || -> Result<RunsWriter<'a, K>> {
+            for Part { chunk, is_last } in receiver {
+                runs.add(chunk, is_last)?;
+            }
+            Ok(runs)
+        });
+        let read = || -> Result<()> {
+            let mut next = Some(first);
+            while let Some(part) = next {
+                if sender.send(part).is_err() {
+                    // The writer has failed, and says why below.
+                    break;
+                }
+                next = chunks.next()?;
+            }
+            Ok(())
+        };
+        let read = read();
+        drop(sender);
+        let written = writer.join().map_err(|_| Error::internal("a thread of a load panicked"))?;
+        read.and(written)
+    })
+}
+
+/// The input in parts that fit into memory.
+struct Chunks<'a> {
+    input: Input<'a>,
+    batches: &'a mut dyn Iterator<Item = Result<RecordBatch>>,
+    /// What is gathered so far.
+    chunk: Chunk,
+    byte_len_max: usize,
+    row_count_max: usize,
+}
+
+/// A chunk of the input.
+struct Part {
+    chunk: Chunk,
+    is_last: bool,
+}
+
+impl Chunks<'_> {
+    /// The next chunk; `None` if there are no more rows.
+    fn next(&mut self) -> Result<Option<Part>> {
+        while let Some(batch) = self.batches.next() {
+            let Some(rows) = self.input.check(batch?)? else { continue };
+            let is_full = self.chunk.byte_len() + rows.byte_len > self.byte_len_max
+                || self.chunk.row_count() + rows.row_count > self.row_count_max;
+            let full = (is_full && !self.chunk.is_empty()).then(|| self.chunk.take());
+            self.chunk.push(rows);
+            if let Some(chunk) = full {
+                return Ok(Some(Part { chunk, is_last: false }));
+            }
+        }
+        let rest = self.chunk.take();
+        Ok((!rest.is_empty()).then_some(Part { chunk: rest, is_last: true }))
+    }
 }
 
 /// Gives the new segments their ordinals and appends them; returns them.
