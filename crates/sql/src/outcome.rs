@@ -98,7 +98,7 @@ impl Rows {
 }
 
 /// Gives a batch the column names that the user expects.
-fn rename(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
+pub(crate) fn rename(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let columns = batch.columns().to_vec();
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)

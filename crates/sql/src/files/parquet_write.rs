@@ -1,0 +1,178 @@
+//! Rows to a Parquet file.
+//!
+//! Types are written exactly: decimals as decimals, times and timestamps with microseconds,
+//! TIMESTAMPTZ as UTC. Nothing of Arrow's own types is recorded, so that every reader sees the same.
+
+use super::options::ParquetOptions;
+use super::output::Output;
+use crate::error::{Error, Result};
+use crate::types::sql_name;
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType as ArrowType, Field, Schema, SchemaRef};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Rows of a row group, unless an option says otherwise: a few, so that readers share the work.
+const GROUP_ROWS: usize = 262_144;
+/// Bytes of a row group in memory, whatever an option says.
+const GROUP_BYTES_MAX: usize = 256 << 20;
+/// A level at which zstd is still quick.
+const ZSTD_LEVEL: i32 = 3;
+
+/// Writes batches to a file.
+pub(crate) struct ParquetWriter {
+    path: PathBuf,
+    writer: ArrowWriter<BufWriter<Output>>,
+    schema: SchemaRef,
+}
+
+impl ParquetWriter {
+    /// Begins a file with the columns of `schema`.
+    ///
+    /// # Errors
+    /// Columns that a Parquet file cannot hold, options that make no sense, and what the operating
+    /// system says.
+    pub(super) fn create(path: &Path, schema: &Schema, options: &ParquetOptions) -> Result<Self> {
+        let schema = Arc::new(written_schema(schema)?);
+        let properties = WriterProperties::builder()
+            .set_compression(compression(options)?)
+            .set_max_row_group_row_count(Some(options.row_group_rows.unwrap_or(GROUP_ROWS)))
+            .set_max_row_group_bytes(Some(GROUP_BYTES_MAX))
+            .set_coerce_types(true)
+            .set_created_by(concat!("starfact version ", env!("CARGO_PKG_VERSION")).to_owned())
+            .build();
+        let options =
+            ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+        let output = BufWriter::with_capacity(1 << 20, Output::create(path)?);
+        let writer = ArrowWriter::try_new_with_options(output, Arc::clone(&schema), options)
+            .map_err(|error| failed(path, error))?;
+        Ok(Self { path: path.to_owned(), writer, schema })
+    }
+
+    /// Writes a batch with the types of the schema.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let columns = batch.columns().iter().zip(self.schema.fields());
+        let columns: Vec<ArrayRef> = columns
+            .map(|(column, field)| Ok(cast(column, field.data_type())?))
+            .collect::<Result<_>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
+        self.writer.write(&batch).map_err(|error| failed(&self.path, error))
+    }
+
+    /// Completes the file.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(super) fn finish(self) -> Result<()> {
+        let path = self.path;
+        let output = self.writer.into_inner().map_err(|error| failed(&path, error))?;
+        let output = output.into_inner();
+        let output = output.map_err(|error| failed(&path, error.into_error().into()))?;
+        output.finish()
+    }
+}
+
+/// The columns as they are written. All may hold NULL: whether they do is not known beforehand.
+fn written_schema(schema: &Schema) -> Result<Schema> {
+    if schema.fields().is_empty() {
+        return Err(Error::sql("a Parquet file needs at least one column"));
+    }
+    let mut fields: Vec<Field> = Vec::with_capacity(schema.fields().len());
+    for field in schema.fields() {
+        let name = field.name();
+        if fields.iter().any(|known| known.name() == name) {
+            return Err(Error::sql(format!("two columns are called \"{name}\""))
+                .with_hint("a Parquet file needs different names: give one an alias"));
+        }
+        let data_type = written_type(field.data_type()).ok_or_else(|| {
+            let shown = sql_name(field.data_type());
+            let message =
+                format!("column \"{name}\" has the type {shown}, which Parquet files cannot hold");
+            Error::sql(message).with_hint("cast it in the query, for example to VARCHAR")
+        })?;
+        fields.push(Field::new(name, data_type, true));
+    }
+    Ok(Schema::new(fields))
+}
+
+/// The type in which values are written; `None` if there is none that others read as the same.
+fn written_type(data_type: &ArrowType) -> Option<ArrowType> {
+    match data_type {
+        ArrowType::Null => Some(ArrowType::Utf8),
+        ArrowType::Dictionary(_, values) => written_type(values),
+        ArrowType::RunEndEncoded(_, values) => written_type(values.data_type()),
+        ArrowType::Interval(_) | ArrowType::Duration(_) | ArrowType::Union(..) => None,
+        ArrowType::List(item) => {
+            written_type(item.data_type()).filter(|written| written == item.data_type())?;
+            Some(data_type.clone())
+        }
+        ArrowType::Struct(fields) => {
+            let all = fields
+                .iter()
+                .all(|field| written_type(field.data_type()).as_ref() == Some(field.data_type()));
+            all.then(|| data_type.clone())
+        }
+        ArrowType::Map(..)
+        | ArrowType::LargeList(_)
+        | ArrowType::FixedSizeList(..)
+        | ArrowType::ListView(_)
+        | ArrowType::LargeListView(_) => None,
+        other => Some(other.clone()),
+    }
+}
+
+fn compression(options: &ParquetOptions) -> Result<Compression> {
+    let level = options.compression_level;
+    let wrong_level = |error: ParquetError| Error::sql(format!("compression_level: {error}"));
+    let name = options.compression.as_deref().unwrap_or("zstd");
+    let compression = match name {
+        "zstd" => {
+            Compression::ZSTD(ZstdLevel::try_new(level.unwrap_or(ZSTD_LEVEL)).map_err(wrong_level)?)
+        }
+        "gzip" => match level {
+            Some(level) => {
+                Compression::GZIP(GzipLevel::try_new(level as u32).map_err(wrong_level)?)
+            }
+            None => Compression::GZIP(GzipLevel::default()),
+        },
+        "brotli" => match level {
+            Some(level) => {
+                Compression::BROTLI(BrotliLevel::try_new(level as u32).map_err(wrong_level)?)
+            }
+            None => Compression::BROTLI(BrotliLevel::default()),
+        },
+        "snappy" | "lz4" | "lz4_raw" | "none" | "uncompressed" if level.is_some() => {
+            return Err(Error::sql(format!("COMPRESSION {name} has no levels")));
+        }
+        "snappy" => Compression::SNAPPY,
+        "lz4" | "lz4_raw" => Compression::LZ4_RAW,
+        "none" | "uncompressed" => Compression::UNCOMPRESSED,
+        _ => {
+            return Err(Error::sql(format!("COMPRESSION {name} is not known"))
+                .with_hint("use zstd, snappy, gzip, lz4, brotli or none"));
+        }
+    };
+    Ok(compression)
+}
+
+/// An error of the writer; what the operating system said is told as such.
+fn failed(path: &Path, error: ParquetError) -> Error {
+    match error {
+        ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
+            Ok(error) => starfact_base::Error::io("write", path, *error).into(),
+            Err(other) => Error::sql(format!("cannot write {}: {other}", path.display())),
+        },
+        other => Error::sql(format!("cannot write {}: {other}", path.display())),
+    }
+}
