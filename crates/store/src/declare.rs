@@ -1,11 +1,12 @@
 //! Turns what CREATE TABLE asks for into a schema, or says what is wrong with it.
 
-use crate::definition::{ForeignKeyDefinition, KeyDefinition, TableDefinition};
+use crate::definition::{ColumnDefinition, ForeignKeyDefinition, KeyDefinition, TableDefinition};
 use crate::keys::layout::are_comparable;
 use crate::schema::{Check, Column, ForeignKey, Key, KeyId, Schema};
 use crate::verify::ORDINALS;
 use starfact_base::limits::COLUMNS_MAX;
 use starfact_base::{ColumnId, Error, Result, TableId};
+use starfact_encoding::EncodingName;
 
 /// Bytes that the name of a table, a column or a constraint may have.
 pub const NAME_BYTES_MAX: usize = 255;
@@ -71,6 +72,7 @@ fn columns(definition: &TableDefinition) -> Result<Vec<Column>> {
                 wanted.data_type
             )));
         }
+        check_encoding(table, wanted)?;
         columns.push(Column {
             id: ColumnId(number),
             name: name.clone(),
@@ -81,6 +83,19 @@ fn columns(definition: &TableDefinition) -> Result<Vec<Column>> {
         });
     }
     Ok(columns)
+}
+
+fn check_encoding(table: &str, column: &ColumnDefinition) -> Result<()> {
+    let Some(wanted) = column.encoding.as_deref() else { return Ok(()) };
+    let names = EncodingName::ALL.map(EncodingName::as_str);
+    if names.contains(&wanted) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "column \"{}\" of table \"{table}\" cannot be encoded as {wanted}: the encodings are {}",
+        column.name,
+        names.join(", ")
+    )))
 }
 
 fn check_name(what: &str, name: &str) -> Result<()> {
@@ -268,3 +283,6 @@ fn check_types(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

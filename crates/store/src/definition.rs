@@ -32,7 +32,8 @@ pub struct ColumnDefinition {
     pub nullable: bool,
     /// The DEFAULT expression, as SQL text.
     pub default: Option<String>,
-    /// The encoding to use instead of the chosen one, as SQL text.
+    /// The encoding to use instead of the chosen one: a name of
+    /// [`starfact_encoding::EncodingName`].
     pub encoding: Option<String>,
 }
 

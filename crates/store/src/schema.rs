@@ -33,7 +33,7 @@ pub struct Column {
     /// The DEFAULT expression, as SQL text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
-    /// The encoding that the user asked for instead of the chosen one, as SQL text.
+    /// The encoding that the user asked for instead of the chosen one, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
 }

@@ -415,3 +415,6 @@ fn unfit(ty: DataType, column: &ArrayRef) -> Error {
 pub(crate) fn ours(error: arrow::error::ArrowError) -> Error {
     Error::internal(error.to_string())
 }
+
+#[cfg(test)]
+mod tests;
