@@ -1,6 +1,7 @@
 //! Tests of the store as a whole: what is written is what is read, whatever happens in between.
 
 mod crashes;
+mod damage;
 mod keys;
 mod loads;
 mod open;
