@@ -29,9 +29,30 @@ pub enum Error {
         #[source]
         source: parquet::errors::ParquetError,
     },
+    /// The warehouse under test refused something.
+    #[error("{doing}: {source}")]
+    Engine {
+        /// What was attempted: "query Q1.1", "loading table part".
+        doing: String,
+        /// What the warehouse said; its kind decides the exit code.
+        #[source]
+        source: starfact::Error,
+    },
+    /// Stock DataFusion could not evaluate a query.
+    #[error("the independent evaluation failed at {doing}: {source}")]
+    Reference {
+        /// What was attempted: "query Q1.1".
+        doing: String,
+        /// What DataFusion said.
+        #[source]
+        source: Box<datafusion::error::DataFusionError>,
+    },
     /// What the user asked for does not make sense.
     #[error("{0}")]
     InvalidInput(String),
+    /// The user ended the benchmark.
+    #[error("the benchmark was interrupted")]
+    Interrupted,
 }
 
 impl Error {

@@ -225,9 +225,9 @@ mod tests {
 
     #[test]
     fn every_region_has_five_nations() {
-        for region in 0..REGIONS.len() {
+        for (region, name) in REGIONS.iter().enumerate() {
             let nations = NATIONS.iter().filter(|(_, of)| *of == region).count();
-            assert_eq!(nations, 5, "nations of {}", REGIONS[region]);
+            assert_eq!(nations, 5, "nations of {name}");
         }
     }
 

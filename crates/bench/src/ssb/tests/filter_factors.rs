@@ -23,11 +23,13 @@ const DEVIATIONS: f64 = 4.0;
 /// mean of the squared lines of an order, 20, over the mean of the lines, 4.
 const CLUSTERING: f64 = 5.0;
 
+/// Which rows of a dimension are selected.
+type Predicate = Box<dyn Fn(&TableData) -> Vec<bool>>;
+
 /// A predicate on the columns of one dimension.
 struct Filter {
     table: Table,
-    /// Which rows it selects.
-    predicate: Box<dyn Fn(&TableData) -> Vec<bool>>,
+    predicate: Predicate,
     /// The fraction that the publication gives.
     published: f64,
     /// The fraction of the rows that the fact refers to: differs for dates.

@@ -1,0 +1,119 @@
+//! The independent evaluation: stock DataFusion over the generated Parquet files.
+//!
+//! Nothing of Starfact's storage or execution takes part: only the generator made the files. Memory
+//! is bounded by a pool, so a query that needs more fails and the process lives.
+
+use super::parquet::table_path;
+use super::queries::Query;
+use super::table::tables;
+use crate::answer::Answer;
+use crate::error::{Error, Result};
+use crate::progress::Cancel;
+use datafusion::common::Result as DataFusionResult;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+
+/// Memory that the pool gives to hash tables and sorts.
+const POOL_BYTES: usize = 2_000_000_000;
+/// How often a running query asks whether it is to end.
+const CANCEL_POLL: Duration = Duration::from_millis(50);
+
+/// Stock DataFusion with the five tables.
+pub(crate) struct Reference {
+    runtime: Runtime,
+    context: SessionContext,
+}
+
+impl Reference {
+    /// Opens the files that [`super::write_parquet`] put into `folder`.
+    pub(crate) fn open(folder: &Path, threads: usize) -> Result<Self> {
+        let runtime = Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+        let runtime = runtime.map_err(Error::io("start threads for", folder))?;
+        let open = || -> DataFusionResult<SessionContext> {
+            let pool = Arc::new(FairSpillPool::new(POOL_BYTES));
+            let env = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()?;
+            let config = SessionConfig::new().with_target_partitions(threads);
+            let context = SessionContext::new_with_config_rt(config, env);
+            for table in tables() {
+                let path = table_path(folder, *table).to_string_lossy().into_owned();
+                let options = ParquetReadOptions::default();
+                runtime.block_on(context.register_parquet(table.name(), path, options))?;
+            }
+            Ok(context)
+        };
+        let context = open().map_err(|source| Error::Reference {
+            doing: format!("opening the Parquet files in {}", folder.display()),
+            source: Box::new(source),
+        })?;
+        Ok(Self { runtime, context })
+    }
+
+    /// The right answer to `query`.
+    pub(crate) fn answer(&self, query: &Query, cancel: &Cancel) -> Result<Answer> {
+        let failed = |source| Error::Reference {
+            doing: format!("query {}", query.name),
+            source: Box::new(source),
+        };
+        let evaluate = async {
+            let frame = self.context.sql(query.sql).await?;
+            let schema = frame.schema().as_arrow().clone();
+            Ok(Answer::from_batches(&schema, &frame.collect().await?)?)
+        };
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = requested(cancel) => Err(Error::Interrupted),
+                answer = evaluate => answer.map_err(failed),
+            }
+        })
+    }
+}
+
+/// Returns when the benchmark is to end.
+async fn requested(cancel: &Cancel) {
+    while !cancel.is_requested() {
+        tokio::time::sleep(CANCEL_POLL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Generator, queries, write_parquet};
+    use super::*;
+
+    /// The stored answers were made by other programs from the same files: see
+    /// `datasets/ssb/answers`.
+    #[test]
+    fn agrees_with_the_stored_answers() {
+        let folder = tempfile::tempdir().unwrap();
+        let generator = Generator::new("0.01".parse().unwrap());
+        let cancel = Cancel::default();
+        write_parquet(&generator, folder.path(), 2, &cancel, &|_| {}).unwrap();
+        let reference = Reference::open(folder.path(), 2).unwrap();
+        for query in queries() {
+            let stored = query.stored_answer(&generator).unwrap();
+            let answer = reference.answer(query, &cancel).unwrap();
+            assert_eq!(answer.difference(&stored, query.order_by), None, "{}", query.name);
+        }
+        cancel.cancel();
+        let outcome = reference.answer(&queries()[0], &cancel);
+        assert!(outcome.is_err_and(|error| matches!(error, Error::Interrupted)));
+    }
+
+    #[test]
+    fn a_missing_file_is_an_error_that_names_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let message = match Reference::open(folder.path(), 1) {
+            Ok(reference) => {
+                reference.answer(&queries()[0], &Cancel::default()).unwrap_err().to_string()
+            }
+            Err(error) => error.to_string(),
+        };
+        assert!(message.contains(&*folder.path().to_string_lossy()), "{message}");
+    }
+}

@@ -1,0 +1,210 @@
+//! The whole benchmark: load, run, verify.
+//!
+//! Each query runs once to warm up and then as often as asked, and every answer is kept. They are
+//! compared with the right ones after the last query has run, so verification takes part neither
+//! in the times nor in the peak of memory.
+
+use super::generator::Generator;
+use super::load::load;
+use super::parquet::write_parquet;
+use super::queries::{Query, queries};
+use super::reference::Reference;
+use super::scale::ScaleFactor;
+use crate::answer::Answer;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::progress::{Cancel, Event, Listener};
+use crate::report::{QueryReport, Report, VerifiedAgainst};
+use crate::resources::{folder_bytes, peak_rss};
+use starfact::{OpenOptions, Warehouse};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How to run the benchmark.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The scale factor.
+    pub scale: ScaleFactor,
+    /// The warehouse: reused if it has the tables already, otherwise loaded. `None` is a temporary
+    /// one.
+    pub warehouse: Option<PathBuf>,
+    /// Timed runs of each query, at least one; an untimed one goes before them.
+    pub runs: usize,
+    /// Threads of the warehouse and of the generator; by default one a core.
+    pub threads: Option<usize>,
+    /// Memory that queries and the load may take, in bytes; by default the warehouse's own limit.
+    pub memory_limit: Option<u64>,
+    /// How long to wait for another writer of the warehouse.
+    pub wait: Duration,
+}
+
+/// Runs the benchmark and reports what it found out, wrong answers included.
+///
+/// # Errors
+/// What kept it from running to its end: a warehouse that cannot be opened or has other tables of
+/// the same names, a statement that fails, a file that cannot be written, [`Error::Interrupted`].
+pub fn run(options: &Options, cancel: &Cancel, listener: Listener<'_>) -> Result<Report> {
+    let generator = Generator::new(options.scale);
+    let threads = options.threads.unwrap_or_else(available_threads).max(1);
+    let folder = Folder::new(options.warehouse.as_deref())?;
+    let warehouse = open(folder.path(), options, threads)?;
+    let engine = Engine::new(warehouse.session(), cancel);
+    let load = load(&engine, &generator, threads, listener)?;
+    let measure = |query| Measured::new(query, &engine, options.runs.max(1), listener);
+    let measured = queries().iter().map(measure).collect::<Result<Vec<_>>>()?;
+    let (peak_rss, bytes) = (peak_rss(), folder_bytes(folder.path())?);
+    let right = RightAnswers::new(&generator, threads, cancel, listener)?;
+    let report = |measured: Measured| {
+        listener(&Event::Verifying { query: measured.query.name });
+        let expected = right.answer(measured.query, cancel)?;
+        Ok(measured.report(&expected))
+    };
+    Ok(Report {
+        workload: "ssb",
+        sf: options.scale.as_f64(),
+        threads,
+        version: env!("CARGO_PKG_VERSION"),
+        queries: measured.into_iter().map(report).collect::<Result<_>>()?,
+        verified_against: right.source(),
+        load,
+        bytes,
+        peak_rss,
+    })
+}
+
+/// One thread a core.
+pub(crate) fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Where the warehouse is.
+enum Folder {
+    Given(PathBuf),
+    /// Removed when the benchmark has ended.
+    Temporary(TempDir),
+}
+
+impl Folder {
+    fn new(given: Option<&Path>) -> Result<Self> {
+        given.map_or_else(
+            || temporary_folder().map(Self::Temporary),
+            |path| Ok(Self::Given(path.to_owned())),
+        )
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Given(path) => path,
+            Self::Temporary(folder) => folder.path(),
+        }
+    }
+}
+
+fn temporary_folder() -> Result<TempDir> {
+    let made = tempfile::Builder::new().prefix("starfact-ssb-").tempdir();
+    made.map_err(Error::io("create a folder in", &std::env::temp_dir()))
+}
+
+fn open(path: &Path, options: &Options, threads: usize) -> Result<Warehouse> {
+    let opened = Warehouse::open(OpenOptions {
+        path: Some(path.to_owned()),
+        read_only: false,
+        wait: options.wait,
+        threads: Some(threads),
+        memory_limit: options.memory_limit,
+    });
+    opened.map_err(|source| Error::Engine { doing: "opening the warehouse".into(), source })
+}
+
+/// The answers and times of one query.
+struct Measured {
+    query: &'static Query,
+    /// Of the warm-up.
+    answer: Answer,
+    /// How a later run's answer differed from the warm-up's.
+    unsteady: Option<String>,
+    runs_ms: Vec<f64>,
+}
+
+impl Measured {
+    fn new(
+        query: &'static Query,
+        engine: &Engine<'_>,
+        runs: usize,
+        listener: Listener<'_>,
+    ) -> Result<Self> {
+        let doing = format!("query {}", query.name);
+        let run = |run: usize| {
+            listener(&Event::Running { query: query.name, run, runs });
+            let start = Instant::now();
+            let collected = engine.execute(&doing, query.sql)?;
+            let elapsed = start.elapsed();
+            Ok((collected.answer(&doing)?, elapsed.as_secs_f64() * 1000.0))
+        };
+        let (answer, _) = run(0)?;
+        let mut measured = Self { query, answer, unsteady: None, runs_ms: Vec::new() };
+        for number in 1..=runs {
+            let (answer, milliseconds) = run(number)?;
+            measured.runs_ms.push(milliseconds);
+            let difference = answer.difference(&measured.answer, query.order_by);
+            let difference =
+                difference.map(|what| format!("run {number} differs from the warm-up: {what}"));
+            measured.unsteady = measured.unsteady.or(difference);
+        }
+        Ok(measured)
+    }
+
+    fn report(self, expected: &Answer) -> QueryReport {
+        let difference = self.answer.difference(expected, self.query.order_by);
+        let mismatch = difference.or(self.unsteady);
+        QueryReport::new(self.query.name, self.answer.row_count(), self.runs_ms, mismatch)
+    }
+}
+
+/// Where right answers come from.
+enum RightAnswers {
+    Stored(Generator),
+    /// The files stay until the last query was evaluated.
+    Evaluated {
+        reference: Reference,
+        _files: TempDir,
+    },
+}
+
+impl RightAnswers {
+    /// Stored answers if there are any, otherwise an evaluation over files made for it.
+    fn new(
+        generator: &Generator,
+        threads: usize,
+        cancel: &Cancel,
+        listener: Listener<'_>,
+    ) -> Result<Self> {
+        if queries().iter().all(|query| query.stored_answer(generator).is_some()) {
+            return Ok(Self::Stored(*generator));
+        }
+        let files = temporary_folder()?;
+        write_parquet(generator, files.path(), threads, cancel, listener)?;
+        let reference = Reference::open(files.path(), threads)?;
+        Ok(Self::Evaluated { reference, _files: files })
+    }
+
+    fn answer(&self, query: &Query, cancel: &Cancel) -> Result<Answer> {
+        match self {
+            Self::Stored(generator) => query.stored_answer(generator).ok_or_else(|| {
+                Error::InvalidInput(format!("no answer is stored for query {}", query.name))
+            }),
+            Self::Evaluated { reference, .. } => reference.answer(query, cancel),
+        }
+    }
+
+    fn source(&self) -> VerifiedAgainst {
+        match self {
+            Self::Stored(_) => VerifiedAgainst::StoredAnswers,
+            Self::Evaluated { .. } => VerifiedAgainst::DataFusion,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
