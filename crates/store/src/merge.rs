@@ -72,11 +72,7 @@ struct Cursor<K> {
 }
 
 impl<'a, K: NormalKey> Merger<'a, K> {
-    pub(crate) fn new(
-        runs: &'a [SortedRun],
-        layout: &'a Layout,
-        places: &'a [usize],
-    ) -> Result<Self> {
+    pub(crate) fn new(runs: &'a [SortedRun], layout: &'a Layout, places: &'a [usize]) -> Self {
         let start = |run| Cursor {
             part: 0,
             block: 0,
@@ -86,7 +82,7 @@ impl<'a, K: NormalKey> Merger<'a, K> {
             next: first_block(run, 0),
         };
         let cursors = runs.iter().map(start).collect();
-        Ok(Self { runs, layout, places, cursors })
+        Self { runs, layout, places, cursors }
     }
 
     /// The next rows; `None` at the end.

@@ -4,6 +4,7 @@ mod crashes;
 mod damage;
 mod keys;
 mod loads;
+mod models;
 mod open;
 mod support;
 mod transactions;

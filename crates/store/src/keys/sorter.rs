@@ -28,7 +28,9 @@ pub(crate) struct KeySorter<'a, K> {
     memory_bytes: usize,
     pairs: Vec<(K, u64)>,
     pair_bytes: usize,
-    runs: Vec<(String, SortedRun)>,
+    runs: Vec<SortedRun>,
+    /// The folders of `runs`.
+    folders: Vec<String>,
 }
 
 impl<'a, K: NormalKey> KeySorter<'a, K> {
@@ -39,8 +41,17 @@ impl<'a, K: NormalKey> KeySorter<'a, K> {
         workers: &'a Workers,
         memory_bytes: usize,
     ) -> Self {
-        let (pairs, runs) = (Vec::new(), Vec::new());
-        Self { files, layout, key, workers, memory_bytes, pairs, pair_bytes: 0, runs }
+        Self {
+            files,
+            layout,
+            key,
+            workers,
+            memory_bytes,
+            pairs: Vec::new(),
+            pair_bytes: 0,
+            runs: Vec::new(),
+            folders: Vec::new(),
+        }
     }
 
     /// Adds the keys of some rows.
@@ -53,7 +64,7 @@ impl<'a, K: NormalKey> KeySorter<'a, K> {
         if self.pair_bytes > self.memory_bytes { self.spill() } else { Ok(()) }
     }
 
-    /// Hands over all keys in ascending order, equal ones by ordinal.
+    /// Hands over all keys in ascending order, equal ones in any.
     pub(crate) fn finish(mut self, sink: &mut Sink<'_, K>) -> Result<()> {
         if self.runs.is_empty() {
             sort(&mut self.pairs, self.workers);
@@ -61,17 +72,21 @@ impl<'a, K: NormalKey> KeySorter<'a, K> {
         }
         self.spill()?;
         while self.runs.len() > FAN_IN {
-            let group: Vec<_> = self.runs.drain(..FAN_IN).collect();
+            let (group, folders) = self.take(FAN_IN);
             let mut output = Output::create(&self)?;
             self.merge(&group, &mut |keys, ordinals| output.append(&self, keys, ordinals))?;
-            let run = output.finish(&self)?;
-            self.remove(group);
-            self.runs.push(run);
+            output.finish(&mut self)?;
+            folders.iter().for_each(|folder| self.files.remove(folder));
         }
-        let runs = std::mem::take(&mut self.runs);
-        self.merge(&runs, sink)?;
-        self.remove(runs);
+        let (group, folders) = self.take(self.runs.len());
+        self.merge(&group, sink)?;
+        folders.iter().for_each(|folder| self.files.remove(folder));
         Ok(())
+    }
+
+    /// Takes out the first runs and their folders.
+    fn take(&mut self, count: usize) -> (Vec<SortedRun>, Vec<String>) {
+        (self.runs.drain(..count).collect(), self.folders.drain(..count).collect())
     }
 
     /// Writes what is in memory as a run.
@@ -84,18 +99,14 @@ impl<'a, K: NormalKey> KeySorter<'a, K> {
         sort(&mut pairs, self.workers);
         let mut output = Output::create(self)?;
         in_pieces(pairs, &mut |keys, ordinals| output.append(self, keys, ordinals))?;
-        let run = output.finish(self)?;
-        self.runs.push(run);
-        Ok(())
+        output.finish(self)
     }
 
-    fn merge(&self, group: &[(String, SortedRun)], sink: &mut Sink<'_, K>) -> Result<()> {
-        let parts = |(_, run): &(String, SortedRun)| SortedRun { parts: run.parts.clone() };
-        let runs: Vec<SortedRun> = group.iter().map(parts).collect();
+    fn merge(&self, runs: &[SortedRun], sink: &mut Sink<'_, K>) -> Result<()> {
         let places: Vec<usize> = (0..self.key.len()).collect();
-        let mut merger = Merger::<K>::new(&runs, self.layout, &places)?;
+        let mut merger = Merger::<K>::new(runs, self.layout, &places);
         while let Some(step) = merger.next_step()? {
-            let ordinals = decode(&runs, &step.ranges, self.key.len())?;
+            let ordinals = decode(runs, &step.ranges, self.key.len())?;
             let (keys, order): (Vec<K>, Vec<u32>) = step.pairs.into_iter().unzip();
             let ordinals =
                 take(ordinals.as_ref(), &UInt32Array::from(order), None).map_err(ours)?;
@@ -107,13 +118,6 @@ impl<'a, K: NormalKey> KeySorter<'a, K> {
             sink(&keys, &ordinals)?;
         }
         Ok(())
-    }
-
-    fn remove(&self, runs: Vec<(String, SortedRun)>) {
-        for (folder, run) in runs {
-            drop(run);
-            self.files.remove(&folder);
-        }
     }
 }
 
@@ -140,14 +144,17 @@ impl Output {
         self.writer.append(sorter.layout, keys, ordinals, sorter.workers)
     }
 
-    fn finish<K>(self, sorter: &KeySorter<'_, K>) -> Result<(String, SortedRun)> {
+    /// Finishes the run and adds it to those of the sorter.
+    fn finish<K>(self, sorter: &mut KeySorter<'_, K>) -> Result<()> {
         self.writer.finish(sorter.workers)?;
         let mut files = Vec::with_capacity(sorter.key.len() + 1);
         for id in sorter.key.iter().chain([&ORDINALS]) {
             let path = paths::column(&self.folder, *id);
             files.push(Arc::new(ColumnFile::open(sorter.files.dir().as_ref(), &path)?));
         }
-        Ok((self.folder, SortedRun { parts: vec![files] }))
+        sorter.runs.push(SortedRun { parts: vec![files] });
+        sorter.folders.push(self.folder);
+        Ok(())
     }
 }
 
@@ -159,3 +166,6 @@ fn in_pieces<K: NormalKey>(pairs: Vec<(K, u64)>, sink: &mut Sink<'_, K>) -> Resu
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

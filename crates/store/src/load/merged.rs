@@ -43,7 +43,7 @@ fn merge_group<K: NormalKey>(
     let runs: Vec<SortedRun> =
         group.iter().map(|written| open(job, written)).collect::<Result<_>>()?;
     let mut writer = SegmentsWriter::new(job.files, job.before, with_numbers);
-    let mut merger = Merger::<K>::new(&runs, layout, places)?;
+    let mut merger = Merger::<K>::new(&runs, layout, places);
     while let Some(step) = merger.next_step()? {
         let order = UInt32Array::from_iter_values(step.pairs.into_iter().map(|(_, place)| place));
         let rows = MergedRows { runs: &runs, ranges: step.ranges, order };
