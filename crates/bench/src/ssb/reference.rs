@@ -2,17 +2,27 @@
 //!
 //! Nothing of Starfact's storage or execution takes part: only the generator made the files. Memory
 //! is bounded by a pool, so a query that needs more fails and the process lives.
+//!
+//! Planning goes through `SessionState` rather than `SessionContext::sql`: the body of an `async`
+//! function is compiled where it is awaited, and that of `sql` drags in every statement that
+//! DataFusion knows, minutes of compilation.
 
 use super::parquet::table_path;
 use super::queries::Query;
-use super::table::tables;
+use super::table::{Table, tables};
 use crate::answer::Answer;
 use crate::error::{Error, Result};
 use crate::progress::Cancel;
+use datafusion::catalog::TableProvider;
 use datafusion::common::Result as DataFusionResult;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{
+    ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl,
+};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use datafusion::physical_plan::collect;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,9 +50,7 @@ impl Reference {
             let config = SessionConfig::new().with_target_partitions(threads);
             let context = SessionContext::new_with_config_rt(config, env);
             for table in tables() {
-                let path = table_path(folder, *table).to_string_lossy().into_owned();
-                let options = ParquetReadOptions::default();
-                runtime.block_on(context.register_parquet(table.name(), path, options))?;
+                context.register_table(table.name(), parquet_table(folder, *table)?)?;
             }
             Ok(context)
         };
@@ -60,9 +68,11 @@ impl Reference {
             source: Box::new(source),
         };
         let evaluate = async {
-            let frame = self.context.sql(query.sql).await?;
-            let schema = frame.schema().as_arrow().clone();
-            Ok(Answer::from_batches(&schema, &frame.collect().await?)?)
+            let state = self.context.state();
+            let plan = state.create_logical_plan(query.sql).await?;
+            let schema = plan.schema().as_arrow().clone();
+            let plan = state.create_physical_plan(&plan).await?;
+            Ok(Answer::from_batches(&schema, &collect(plan, state.task_ctx()).await?)?)
         };
         self.runtime.block_on(async {
             tokio::select! {
@@ -72,6 +82,14 @@ impl Reference {
             }
         })
     }
+}
+
+/// The file of a table, with the schema that it was written with.
+fn parquet_table(folder: &Path, table: Table) -> DataFusionResult<Arc<dyn TableProvider>> {
+    let url = ListingTableUrl::parse(table_path(folder, table).to_string_lossy())?;
+    let options = ListingOptions::new(Arc::new(ParquetFormat::default()));
+    let config = ListingTableConfig::new(url).with_listing_options(options);
+    Ok(Arc::new(ListingTable::try_new(config.with_schema(table.schema()))?))
 }
 
 /// Returns when the benchmark is to end.
