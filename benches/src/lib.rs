@@ -1,1 +1,7 @@
-//! Placeholder.
+//! Benchmarks (criterion), and the data that they share.
+//!
+//! ```sh
+//! cargo bench -p starfact-benches --bench encoding
+//! ```
+
+pub mod columns;

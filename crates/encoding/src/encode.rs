@@ -2,6 +2,7 @@
 
 use crate::EncodingName;
 use crate::bytes::Writer;
+use crate::cpu::{self, Kernel};
 use crate::integer::constant::Constant;
 use crate::integer::encode as integers;
 use crate::integer::stats::Stats;
@@ -9,7 +10,7 @@ use crate::native::{Native, float32_key, float64_key};
 use crate::text::encode as text;
 use crate::types::{Domain, arrow_type};
 use arrow::array::{Array, AsArray};
-use arrow::buffer::NullBuffer;
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, DecimalType, Float32Type, Float64Type,
     Int16Type, Int32Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType,
@@ -66,8 +67,12 @@ pub fn encode(array: &dyn Array, ty: DataType, options: &EncodeOptions) -> Resul
     }
     let mut writer = Writer::default();
     let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0);
-    encode_validity(nulls, &mut writer);
-    let mut column = Column { rows, nulls, options, writer };
+    let validity = nulls.map(|nulls| bits(nulls.inner()));
+    match &validity {
+        None => Constant::encode(1, &mut writer),
+        Some(bits) => integers::encode_simple(bits, &Stats::of(bits), &mut writer),
+    }
+    let mut column = Column { rows, validity: validity.as_deref(), options, writer };
     let (bounds, sum) = column.encode(array, ty)?;
     let null_count = nulls.map_or(0, NullBuffer::null_count);
     let (min, max) = match bounds {
@@ -78,14 +83,14 @@ pub fn encode(array: &dyn Array, ty: DataType, options: &EncodeOptions) -> Resul
     Ok(Encoded { bytes: column.writer.into_bytes(), stats })
 }
 
-fn encode_validity(nulls: Option<&NullBuffer>, writer: &mut Writer) {
-    match nulls {
-        None => Constant::encode(1, writer),
-        Some(nulls) => {
-            let validity: Vec<u8> = nulls.iter().map(u8::from).collect();
-            integers::encode_simple(&validity, &Stats::of(&validity), writer);
-        }
+/// Bits as bytes of 0 and 1.
+fn bits(bits: &BooleanBuffer) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(bits.len().next_multiple_of(64));
+    for word in bits.bit_chunks().iter_padded() {
+        bytes.extend((0..64).map(|bit| (word >> bit & 1) as u8));
     }
+    bytes.truncate(bits.len());
+    bytes
 }
 
 /// The least and the greatest value.
@@ -94,8 +99,8 @@ type Bounds = Option<(Scalar, Scalar)>;
 /// A column whose values are being encoded.
 struct Column<'a> {
     rows: usize,
-    /// There if any row is NULL.
-    nulls: Option<&'a NullBuffer>,
+    /// There if any row is NULL: 0 where one is, 1 elsewhere.
+    validity: Option<&'a [u8]>,
     options: &'a EncodeOptions,
     writer: Writer,
 }
@@ -106,7 +111,7 @@ impl Column<'_> {
         let without_sum = |bounds| (bounds, None);
         Ok(match ty {
             DataType::Boolean => {
-                let bits: Vec<u8> = array.as_boolean().values().iter().map(u8::from).collect();
+                let bits = bits(array.as_boolean().values());
                 without_sum(self.integers(&self.filled(&bits)))
             }
             DataType::SmallInt => self.with_sum(native::<Int16Type>(array)),
@@ -119,10 +124,7 @@ impl Column<'_> {
             DataType::Timestamp | DataType::TimestampTz => {
                 without_sum(self.integers(&self.filled(native::<TimestampMicrosecondType>(array))))
             }
-            DataType::Decimal { scale, .. } => {
-                let domain = Domain::of(ty);
-                self.decimals(native::<Decimal128Type>(array), ty, domain, scale)?
-            }
+            DataType::Decimal { .. } => self.decimals(native::<Decimal128Type>(array), ty)?,
             DataType::Real => {
                 let bits = native::<Float32Type>(array).iter().map(|float| float.to_bits() as i32);
                 let keys: Vec<i32> = bits.map(float32_key).collect();
@@ -147,11 +149,11 @@ impl Column<'_> {
     /// The values with those of NULL rows replaced by the value of the row before, or, before the
     /// first that is not NULL, by that one; so they neither end a run nor widen the range.
     fn filled<'v, T: Native>(&self, values: &'v [T]) -> Cow<'v, [T]> {
-        let Some(nulls) = self.nulls else { return Cow::Borrowed(values) };
-        let first = nulls.valid_indices().next().and_then(|row| values.get(row).copied());
-        let mut last = first.unwrap_or_default();
-        let rows = values.iter().zip(nulls.iter()).map(|(&value, is_valid)| {
-            last = if is_valid { value } else { last };
+        let Some(validity) = self.validity else { return Cow::Borrowed(values) };
+        let first = validity.iter().position(|&is_valid| is_valid == 1);
+        let mut last = first.and_then(|row| values.get(row).copied()).unwrap_or_default();
+        let rows = values.iter().zip(validity).map(|(&value, &is_valid)| {
+            last = if is_valid == 1 { value } else { last };
             last
         });
         Cow::Owned(rows.collect())
@@ -163,9 +165,12 @@ impl Column<'_> {
 
     /// Writes keys that are their values.
     fn integers<T: Native>(&mut self, keys: &[T]) -> Bounds {
-        let stats = Stats::of(keys);
-        if !self.encode_as_asked(keys, &stats) {
-            integers::encode(keys, &stats, &mut self.writer);
+        self.integers_of(keys, &Stats::of(keys))
+    }
+
+    fn integers_of<T: Native>(&mut self, keys: &[T], stats: &Stats<T>) -> Bounds {
+        if !self.encode_as_asked(keys, stats) {
+            integers::encode(keys, stats, &mut self.writer);
         }
         Some((Scalar::Integer(stats.min.key()), Scalar::Integer(stats.max.key())))
     }
@@ -180,27 +185,45 @@ impl Column<'_> {
     }
 
     /// Writes decimals, in 64 bits each where the type fits them.
-    fn decimals(
-        &mut self,
+    fn decimals(&mut self, values: &[i128], ty: DataType) -> Result<(Bounds, Option<i128>)> {
+        if ty.physical() == Physical::Wide {
+            let keys = self.filled(values);
+            let stats = Stats::of(&keys);
+            self.check_domain(values, ty, &stats, true)?;
+            return Ok((self.integers_of(&keys, &stats), self.sum(values)));
+        }
+        let (narrow, fits) = cpu::run(Narrow(values));
+        let keys = self.filled(&narrow);
+        let stats = Stats::of(&keys);
+        self.check_domain(values, ty, &stats, fits)?;
+        Ok((self.integers_of(&keys, &stats), self.sum(&narrow)))
+    }
+
+    /// Finds the first value that `ty` does not have, if `stats`, the statistics of the same values,
+    /// do not rule out that there is one. `fits` says that they lost nothing.
+    fn check_domain<T: Native>(
+        &self,
         values: &[i128],
         ty: DataType,
-        domain: Domain,
-        scale: u8,
-    ) -> Result<(Bounds, Option<i128>)> {
-        let misfit = values.iter().enumerate().find(|(row, value)| {
-            !domain.contains(**value) && self.nulls.is_none_or(|nulls| nulls.is_valid(*row))
-        });
-        if let Some((row, value)) = misfit {
-            let shown = Decimal128Type::format_decimal(*value, DECIMAL_PRECISION_MAX, scale as i8);
-            let row = row + 1;
-            let message = format!("row {row} of the block: {shown} has more digits than {ty}");
-            return Err(Error::invalid(message));
+        stats: &Stats<T>,
+        fits: bool,
+    ) -> Result<()> {
+        let domain = Domain::of(ty);
+        if fits && domain.contains(stats.min.key()) && domain.contains(stats.max.key()) {
+            return Ok(());
         }
-        match ty.physical() {
-            Physical::Wide => Ok(self.with_sum(values)),
-            _ => {
-                let narrow: Vec<i64> = values.iter().map(|&value| value as i64).collect();
-                Ok(self.with_sum(&narrow))
+        let is_valid = |row: usize| {
+            self.validity.is_none_or(|validity| validity.get(row).is_some_and(|bit| *bit == 1))
+        };
+        let mut rows = values.iter().enumerate();
+        match rows.find(|(row, value)| !domain.contains(**value) && is_valid(*row)) {
+            None => Ok(()),
+            Some((row, value)) => {
+                let scale = if let DataType::Decimal { scale, .. } = ty { scale as i8 } else { 0 };
+                let shown = Decimal128Type::format_decimal(*value, DECIMAL_PRECISION_MAX, scale);
+                let row = row + 1;
+                let message = format!("row {row} of the block: {shown} has more digits than {ty}");
+                Err(Error::invalid(message))
             }
         }
     }
@@ -214,13 +237,31 @@ impl Column<'_> {
 
     /// The sum of the values that are not NULL, if it fits.
     fn sum<T: Native>(&self, values: &[T]) -> Option<i128> {
-        match self.nulls {
-            None => T::sum(values),
-            Some(nulls) => {
-                let mut valid = values.iter().zip(nulls.iter()).filter(|(_, is_valid)| *is_valid);
-                valid.try_fold(0i128, |sum, (value, _)| sum.checked_add(value.key()))
-            }
-        }
+        let Some(validity) = self.validity else { return T::sum(values) };
+        let zero = T::default();
+        let valid = values.iter().zip(validity);
+        let valid: Vec<T> =
+            valid.map(|(&v, &is_valid)| if is_valid == 1 { v } else { zero }).collect();
+        T::sum(&valid)
+    }
+}
+
+/// The lower halves of decimals, and whether they are all there is.
+struct Narrow<'a>(&'a [i128]);
+
+impl Kernel for Narrow<'_> {
+    type Output = (Vec<i64>, bool);
+
+    #[inline(always)]
+    fn run(self) -> (Vec<i64>, bool) {
+        let mut lost = 0;
+        let narrow = self.0.iter().map(|&value| {
+            let low = value as i64;
+            lost |= (value >> 64) as i64 ^ low >> 63;
+            low
+        });
+        let narrow = narrow.collect();
+        (narrow, lost == 0)
     }
 }
 

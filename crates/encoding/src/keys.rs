@@ -14,7 +14,7 @@ use starfact_base::Scalar;
 use starfact_base::data_type::Physical;
 
 /// Offsets of an [`OffsetSet::Points`]: as many comparisons a row are still cheaper than a look-up.
-const POINTS_MAX: usize = 4;
+pub(crate) const POINTS_MAX: usize = 4;
 /// The widest span of offsets that a bitmap covers: 8 KB.
 const BITS_SPAN_MAX: u64 = 1 << 16;
 

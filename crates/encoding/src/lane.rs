@@ -1,12 +1,21 @@
-//! The kernels on 1,024 unsigned offsets: unpack, and compare to a mask.
+//! The kernels on 1,024 unsigned offsets: pack, unpack, and compare to a mask.
 //!
 //! Offsets live in the narrowest of four lane types that holds their width. A vector is unpacked
 //! to an aligned buffer on the stack and worked on there by loops without branches, which the
-//! compiler turns into vector instructions.
+//! compiler turns into vector instructions; see [`crate::cpu`] for which.
+//!
+//! Packed offsets lie in the FastLanes order (Afroozeh and Boncz, "The FastLanes Compression
+//! Layout", VLDB 2023), which [`crate::integer::bit_packed`] describes. Here it is read row by row:
+//! offset `r` of all lanes lies at the same bits of one word each, or of two, so that one shift and
+//! one mask give 128 bytes of output. The crate `fastlanes` is the safe twin in the tests.
 
+use crate::cpu::{self, Kernel};
 use bytemuck::Pod;
-use fastlanes::BitPacking;
+use fastlanes::{BitPacking, FL_ORDER};
 use starfact_base::limits::VECTOR_ROWS;
+
+/// Bytes of a word of every lane.
+const ROW_BYTES: usize = 128;
 
 /// An unsigned type that offsets are unpacked to.
 pub(crate) trait Lane: BitPacking + Pod + Ord + Into<u64> {
@@ -21,6 +30,12 @@ pub(crate) trait Lane: BitPacking + Pod + Ord + Into<u64> {
 
     /// Reads one offset from as many bytes as a lane has.
     fn read(bytes: &[u8]) -> Option<Self>;
+
+    /// Packs the lowest `width` bits of each offset.
+    fn pack_vector(width: u8, offsets: &[Self; VECTOR_ROWS], packed: &mut [Self]);
+
+    /// Unpacks 1,024 offsets.
+    fn unpack_vector(width: u8, packed: &[Self], offsets: &mut [Self; VECTOR_ROWS]);
 }
 
 macro_rules! lane {
@@ -42,11 +57,100 @@ macro_rules! lane {
             fn read(bytes: &[u8]) -> Option<Self> {
                 bytes.first_chunk().map(|bytes| <$lane>::from_le_bytes(*bytes))
             }
+
+            #[inline(always)]
+            fn pack_vector(width: u8, offsets: &[Self; VECTOR_ROWS], packed: &mut [Self]) {
+                const LANES: usize = ROW_BYTES / size_of::<$lane>();
+                let (rows, packed) = (offsets.as_chunks().0, packed.as_chunks_mut().0);
+                pack_rows::<$lane, LANES>(width.into(), rows, packed);
+            }
+
+            #[inline(always)]
+            fn unpack_vector(width: u8, packed: &[Self], offsets: &mut [Self; VECTOR_ROWS]) {
+                const LANES: usize = ROW_BYTES / size_of::<$lane>();
+                let (packed, rows) = (packed.as_chunks().0, offsets.as_chunks_mut().0);
+                unpack_rows::<$lane, LANES>(width.into(), packed, rows);
+            }
         }
     )*};
 }
 
 lane!(u8, u16, u32, u64);
+
+/// The place, among the rows of a vector, of offset `r` of every lane.
+#[inline(always)]
+fn row_of<L: Lane>(r: usize) -> usize {
+    let first = FL_ORDER.get(r / 8).map_or(0, |order| order * 16) + r % 8 * 128;
+    first * L::BYTES / ROW_BYTES
+}
+
+/// The lowest `width` bits.
+#[inline(always)]
+fn mask<L: Lane>(width: usize) -> L {
+    L::truncate(u64::MAX >> (64 - width))
+}
+
+#[inline(always)]
+fn pack_rows<L: Lane, const LANES: usize>(
+    width: usize,
+    rows: &[[L; LANES]],
+    packed: &mut [[L; LANES]],
+) {
+    let (bits, mask) = (8 * L::BYTES, mask::<L>(width));
+    packed.fill([L::zeroed(); LANES]);
+    for r in 0..bits {
+        let (word, shift) = (r * width / bits, r * width % bits);
+        let Some(&row) = rows.get(row_of::<L>(r)) else { continue };
+        let Some(words) = packed.get_mut(word..) else { continue };
+        let [low, rest @ ..] = words else { continue };
+        *low = or(*low, row, |offset| (offset & mask) << shift);
+        if let ([high, ..], true) = (rest, shift + width > bits) {
+            *high = or(*high, row, |offset| (offset & mask) >> (bits - shift));
+        }
+    }
+}
+
+/// Ors every lane with a function of an offset.
+#[inline(always)]
+fn or<L: Lane, const LANES: usize>(
+    mut words: [L; LANES],
+    row: [L; LANES],
+    bits: impl Fn(L) -> L,
+) -> [L; LANES] {
+    for (word, offset) in words.iter_mut().zip(row) {
+        *word = *word | bits(offset);
+    }
+    words
+}
+
+#[inline(always)]
+fn unpack_rows<L: Lane, const LANES: usize>(
+    width: usize,
+    packed: &[[L; LANES]],
+    rows: &mut [[L; LANES]],
+) {
+    let (bits, mask) = (8 * L::BYTES, mask::<L>(width));
+    for r in 0..bits {
+        let (word, shift) = (r * width / bits, r * width % bits);
+        let Some(row) = rows.get_mut(row_of::<L>(r)) else { continue };
+        // Copies tell the compiler that what is written is not what is read.
+        let mut out = [L::zeroed(); LANES];
+        match *packed.get(word..).unwrap_or_default() {
+            [low, high, ..] if shift + width > bits => {
+                for ((out, low), high) in out.iter_mut().zip(low).zip(high) {
+                    *out = (low >> shift | high << (bits - shift)) & mask;
+                }
+            }
+            [low, ..] => {
+                for (out, low) in out.iter_mut().zip(low) {
+                    *out = low >> shift & mask;
+                }
+            }
+            [] => {}
+        }
+        *row = out;
+    }
+}
 
 /// Runs `$body` with `$lane` as the lane type for offsets of `$width` bits, at most 64.
 macro_rules! with_lane {
@@ -93,19 +197,45 @@ impl<L: Lane> Vector<L> {
 
     /// The largest offset.
     pub(crate) fn max(&self) -> u64 {
-        self.0.iter().copied().fold(L::zeroed(), L::max).into()
+        cpu::run(Max(self)).into()
     }
 
     /// Clears the bits of `words` whose offsets `keep` does not want. Words beyond the vector, and
     /// offsets beyond the words, are left alone.
-    #[inline(always)]
     pub(crate) fn retain(&self, words: &mut [u64], keep: impl Fn(L) -> bool) {
-        for (offsets, word) in self.0.as_chunks::<64>().0.iter().zip(words) {
-            let mut flags = [0u8; 64];
-            for (flag, &offset) in flags.iter_mut().zip(offsets) {
-                *flag = u8::from(keep(offset));
-            }
-            *word &= pack_flags(&flags);
+        cpu::run(Retain { offsets: self, words, keep });
+    }
+}
+
+struct Max<'a, L>(&'a Vector<L>);
+
+impl<L: Lane> Kernel for Max<'_, L> {
+    type Output = L;
+
+    #[inline(always)]
+    fn run(self) -> L {
+        self.0.0.iter().copied().fold(L::zeroed(), L::max)
+    }
+}
+
+struct Retain<'a, L, F> {
+    offsets: &'a Vector<L>,
+    words: &'a mut [u64],
+    keep: F,
+}
+
+impl<L: Lane, F: Fn(L) -> bool> Kernel for Retain<'_, L, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        // Two loops over everything instead of one over words: the first has no end to its vectors.
+        let mut flags = Vector::<u8>::zeroed();
+        for (flag, &offset) in flags.0.iter_mut().zip(&self.offsets.0) {
+            *flag = u8::from((self.keep)(offset));
+        }
+        for (flags, word) in flags.0.as_chunks::<64>().0.iter().zip(self.words) {
+            *word &= pack_flags(flags);
         }
     }
 }
@@ -128,23 +258,54 @@ pub(crate) fn packed_lanes<L: Lane>(width: u8) -> usize {
     VECTOR_ROWS / 8 * usize::from(width) / L::BYTES
 }
 
-/// Packs the lowest `width` bits of each offset in the FastLanes order (Afroozeh and Boncz, "The
-/// FastLanes Compression Layout", VLDB 2023) and hands the packed lanes on.
-pub(crate) fn pack<L: Lane>(width: u8, offsets: &Vector<L>, packed: &mut Vector<L>) {
-    assert!(usize::from(width) <= 8 * L::BYTES, "a lane holds the width");
+/// Packs the lowest `width` bits of each offset, 1 to all bits of a lane, and returns the lanes of
+/// `packed` that hold them.
+pub(crate) fn pack<'a, L: Lane>(
+    width: u8,
+    offsets: &Vector<L>,
+    packed: &'a mut Vector<L>,
+) -> &'a [L] {
+    assert!((1..=8 * L::BYTES).contains(&width.into()), "a lane holds the width");
     let (packed, _) = packed.0.split_at_mut(packed_lanes::<L>(width));
-    // SAFETY: the input has 1,024 lanes by its type, the output was just cut to 1,024 times the
-    // width over the bits of a lane, and the width is at most those bits.
-    unsafe { L::unchecked_pack(usize::from(width), &offsets.0, packed) }
+    cpu::run(Pack { width, offsets, packed: &mut *packed });
+    packed
+}
+
+struct Pack<'a, L> {
+    width: u8,
+    offsets: &'a Vector<L>,
+    packed: &'a mut [L],
+}
+
+impl<L: Lane> Kernel for Pack<'_, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        L::pack_vector(self.width, &self.offsets.0, self.packed);
+    }
 }
 
 /// Unpacks 1,024 offsets of `width` bits each. `packed` must have [`packed_lanes`] lanes.
 pub(crate) fn unpack<L: Lane>(width: u8, packed: &[L], offsets: &mut Vector<L>) {
-    assert!(usize::from(width) <= 8 * L::BYTES, "a lane holds the width");
+    assert!((1..=8 * L::BYTES).contains(&width.into()), "a lane holds the width");
     assert_eq!(packed.len(), packed_lanes::<L>(width), "a whole vector is unpacked");
-    // SAFETY: both lengths and the width are as the function wants them, by the assertions above
-    // and by the type of the output.
-    unsafe { L::unchecked_unpack(usize::from(width), packed, &mut offsets.0) }
+    cpu::run(Unpack { width, packed, offsets });
+}
+
+struct Unpack<'a, L> {
+    width: u8,
+    packed: &'a [L],
+    offsets: &'a mut Vector<L>,
+}
+
+impl<L: Lane> Kernel for Unpack<'_, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        L::unpack_vector(self.width, self.packed, &mut self.offsets.0);
+    }
 }
 
 /// Unpacks the offset at `place`, below 1,024. `packed` must have [`packed_lanes`] lanes.
@@ -159,14 +320,25 @@ pub(crate) fn unpack_single<L: Lane>(width: u8, packed: &[L], place: usize) -> L
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::tests::run_at_all_levels;
 
-    /// The layout by its definition, one bit at a time: the safe twin of the kernels.
+    fn random_offsets<L: Lane>(width: u8) -> Vector<L> {
+        let mut offsets = Vector::<L>::zeroed();
+        let mut state = u64::from(width);
+        for offset in &mut offsets.0 {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            *offset = L::truncate(state >> 7 & u64::MAX >> (64 - width));
+        }
+        offsets
+    }
+
+    /// The layout by its definition, one bit at a time.
     fn pack_by_definition<L: Lane>(width: u8, offsets: &Vector<L>) -> Vec<L> {
         let (bits, lanes) = (8 * L::BYTES, 128 / L::BYTES);
         let mut packed = vec![0u64; packed_lanes::<L>(width)];
         for lane in 0..lanes {
             for row in 0..bits {
-                let source = fastlanes::FL_ORDER[row / 8] * 16 + row % 8 * 128 + lane;
+                let source = FL_ORDER[row / 8] * 16 + row % 8 * 128 + lane;
                 let offset: u64 = offsets.0[source].into();
                 for bit in 0..usize::from(width) {
                     let target = row * usize::from(width) + bit;
@@ -177,19 +349,21 @@ mod tests {
         packed.into_iter().map(L::truncate).collect()
     }
 
+    /// The same by the crate `fastlanes`.
+    fn pack_by_twin<L: Lane>(width: u8, offsets: &Vector<L>) -> Vec<L> {
+        let mut packed = vec![L::zeroed(); packed_lanes::<L>(width)];
+        // SAFETY: there are 1,024 offsets and as many lanes as the width takes.
+        unsafe { L::unchecked_pack(width.into(), &offsets.0, &mut packed) };
+        packed
+    }
+
     fn kernels_agree_with_the_definition<L: Lane + std::fmt::Debug>() {
         for width in 1..=8 * L::BYTES as u8 {
-            let mask = u64::MAX >> (64 - width);
-            let mut offsets = Vector::<L>::zeroed();
-            let mut state = u64::from(width);
-            for offset in &mut offsets.0 {
-                state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-                *offset = L::truncate(state >> 7 & mask);
-            }
+            let offsets = random_offsets::<L>(width);
             let mut packed = Vector::zeroed();
-            pack(width, &offsets, &mut packed);
-            let packed = &packed.0[..packed_lanes::<L>(width)];
+            let packed = pack(width, &offsets, &mut packed);
             assert_eq!(packed, pack_by_definition(width, &offsets), "width {width}");
+            assert_eq!(packed, pack_by_twin(width, &offsets), "width {width}");
             let mut unpacked = Vector::zeroed();
             unpack(width, packed, &mut unpacked);
             assert_eq!(unpacked.0, offsets.0, "width {width}");
@@ -205,6 +379,72 @@ mod tests {
         kernels_agree_with_the_definition::<u16>();
         kernels_agree_with_the_definition::<u32>();
         kernels_agree_with_the_definition::<u64>();
+    }
+
+    /// Kernels that own what they write.
+    struct Packed<'a, L>(u8, &'a Vector<L>);
+
+    impl<L: Lane> Kernel for Packed<'_, L> {
+        type Output = Vec<L>;
+
+        #[inline(always)]
+        fn run(self) -> Vec<L> {
+            let mut packed = vec![L::zeroed(); packed_lanes::<L>(self.0)];
+            Pack { width: self.0, offsets: self.1, packed: &mut packed }.run();
+            packed
+        }
+    }
+
+    struct Unpacked<'a, L>(u8, &'a [L]);
+
+    impl<L: Lane> Kernel for Unpacked<'_, L> {
+        type Output = Vec<L>;
+
+        #[inline(always)]
+        fn run(self) -> Vec<L> {
+            let mut offsets = Vector::zeroed();
+            Unpack { width: self.0, packed: self.1, offsets: &mut offsets }.run();
+            offsets.0.to_vec()
+        }
+    }
+
+    struct Retained<'a, L, F>(&'a Vector<L>, F);
+
+    impl<L: Lane, F: Fn(L) -> bool> Kernel for Retained<'_, L, F> {
+        type Output = [u64; 16];
+
+        #[inline(always)]
+        fn run(self) -> [u64; 16] {
+            let mut words = [u64::MAX; 16];
+            Retain { offsets: self.0, words: &mut words, keep: self.1 }.run();
+            words
+        }
+    }
+
+    fn instruction_sets_agree<L: Lane + std::fmt::Debug>() {
+        for width in 1..=8 * L::BYTES as u8 {
+            let offsets = random_offsets::<L>(width);
+            let packed = pack_by_definition(width, &offsets);
+            assert_eq!(run_at_all_levels(|| Packed(width, &offsets)), packed, "width {width}");
+            let unpacked = run_at_all_levels(|| Unpacked(width, &packed));
+            assert_eq!(unpacked, offsets.0, "width {width}");
+            let max = offsets.0.iter().max();
+            assert_eq!(Some(&run_at_all_levels(|| Max(&offsets))), max, "width {width}");
+            let bound = offsets.0[0];
+            let words = run_at_all_levels(|| Retained(&offsets, |offset| offset <= bound));
+            for (place, &offset) in offsets.0.iter().enumerate() {
+                let is_kept = words[place / 64] >> (place % 64) & 1 == 1;
+                assert_eq!(is_kept, offset <= bound, "width {width}, place {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_same() {
+        instruction_sets_agree::<u8>();
+        instruction_sets_agree::<u16>();
+        instruction_sets_agree::<u32>();
+        instruction_sets_agree::<u64>();
     }
 
     #[test]

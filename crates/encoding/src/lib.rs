@@ -26,6 +26,7 @@ mod arrays;
 mod block;
 mod bytes;
 mod compression;
+mod cpu;
 mod encode;
 mod integer;
 mod keys;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Block;
+use crate::cpu::tests::run_at_all_levels;
 use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array,
     StringArray, StringViewArray,
@@ -95,6 +96,17 @@ fn a_decimal_with_too_many_digits_is_refused_with_its_row() {
     let array = Decimal128Array::from(vec![123_456]).with_data_type(arrow_type(ty));
     let message = encode(&array, ty, &EncodeOptions::default()).unwrap_err().to_string();
     assert_eq!(message, "row 1 of the block: 1234.56 has more digits than DECIMAL(4,2)");
+}
+
+#[test]
+fn halves_of_decimals_are_whole_only_if_nothing_is_lost() {
+    let edges = [i128::from(i64::MIN), -1, 0, i128::from(i64::MAX)];
+    let (narrow, fits) = run_at_all_levels(|| Narrow(&edges));
+    assert_eq!((narrow, fits), (vec![i64::MIN, -1, 0, i64::MAX], true));
+    for beyond in [i128::from(i64::MIN) - 1, i128::from(i64::MAX) + 1, i128::MAX, i128::MIN] {
+        let values = [0, beyond];
+        assert!(!run_at_all_levels(|| Narrow(&values)).1, "{beyond}");
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@
 
 use super::offsets::{Layout, Offsets};
 use crate::bytes::{Reader, Writer, aligned};
-use crate::lane::{Lane, Vector, pack, packed_lanes, with_lane};
+use crate::lane::{Lane, Vector, pack, with_lane};
 use crate::native::Native;
 use crate::types::Domain;
 use starfact_base::Corruption;
@@ -65,9 +65,7 @@ fn encode_lanes<L: Lane, T: Native>(values: &[T], base: T, width: u8, writer: &m
         for (offset, value) in offsets.as_mut_slice().iter_mut().zip(chunk) {
             *offset = L::truncate(value.offset_from(base));
         }
-        pack(width, &offsets, &mut packed);
-        let (packed, _) = packed.as_slice().split_at(packed_lanes::<L>(width));
-        writer.extend(bytemuck::cast_slice(packed));
+        writer.extend(bytemuck::cast_slice(pack(width, &offsets, &mut packed)));
     }
 }
 

@@ -16,6 +16,20 @@ use super::{bit_packed, constant::Constant, dictionary, plain, run_length};
 /// The largest dictionary of integers: its keys stay in the second-level cache.
 pub(crate) const DISTINCT_MAX: usize = 4_096;
 
+/// Values of each part of a sample, and how many parts there are.
+const SAMPLE_PART: usize = 1_024;
+const SAMPLE_PARTS: usize = 4;
+
+/// Some of the values, from all over; `None` if there are too few to bother.
+pub(crate) fn sample<T: Copy>(values: &[T]) -> Option<Vec<T>> {
+    if values.len() < 4 * SAMPLE_PARTS * SAMPLE_PART {
+        return None;
+    }
+    let stratum = values.len() / SAMPLE_PARTS;
+    let parts = values.chunks_exact(stratum).filter_map(|stratum| stratum.get(..SAMPLE_PART));
+    Some(parts.flatten().copied().collect())
+}
+
 /// A codec without children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leaf {
@@ -105,6 +119,17 @@ mod tests {
         assert_eq!(leaf(46, 1_024, 255), (Leaf::Plain(1), 46 + 18 + 1_024));
         assert_eq!(leaf(0, 65_536, u128::from(u64::MAX) + 1).0, Leaf::Plain(16));
         assert_eq!(leaf(0, 1, 0).0, Leaf::Constant);
+    }
+
+    #[test]
+    fn a_sample_is_taken_of_many_values_and_from_all_over() {
+        let values: Vec<usize> = (0..65_536).collect();
+        assert_eq!(sample(&values[..16_383]), None);
+        let sample = sample(&values).unwrap();
+        assert_eq!(sample.len(), 4_096);
+        let quarters = [0, 1, 2, 3]
+            .map(|quarter| sample.iter().filter(|&value| value / 16_384 == quarter).count());
+        assert_eq!(quarters, [1_024; 4]);
     }
 
     #[test]

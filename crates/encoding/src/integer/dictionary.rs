@@ -60,34 +60,32 @@ impl Dictionary {
         Ok(Self { keys, keys_node, codes })
     }
 
-    /// The key of a code, which the node of the codes has checked.
-    #[inline(always)]
-    fn key<T: Native>(&self, code: u32) -> T {
-        T::from_key(self.keys.get(code as usize).copied().unwrap_or_default())
-    }
-
     pub(super) fn decode<T: Native>(
         &self,
         range: Range<usize>,
-        out: &mut [T],
+        out: &mut Vec<T>,
     ) -> Result<(), Corruption> {
-        let mut codes = [0u32; VECTOR_ROWS];
+        let mut codes: Vec<u32> = Vec::with_capacity(VECTOR_ROWS);
+        let keys = self.native_keys::<T>();
         let mut row = range.start;
-        for slots in out.chunks_mut(VECTOR_ROWS) {
-            let (codes, _) = codes.split_at_mut(slots.len());
-            self.codes.decode(row..row + slots.len(), codes)?;
-            for (slot, &code) in slots.iter_mut().zip(codes.iter()) {
-                *slot = self.key(code);
-            }
-            row += slots.len();
+        while row < range.end {
+            let end = (row + VECTOR_ROWS).min(range.end);
+            codes.clear();
+            self.codes.decode(row..end, &mut codes)?;
+            out.extend(codes.iter().map(|&code| key(&keys, code)));
+            row = end;
         }
         Ok(())
     }
 
     pub(super) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
         let codes: Vec<u32> = self.codes.fetch(&Rows::Indices(rows))?;
-        out.extend(codes.iter().map(|&code| self.key::<T>(code)));
+        out.extend(codes.iter().map(|&code| T::from_key(key(&self.keys, code))));
         Ok(())
+    }
+
+    fn native_keys<T: Native>(&self) -> Vec<T> {
+        self.keys.iter().map(|&key| T::from_key(key)).collect()
     }
 
     pub(super) fn filter(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
@@ -136,4 +134,10 @@ impl Dictionary {
     pub(super) fn tree(&self) -> String {
         format!("{NAME}({}, {})", self.keys_node.tree(), self.codes.tree())
     }
+}
+
+/// The key of a code, which the node of the codes has checked.
+#[inline(always)]
+fn key<T: Native>(keys: &[T], code: u32) -> T {
+    keys.get(code as usize).copied().unwrap_or_default()
 }

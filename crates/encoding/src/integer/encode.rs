@@ -31,16 +31,31 @@ pub(crate) fn encode_floats<T: Native>(
         Some(distinct) => choose::dictionary(position, &stats.shape, distinct.values.len()),
         None => choose::simple(position, &stats.shape).1,
     };
-    // Offsets from the lowest key leave the low bits of the floats as they are.
-    if let Some(frame) = zstd::frame(values, lowest, size_of::<T>() as u8)
-        && pays(zstd::estimate(position, &frame) - position, end - position)
-    {
+    if let Some(frame) = frame_if_it_pays(values, lowest, position, end) {
         return zstd::encode(lowest, size_of::<T>() as u8, &frame, writer);
     }
     match distinct {
         Some(distinct) => encode_dictionary(&distinct, writer),
         None => encode_simple(values, stats, writer),
     }
+}
+
+/// The compressed values, if they take much less than from `position` to `end`. Many values are
+/// compressed only if a sample of them is worth it.
+fn frame_if_it_pays<T: Native>(
+    values: &[T],
+    lowest: T,
+    position: usize,
+    end: usize,
+) -> Option<Vec<u8>> {
+    // Offsets from the lowest key leave the low bits of the floats as they are.
+    let compress = |values: &[T]| zstd::frame(values, lowest, size_of::<T>() as u8);
+    if let Some(sample) = choose::sample(values) {
+        let sample_bytes = (end - position) * sample.len() / values.len();
+        compress(&sample).filter(|frame| pays(frame.len(), sample_bytes))?;
+    }
+    compress(values)
+        .filter(|frame| pays(zstd::estimate(position, frame) - position, end - position))
 }
 
 /// The distinct values, if a dictionary of them is the smallest encoding.

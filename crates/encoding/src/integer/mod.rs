@@ -44,6 +44,7 @@ use offsets::Offsets;
 use run_length::RunLength;
 use starfact_base::Corruption;
 use starfact_base::limits::ENCODING_DEPTH_MAX;
+use std::iter;
 use std::ops::Range;
 use wide::Wide;
 use zstd::Zstd;
@@ -120,29 +121,23 @@ impl Integers {
 
     /// The keys of `rows`.
     pub(crate) fn fetch<T: Native>(&self, rows: &Rows<'_>) -> Result<Vec<T>, Corruption> {
+        let mut keys = Vec::with_capacity(rows.len());
         match rows {
-            Rows::Range(range) => {
-                let mut keys = vec![T::default(); range.len()];
-                self.decode(range.clone(), &mut keys)?;
-                Ok(keys)
-            }
-            Rows::Indices(rows) => {
-                let mut keys = Vec::with_capacity(rows.len());
-                self.take(rows, &mut keys)?;
-                Ok(keys)
-            }
+            Rows::Range(range) => self.decode(range.clone(), &mut keys)?,
+            Rows::Indices(rows) => self.take(rows, &mut keys)?,
         }
+        Ok(keys)
     }
 
-    /// Writes the keys of `range`, which the node has, to `out`, which has as many places.
+    /// Appends the keys of `range`, which the node has, to `out`.
     pub(crate) fn decode<T: Native>(
         &self,
         range: Range<usize>,
-        out: &mut [T],
+        out: &mut Vec<T>,
     ) -> Result<(), Corruption> {
         match self {
             Self::Constant(node) => {
-                out.fill(T::from_key(node.key));
+                out.extend(iter::repeat_n(T::from_key(node.key), range.len()));
                 Ok(())
             }
             Self::Offsets(node) => node.decode(range, out),
@@ -157,7 +152,7 @@ impl Integers {
     pub(crate) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
         match self {
             Self::Constant(node) => {
-                out.extend(rows.iter().map(|_| T::from_key(node.key)));
+                out.extend(iter::repeat_n(T::from_key(node.key), rows.len()));
                 Ok(())
             }
             Self::Offsets(node) => node.take(rows, out),

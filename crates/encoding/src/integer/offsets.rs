@@ -4,7 +4,8 @@
 //! Work is done on whole vectors of 1,024 offsets, see [`crate::lane`]; below a few dozen rows of a
 //! vector, offsets are fetched one by one instead.
 
-use crate::keys::{KeySet, OffsetSet, has_bit};
+use crate::cpu::{self, Kernel};
+use crate::keys::{KeySet, OffsetSet, POINTS_MAX, has_bit};
 use crate::lane::{Lane, Vector, packed_lanes, unpack, unpack_single, with_lane};
 use crate::native::Native;
 use crate::selection::Selection;
@@ -12,7 +13,6 @@ use crate::types::Domain;
 use arrow::buffer::Buffer;
 use starfact_base::Corruption;
 use starfact_base::limits::VECTOR_ROWS;
-use std::mem;
 use std::ops::Range;
 
 /// Rows of a vector up to which offsets are fetched one by one.
@@ -76,11 +76,11 @@ impl Offsets {
         Ok(Self { layout, rows, base, max, checked, bytes, position })
     }
 
-    /// Writes the keys of `range` to `out`, which has as many places.
+    /// Appends the keys of `range` to `out`.
     pub(crate) fn decode<T: Native>(
         &self,
         range: Range<usize>,
-        out: &mut [T],
+        out: &mut Vec<T>,
     ) -> Result<(), Corruption> {
         with_lane!(self.layout.width(), L => self.decode_lanes::<L, T>(range, out))
     }
@@ -88,21 +88,17 @@ impl Offsets {
     fn decode_lanes<L: Lane, T: Native>(
         &self,
         range: Range<usize>,
-        mut out: &mut [T],
+        out: &mut Vec<T>,
     ) -> Result<(), Corruption> {
         let base = T::from_key(self.base);
         let mut vector = Vector::<L>::zeroed();
         let mut row = range.start;
         while row < range.end {
             let place = row % VECTOR_ROWS;
-            let count = (VECTOR_ROWS - place).min(range.end - row).min(out.len());
+            let end = (place + range.end - row).min(VECTOR_ROWS);
             self.load(row / VECTOR_ROWS, &mut vector)?;
-            let (slots, rest) = mem::take(&mut out).split_at_mut(count);
-            let offsets = vector.as_slice().get(place..).unwrap_or_default();
-            for (slot, &offset) in slots.iter_mut().zip(offsets) {
-                *slot = base.plus(offset.into());
-            }
-            out = rest;
+            let offsets = vector.as_slice().get(place..end).unwrap_or_default();
+            cpu::run(AddBase { base, offsets, out: &mut *out });
             row += VECTOR_ROWS - place;
         }
         Ok(())
@@ -196,7 +192,8 @@ impl Offsets {
                 let from = vector * VECTOR_ROWS * L::BYTES;
                 let bytes = self.bytes.as_slice().get(from..).unwrap_or_default();
                 let slots: &mut [u8] = bytemuck::cast_slice_mut(out.as_mut_slice());
-                slots.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = *byte);
+                let count = slots.len().min(bytes.len());
+                slots.split_at_mut(count).0.copy_from_slice(bytes.split_at(count).0);
             }
         }
         if self.checked {
@@ -246,6 +243,22 @@ impl Offsets {
     }
 }
 
+/// Appends keys, of which the offsets from the base are given.
+struct AddBase<'a, L, T> {
+    base: T,
+    offsets: &'a [L],
+    out: &'a mut Vec<T>,
+}
+
+impl<L: Lane, T: Native> Kernel for AddBase<'_, L, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.out.extend(self.offsets.iter().map(|&offset| self.base.plus(offset.into())));
+    }
+}
+
 /// Clears the bits of `words` whose offsets are not in `set`.
 fn retain<L: Lane>(vector: &Vector<L>, set: &OffsetSet, words: &mut [u64]) {
     match set {
@@ -260,9 +273,13 @@ fn retain<L: Lane>(vector: &Vector<L>, set: &OffsetSet, words: &mut [u64]) {
             vector.retain(words, |offset| offset.minus(low) > span);
         }
         OffsetSet::Points(points) => {
-            let points: Vec<L> = points.iter().map(|&point| L::truncate(point)).collect();
+            // A fixed number of comparisons; the first point fills up the places of missing ones.
+            let point = |place: usize| {
+                L::truncate(points.get(place).or(points.first()).copied().unwrap_or_default())
+            };
+            let [a, b, c, d]: [L; POINTS_MAX] = std::array::from_fn(point);
             vector.retain(words, |offset| {
-                points.iter().fold(false, |found, &point| found | (offset == point))
+                (offset == a) | (offset == b) | (offset == c) | (offset == d)
             });
         }
         OffsetSet::Bits { first, words: bits } => {

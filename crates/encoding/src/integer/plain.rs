@@ -17,6 +17,7 @@ use super::Integers;
 use super::offsets::{Layout, Offsets};
 use super::wide::{self, Wide};
 use crate::bytes::{Reader, Writer};
+use crate::cpu::{self, Kernel};
 use crate::native::Native;
 use crate::types::Domain;
 use arrow::buffer::Buffer;
@@ -60,13 +61,32 @@ pub(super) fn header<T: Native>(base: T, offset_bytes: u8, writer: &mut Writer) 
 
 /// The offsets as bytes.
 pub(super) fn offsets<T: Native>(values: &[T], base: T, offset_bytes: u8) -> Vec<u8> {
-    let offsets = values.iter().map(|value| value.offset_from(base));
     match offset_bytes {
-        1 => offsets.map(|offset| offset as u8).collect(),
-        2 => offsets.flat_map(|offset| (offset as u16).to_le_bytes()).collect(),
-        4 => offsets.flat_map(|offset| (offset as u32).to_le_bytes()).collect(),
-        8 => offsets.flat_map(u64::to_le_bytes).collect(),
+        1 => cpu::run(OffsetsOf { values, base, narrow: |offset| [offset as u8] }),
+        2 => cpu::run(OffsetsOf { values, base, narrow: |offset| (offset as u16).to_le_bytes() }),
+        4 => cpu::run(OffsetsOf { values, base, narrow: |offset| (offset as u32).to_le_bytes() }),
+        8 => cpu::run(OffsetsOf { values, base, narrow: u64::to_le_bytes }),
         _ => values.iter().flat_map(|value| value.key().to_le_bytes()).collect(),
+    }
+}
+
+/// The distances of values from a base, in fewer bytes.
+struct OffsetsOf<'a, T, F> {
+    values: &'a [T],
+    base: T,
+    narrow: F,
+}
+
+impl<T: Native, F: Fn(u64) -> [u8; N], const N: usize> Kernel for OffsetsOf<'_, T, F> {
+    type Output = Vec<u8>;
+
+    #[inline(always)]
+    fn run(self) -> Vec<u8> {
+        let mut bytes = vec![0; self.values.len() * N];
+        for (slot, value) in bytes.as_chunks_mut().0.iter_mut().zip(self.values) {
+            *slot = (self.narrow)(value.offset_from(self.base));
+        }
+        bytes
     }
 }
 

@@ -20,6 +20,7 @@ use crate::predicate::FilterError;
 use crate::selection::Selection;
 use crate::types::Domain;
 use starfact_base::Corruption;
+use std::iter;
 use std::ops::Range;
 
 pub(crate) const TAG: u8 = 4;
@@ -69,7 +70,7 @@ impl RunLength {
     pub(super) fn decode<T: Native>(
         &self,
         range: Range<usize>,
-        mut out: &mut [T],
+        out: &mut Vec<T>,
     ) -> Result<(), Corruption> {
         if range.is_empty() {
             return Ok(());
@@ -79,11 +80,7 @@ impl RunLength {
         let mut row = range.start;
         for (&end, &key) in self.ends.get(runs).unwrap_or_default().iter().zip(&keys) {
             let count = (end as usize).min(range.end).saturating_sub(row);
-            let Some((run, rest)) = std::mem::take(&mut out).split_at_mut_checked(count) else {
-                break;
-            };
-            run.fill(key);
-            out = rest;
+            out.extend(iter::repeat_n(key, count));
             row += count;
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Exact statistics of integers, from which their encoding is chosen.
 
+use crate::cpu::{self, Kernel};
 use crate::native::Native;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -31,17 +32,40 @@ impl<T: Native> Stats<T> {
     /// Of no values at all, those of a single zero.
     pub(crate) fn of(values: &[T]) -> Self {
         let first = values.first().copied().unwrap_or_default();
-        let (mut min, mut max) = (first, first);
-        for &value in values {
+        let Scanned { min, max, changes } = cpu::run(Scan { values, first });
+        let first_run = values.iter().position(|&value| value != first).unwrap_or(values.len());
+        let range = max.key().wrapping_sub(min.key()) as u128;
+        let shape = Shape { rows: values.len(), range, runs: changes as usize + 1, first_run };
+        Self { min, max, shape }
+    }
+}
+
+/// The pass over all values.
+struct Scan<'a, T> {
+    values: &'a [T],
+    first: T,
+}
+
+#[derive(Debug, PartialEq)]
+struct Scanned<T> {
+    min: T,
+    max: T,
+    changes: u32,
+}
+
+impl<T: Native> Kernel for Scan<'_, T> {
+    type Output = Scanned<T>;
+
+    #[inline(always)]
+    fn run(self) -> Scanned<T> {
+        let (mut min, mut max) = (self.first, self.first);
+        for &value in self.values {
             min = min.min(value);
             max = max.max(value);
         }
-        let later = values.get(1..).unwrap_or_default();
-        let changes: usize = values.iter().zip(later).map(|(a, b)| usize::from(a != b)).sum();
-        let first_run = values.iter().position(|&value| value != first).unwrap_or(values.len());
-        let range = max.key().wrapping_sub(min.key()) as u128;
-        let shape = Shape { rows: values.len(), range, runs: changes + 1, first_run };
-        Self { min, max, shape }
+        let later = self.values.get(1..).unwrap_or_default();
+        let changes = self.values.iter().zip(later).map(|(a, b)| u32::from(a != b)).sum();
+        Scanned { min, max, changes }
     }
 }
 
@@ -106,6 +130,7 @@ impl<T: Native> Distinct<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::tests::run_at_all_levels;
 
     #[test]
     fn shape_of_runs() {
@@ -116,6 +141,17 @@ mod tests {
         assert_eq!(extreme.shape.range, u128::from(u64::MAX));
         let constant = Stats::of(&[5u8; 4]);
         assert_eq!(constant.shape, Shape { rows: 4, range: 0, runs: 1, first_run: 4 });
+    }
+
+    #[test]
+    fn every_instruction_set_sees_the_same() {
+        for rows in [1, 2, 63, 64, 65, 1_000] {
+            let values: Vec<i64> = (0..rows).map(|row| row * row % 97 * 1_000_003 - 7).collect();
+            let scanned = run_at_all_levels(|| Scan { values: &values, first: values[0] });
+            let changes = values.windows(2).filter(|pair| pair[0] != pair[1]).count() as u32;
+            let (min, max) = (*values.iter().min().unwrap(), *values.iter().max().unwrap());
+            assert_eq!(scanned, Scanned { min, max, changes });
+        }
     }
 
     #[test]

@@ -35,11 +35,10 @@ impl Wide {
     pub(super) fn decode<T: Native>(
         &self,
         range: Range<usize>,
-        out: &mut [T],
+        out: &mut Vec<T>,
     ) -> Result<(), Corruption> {
-        let keys = self.keys().get(range).unwrap_or_default();
-        for (slot, key) in out.iter_mut().zip(keys) {
-            *slot = T::from_key(self.read(key)?);
+        for key in self.keys().get(range).unwrap_or_default() {
+            out.push(T::from_key(self.read(key)?));
         }
         Ok(())
     }

@@ -13,6 +13,8 @@ const INLINE_BYTES_MAX: usize = 12;
 const SLACK: usize = 4;
 /// A buffer of up to this many bytes is kept whole in any case.
 const COMPACT_BYTES_MIN: usize = 4_096;
+/// So many rows are a good part of a block, and their buffer is kept whole without a look at them.
+const COMPACT_ROWS_MAX: usize = 8_192;
 
 /// Rows of text. Every view is of UTF-8: text of the view itself, or a part of the buffer between
 /// two characters of it; [`Views::new`] is called with such views only.
@@ -46,13 +48,14 @@ impl Views {
     /// What an Arrow array is made of.
     pub(crate) fn into_parts(self) -> (ScalarBuffer<u128>, Vec<Buffer>) {
         let Self { mut views, buffer } = self;
-        let used: usize =
-            views.iter().filter(|&&view| offset(view).is_some()).map(|&v| len(v)).sum();
+        if buffer.len() <= COMPACT_BYTES_MIN || views.len() > COMPACT_ROWS_MAX {
+            return (ScalarBuffer::from(views), vec![buffer]);
+        }
+        let long = views.iter().filter(|&&view| offset(view).is_some());
+        let used: usize = long.map(|&view| len(view)).sum();
         let buffers = match used {
             0 => Vec::new(),
-            _ if buffer.len() > COMPACT_BYTES_MIN && buffer.len() / SLACK > used => {
-                vec![compact(&mut views, buffer.as_slice(), used)]
-            }
+            _ if buffer.len() / SLACK > used => vec![compact(&mut views, buffer.as_slice(), used)],
             _ => vec![buffer],
         };
         (ScalarBuffer::from(views), buffers)
@@ -74,7 +77,7 @@ fn compact(views: &mut [u128], bytes: &[u8], used: usize) -> Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{Array, StringViewArray};
+    use arrow::array::StringViewArray;
 
     /// Everything that Arrow can verify of an array, which the unchecked constructor does not.
     fn verified(views: Views) -> StringViewArray {
@@ -115,9 +118,11 @@ mod tests {
     }
 
     #[test]
-    fn inline_text_holds_no_buffer() {
-        let array = verified(of(&["a", "", "twelve bytes"]));
+    fn inline_text_does_not_hold_a_large_buffer() {
+        let long = "long".repeat(5_000);
+        let views = of(&["a", "", "twelve bytes", &long]);
+        let array = verified(Views { views: views.views[..3].to_vec(), buffer: views.buffer });
         assert!(array.data_buffers().is_empty());
-        assert_eq!(array.len(), 3);
+        assert_eq!(array.value(2), "twelve bytes");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::bytes::Reader;
-use crate::integer::Integers;
+use crate::integer::{Integers, Rows};
 use crate::types::Domain;
 use std::fmt::Debug;
 
@@ -21,8 +21,7 @@ fn read<T: Native>(
     reader.take(offset, "what lies before").unwrap();
     let node = Integers::parse(&mut reader, rows, ALL, 1).unwrap();
     reader.finish().unwrap();
-    let mut decoded = vec![T::default(); rows];
-    node.decode(0..rows, &mut decoded).unwrap();
+    let decoded = node.fetch(&Rows::Range(0..rows)).unwrap();
     (decoded, node.tree())
 }
 
