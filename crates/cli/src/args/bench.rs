@@ -1,0 +1,55 @@
+//! The arguments of `starfact bench`.
+
+use super::{parse_seconds, parse_threads, size};
+use clap::{Args, ValueEnum};
+use starfact_bench::ssb::ScaleFactor;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Run a benchmark: generate the data, load it, time the queries, verify the answers
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// ssb: the Star Schema Benchmark
+    #[arg(value_enum, hide_possible_values = true)]
+    pub workload: Workload,
+    /// Scale factor: 1 is six million order lines; fractions are allowed
+    #[arg(long = "sf", value_name = "N", default_value = "1")]
+    pub scale: ScaleFactor,
+    /// Warehouse to keep the data in and to reuse [default: a temporary one]
+    #[arg(long, value_name = "DIR")]
+    pub warehouse: Option<PathBuf>,
+    /// Times that each query is timed
+    #[arg(long, value_name = "R", default_value = "5", value_parser = parse_runs)]
+    pub runs: usize,
+    /// Write the figures to this file
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write the data as Parquet files and do nothing else
+    #[arg(long, requires = "out", conflicts_with_all = ["warehouse", "runs", "json"])]
+    pub generate_only: bool,
+    /// Folder for the Parquet files
+    #[arg(long, value_name = "DIR", requires = "generate_only")]
+    pub out: Option<PathBuf>,
+    /// Wait this long for another writer of the warehouse to finish
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = parse_seconds)]
+    pub wait: Duration,
+    /// Threads that generate, load and query [default: one for each core]
+    #[arg(long, value_name = "T", value_parser = parse_threads)]
+    pub threads: Option<usize>,
+    /// Memory for queries, as in 512MiB, 1.5G, 4GB
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    pub memory_limit: Option<u64>,
+}
+
+/// What is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Workload {
+    Ssb,
+}
+
+fn parse_runs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(runs @ 1..=10_000) => Ok(runs),
+        _ => Err("write a number from 1 to 10000".into()),
+    }
+}
