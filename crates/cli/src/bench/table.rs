@@ -1,0 +1,144 @@
+//! The figures of a benchmark as a table, and what else is worth knowing below it.
+
+use crate::output::{Alignment, Cell, Grid, Look, Rule, display_width};
+use crate::progress::grouped;
+use starfact_bench::{LoadReport, Report};
+use std::io::{self, Write};
+
+const RULE: Rule = Rule(["+", "-", "+", "+"]);
+const TITLES: [&str; 5] = ["query", "rows", "p50 ms", "min ms", "verified"];
+
+/// Prints the table and the summary.
+pub fn print(figures: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let rows: Vec<[String; 5]> = figures
+        .queries
+        .iter()
+        .map(|query| {
+            let verified = if query.verified { "yes" } else { "NO" };
+            [
+                query.name.to_owned(),
+                grouped(query.rows as u64),
+                format!("{:.2}", query.p50_ms),
+                format!("{:.2}", query.min_ms),
+                verified.to_owned(),
+            ]
+        })
+        .collect();
+    let titles = TITLES.map(str::to_owned);
+    let mut widths = vec![0; TITLES.len()];
+    for row in rows.iter().chain([&titles]) {
+        for (width, text) in widths.iter_mut().zip(row) {
+            *width = display_width(text).max(*width);
+        }
+    }
+    let grid = Grid { widths, vertical: "|", colour: false };
+    grid.rule(RULE, out)?;
+    grid.row(cells(&titles), out)?;
+    grid.rule(RULE, out)?;
+    for row in &rows {
+        grid.row(cells(row), out)?;
+    }
+    grid.rule(RULE, out)?;
+    out.write_all(summary(figures).as_bytes())
+}
+
+/// Figures stand to the right.
+fn cells(row: &[String; 5]) -> impl Iterator<Item = Cell<'_>> {
+    row.iter().enumerate().map(|(place, text)| Cell {
+        text: text.into(),
+        alignment: if (1..=3).contains(&place) { Alignment::Right } else { Alignment::Left },
+        look: Look::Plain,
+    })
+}
+
+fn summary(figures: &Report) -> String {
+    let total: f64 = figures.queries.iter().map(|query| query.p50_ms).sum();
+    let mut text = format!(
+        "{} sf {}, {} threads: all queries {total:.2} ms, verified against {}\n",
+        figures.workload, figures.sf, figures.threads, figures.verified_against
+    );
+    text.push_str(&load(&figures.load));
+    text.push_str(&format!("warehouse: {}", size(figures.bytes)));
+    if let Some(bytes) = figures.peak_rss {
+        text.push_str(&format!(", peak memory: {}", size(bytes)));
+    }
+    text.push('\n');
+    text
+}
+
+fn load(load: &LoadReport) -> String {
+    match load.rows_per_second {
+        Some(rate) => format!(
+            "load: {} rows in {:.1} s, {} rows/s with generation\n",
+            grouped(load.rows),
+            load.seconds,
+            grouped(rate as u64)
+        ),
+        None => "load: the tables were there already\n".to_owned(),
+    }
+}
+
+/// `1.23 GB`
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.2} GB", bytes as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use starfact_bench::{QueryReport, TableLoad, VerifiedAgainst};
+
+    fn query(name: &'static str, rows: usize, verified: bool) -> QueryReport {
+        let mismatch = (!verified).then(|| "missing row (1)".to_owned());
+        let runs_ms = vec![1.5, 2.5];
+        QueryReport { name, rows, runs_ms, p50_ms: 2.0, min_ms: 1.5, verified, mismatch }
+    }
+
+    #[test]
+    fn the_table_and_its_summary() {
+        let date = TableLoad {
+            table: "date",
+            rows: 2_557,
+            reused: false,
+            seconds: 0.5,
+            rows_per_second: Some(5_114.0),
+        };
+        let load = LoadReport {
+            rows: 2_557,
+            seconds: 0.5,
+            rows_per_second: Some(5_114.0),
+            tables: vec![date],
+        };
+        let figures = Report {
+            workload: "ssb",
+            sf: 0.01,
+            threads: 2,
+            version: "0.1.0",
+            queries: vec![query("Q1.1", 1, true), query("Q2.1", 1_280, false)],
+            verified_against: VerifiedAgainst::StoredAnswers,
+            load,
+            bytes: 1_234_567,
+            peak_rss: Some(2_000_000_000),
+        };
+        let mut out = Vec::new();
+        print(&figures, &mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "\
++-------+-------+--------+--------+----------+
+| query |  rows | p50 ms | min ms | verified |
++-------+-------+--------+--------+----------+
+| Q1.1  |     1 |   2.00 |   1.50 | yes      |
+| Q2.1  | 1,280 |   2.00 |   1.50 | NO       |
++-------+-------+--------+--------+----------+
+ssb sf 0.01, 2 threads: all queries 4.00 ms, verified against stored answers
+load: 2,557 rows in 0.5 s, 5,114 rows/s with generation
+warehouse: 1.2 MB, peak memory: 2.00 GB
+"
+        );
+    }
+}

@@ -1,0 +1,224 @@
+//! From the command line to an exit code: opens the warehouse and runs what is asked for.
+
+use crate::args::{self, ExportArgs, ImportArgs, Init, Invocation, Resources, RunOptions, Script};
+use crate::bench;
+use crate::exit::Exit;
+use crate::identifier::literal;
+use crate::input::{FileLines, TextLines};
+use crate::output::Failure;
+use crate::report::{self, Source};
+use crate::runner::{Runner, Stop};
+use crate::shell;
+use crate::signals::Signals;
+use crate::terminal;
+use crate::transfer;
+use crate::view::View;
+use starfact::{Error, ErrorKind, OpenOptions, Warehouse};
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Does what the arguments say.
+pub fn run(arguments: Vec<OsString>) -> Exit {
+    let invocation = match args::parse(arguments) {
+        Ok(invocation) => invocation,
+        Err(error) if error.use_stderr() => {
+            report::write(&args::describe(&error));
+            return Exit::USAGE;
+        }
+        Err(help) => return print_help(&help.render().to_string()),
+    };
+    let signals = match Signals::install() {
+        Ok(signals) => signals,
+        Err(error) => {
+            return refuse(&Error::internal(format!("cannot listen to signals: {error}")));
+        }
+    };
+    match invocation {
+        Invocation::Run(options) => run_scripts(*options, signals),
+        Invocation::Import(arguments) => import(&arguments, signals),
+        Invocation::Export(arguments) => export(&arguments, signals),
+        Invocation::Bench(arguments) => bench::run(&arguments, &signals),
+    }
+}
+
+fn print_help(text: &str) -> Exit {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            refuse(&Error::sql(format!("cannot write to standard output: {error}")))
+        }
+        _ => Exit::SUCCESS,
+    }
+}
+
+/// What is run, with every file opened before anything runs.
+struct Job {
+    init: Option<(PathBuf, FileLines)>,
+    inputs: Vec<Input>,
+}
+
+enum Input {
+    Text(String),
+    File(PathBuf, FileLines),
+    Stdin,
+    Shell,
+}
+
+fn run_scripts(options: RunOptions, signals: Signals) -> Exit {
+    let job = match plan(&options) {
+        Ok(job) => job,
+        Err(error) => return refuse(&error),
+    };
+    let is_shell = matches!(job.inputs.as_slice(), [Input::Shell]);
+    let path = options.warehouse.as_deref();
+    let warehouse = match open(path, options.read_only, &options.resources) {
+        Ok(warehouse) => warehouse,
+        Err(error) => return refuse(&error),
+    };
+    let session = warehouse.session();
+    let cancel = session.cancel_handle();
+    signals.cancel_with(Box::new(move || cancel.cancel()));
+    let view = View::new(options.mode, options.header, options.null.clone(), is_shell);
+    let name = describe(path, warehouse.is_read_only());
+    let mut runner = Runner::new(session, name, view, options.bail, signals.clone(), is_shell);
+    let result = run_job(&mut runner, job, &options.settings, &signals);
+    runner.exit(result)
+}
+
+/// Opens the files that the command line names.
+fn plan(options: &RunOptions) -> Result<Job, Error> {
+    let mut inputs = Vec::new();
+    for script in &options.scripts {
+        inputs.push(match script {
+            Script::Text(text) => Input::Text(text.clone()),
+            Script::File(path) if path.as_os_str() == "-" => Input::Stdin,
+            Script::File(path) => Input::File(path.clone(), open_file(path)?),
+        });
+    }
+    if inputs.is_empty() {
+        inputs.push(if terminal::is_interactive() { Input::Shell } else { Input::Stdin });
+    }
+    let is_shell = matches!(inputs.as_slice(), [Input::Shell]);
+    let init = match &options.init {
+        Init::File(path) => Some((path.clone(), open_file(path)?)),
+        Init::Default if is_shell => shell::init_file().and_then(|path| {
+            let lines = FileLines::open(&path).ok()?;
+            Some((path, lines))
+        }),
+        Init::Default | Init::Nothing => None,
+    };
+    Ok(Job { init, inputs })
+}
+
+fn open_file(path: &Path) -> Result<FileLines, Error> {
+    FileLines::open(path).map_err(|error| {
+        let message = format!("cannot open {}: {}", path.display(), report::cause(&error));
+        Error::new(ErrorKind::CannotOpen, message)
+    })
+}
+
+fn run_job(
+    runner: &mut Runner,
+    job: Job,
+    settings: &[(String, String)],
+    signals: &Signals,
+) -> Result<(), Stop> {
+    for (name, value) in settings {
+        runner.set(name, &literal(value))?;
+    }
+    if let Some((path, mut lines)) = job.init {
+        runner.run(&Source::File(path), &mut lines)?;
+    }
+    let mut inputs = job.inputs.into_iter();
+    while let Some(input) = inputs.next() {
+        let result = match input {
+            Input::Text(text) => runner.run(&Source::Direct, &mut TextLines::new(&text)),
+            Input::File(path, mut lines) => runner.run(&Source::File(path), &mut lines),
+            Input::Stdin => runner.run_stdin(),
+            Input::Shell => shell::run(runner, signals),
+        };
+        match result {
+            Err(Stop::OutputClosed { has_more }) => {
+                let has_more = has_more || inputs.next().is_some();
+                return Err(Stop::OutputClosed { has_more });
+            }
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+fn open(path: Option<&Path>, read_only: bool, resources: &Resources) -> Result<Warehouse, Error> {
+    Warehouse::open(OpenOptions {
+        path: path.map(Path::to_owned),
+        read_only,
+        wait: resources.wait,
+        threads: resources.threads,
+        memory_limit: resources.memory_limit,
+    })
+}
+
+/// The name of a warehouse in messages.
+fn describe(path: Option<&Path>, is_read_only: bool) -> String {
+    let name = match path {
+        Some(path) => format!("warehouse {}", path.display()),
+        None => "temporary warehouse, removed when you leave".to_owned(),
+    };
+    if is_read_only { format!("{name}, read-only") } else { name }
+}
+
+fn import(arguments: &ImportArgs, signals: Signals) -> Exit {
+    let statements = arguments.files.iter().map(|file| transfer::copy_from(&arguments.table, file));
+    match statements.collect() {
+        Ok(statements) => {
+            copy(&arguments.warehouse, false, &arguments.resources, statements, signals)
+        }
+        Err(error) => refuse(&error),
+    }
+}
+
+fn export(arguments: &ExportArgs, signals: Signals) -> Exit {
+    match transfer::copy_to(&arguments.source, &arguments.file) {
+        Ok(statement) => {
+            copy(&arguments.warehouse, true, &arguments.resources, vec![statement], signals)
+        }
+        Err(error) => refuse(&error),
+    }
+}
+
+/// Runs statements that the user did not write.
+fn copy(
+    path: &Path,
+    read_only: bool,
+    resources: &Resources,
+    statements: Vec<String>,
+    signals: Signals,
+) -> Exit {
+    let warehouse = match open(Some(path), read_only, resources) {
+        Ok(warehouse) => warehouse,
+        Err(error) => return refuse(&error),
+    };
+    let session = warehouse.session();
+    let cancel = session.cancel_handle();
+    signals.cancel_with(Box::new(move || cancel.cancel()));
+    let view = View::new(None, true, None, false);
+    let name = describe(Some(path), read_only);
+    let mut runner = Runner::new(session, name, view, None, signals, false);
+    let mut result = Ok(());
+    for statement in &statements {
+        if result.is_ok() {
+            result = match runner.execute(statement) {
+                Ok(()) => Ok(()),
+                Err(Failure::Query(error)) => runner.fail(&error, None),
+                Err(Failure::Write(error)) => runner.write_failed(&error),
+            };
+        }
+    }
+    runner.exit(result)
+}
+
+/// Reports an error that leaves nothing to do.
+fn refuse(error: &Error) -> Exit {
+    report::error(error, None);
+    error.kind.into()
+}

@@ -1,0 +1,166 @@
+//! The line editor, in a thread that reads when it is told to.
+
+use super::helper::Helper;
+use super::history;
+use crate::exit::Exit;
+use crate::signals::Signals;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustyline::config::{BellStyle, CompletionType, Config};
+use rustyline::error::ReadlineError;
+use rustyline::history::FileHistory;
+use starfact::Session;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Weak;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
+
+const PROMPT: &str = "starfact> ";
+const HISTORY_ENTRIES_MAX: usize = 10_000;
+/// Completions that are listed without asking.
+const COMPLETIONS_UNASKED: usize = 150;
+
+/// What came from the user.
+pub enum Input {
+    /// A whole statement, or several, or a command.
+    Text(String),
+    /// Ctrl-C: what was typed is dropped.
+    Cleared,
+    /// Ctrl-D.
+    End,
+    /// A signal ends the run.
+    Signalled(Exit),
+    Failed(String),
+}
+
+enum Event {
+    Read(Result<String, ReadlineError>),
+    Wake,
+}
+
+/// The main thread's side.
+pub struct Editor {
+    requests: Option<Sender<()>>,
+    events: Receiver<Event>,
+    thread: Option<JoinHandle<()>>,
+    signals: Signals,
+    /// How the terminal was set before.
+    settings: Option<Termios>,
+}
+
+impl Editor {
+    /// Starts the thread; names for completion come from `session`.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(session: Weak<Session>, signals: &Signals) -> io::Result<Self> {
+        let (requests, wanted) = channel();
+        let (sender, events) = sync_channel(2);
+        let waker = sender.clone();
+        // A full channel has woken the receiver already.
+        signals.wake_with(Box::new(move || drop(waker.try_send(Event::Wake))));
+        let thread = std::thread::Builder::new().name("line editor".into()).spawn(move || {
+            if let Err(error) = serve(session, &wanted, &sender) {
+                // The main thread may have left.
+                let _ = sender.send(Event::Read(Err(error)));
+            }
+        })?;
+        signals.enter_shell();
+        Ok(Self {
+            requests: Some(requests),
+            events,
+            thread: Some(thread),
+            signals: signals.clone(),
+            settings: tcgetattr(io::stdin()).ok(),
+        })
+    }
+
+    /// Shows the prompt and waits.
+    pub fn read(&mut self) -> Input {
+        let is_served = self.requests.as_ref().is_some_and(|requests| requests.send(()).is_ok());
+        loop {
+            if let Some(exit) = self.signals.ending() {
+                self.restore_terminal();
+                return Input::Signalled(exit);
+            }
+            match self.events.recv() {
+                Ok(Event::Wake) if is_served => {}
+                Ok(Event::Read(Ok(text))) => return Input::Text(text),
+                Ok(Event::Read(Err(ReadlineError::Interrupted))) => return Input::Cleared,
+                Ok(Event::Read(Err(ReadlineError::Eof))) => return Input::End,
+                Ok(Event::Read(Err(error))) => return Input::Failed(error.to_string()),
+                Ok(Event::Wake) | Err(_) => return Input::Failed("the editor has ended".into()),
+            }
+        }
+    }
+
+    /// Ends the thread, unless it waits for keys.
+    pub fn end(&mut self) {
+        self.requests = None;
+        if self.signals.ending().is_none() {
+            // A panic of the thread has been reported as an error of `read`.
+            let _ = self.thread.take().map(JoinHandle::join);
+        }
+    }
+
+    /// Takes the terminal back from an editor that still waits for keys.
+    fn restore_terminal(&self) {
+        if let Some(settings) = &self.settings {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, settings);
+            let mut stdout = io::stdout().lock();
+            // Bracketed paste off.
+            let _ = stdout.write_all(b"\x1b[?2004l\n").and_then(|()| stdout.flush());
+        }
+    }
+}
+
+/// The thread's side: one line for each request.
+fn serve(
+    session: Weak<Session>,
+    wanted: &Receiver<()>,
+    sender: &SyncSender<Event>,
+) -> Result<(), ReadlineError> {
+    let config = Config::builder()
+        .max_history_size(HISTORY_ENTRIES_MAX)?
+        .history_ignore_dups(true)?
+        .history_ignore_space(true)
+        .auto_add_history(false)
+        .completion_type(CompletionType::List)
+        .completion_prompt_limit(COMPLETIONS_UNASKED)
+        .bell_style(BellStyle::None)
+        .build();
+    let mut editor = rustyline::Editor::<Helper, FileHistory>::with_config(config)?;
+    editor.set_helper(Some(Helper::new(session)));
+    let history = history::file();
+    if let Some(file) = &history {
+        // There is none yet, or it cannot be read: a shell works without.
+        let _ = editor.load_history(file);
+    }
+    while wanted.recv().is_ok() {
+        if let Some(helper) = editor.helper_mut() {
+            helper.forget();
+        }
+        let line = editor.readline(PROMPT);
+        if let Ok(line) = &line {
+            remember(&mut editor, line, history.as_ref());
+        }
+        if sender.send(Event::Read(line)).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Adds a line to the history, at once, so that a shell beside this one loses nothing.
+fn remember(
+    editor: &mut rustyline::Editor<Helper, FileHistory>,
+    line: &str,
+    file: Option<&PathBuf>,
+) {
+    let line = line.trim_end();
+    let is_added = !line.is_empty() && editor.add_history_entry(line).unwrap_or(false);
+    if let Some(file) = file.filter(|_| is_added) {
+        // The disk may be full; the line was typed all the same.
+        let _ = editor.append_history(file);
+    }
+}
