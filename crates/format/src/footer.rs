@@ -7,7 +7,7 @@
 //!   2 blocks : (offset u64 · length u32 · rows u32 · checksum u32) per block
 //!   3 zones  : (flags u8 · nulls u32 · [min] · [max] · [sum i128]) per block
 //! trailer = footer offset u64 · footer length u32 · footer checksum u32
-//!           · data checksum u32 of header and trailer fields · version u32 · zeros u64 · magic
+//!           · checksum u32 of these 16 bytes · version u32 · zeros u64 · magic
 //! ```
 //!
 //! A section with an unknown tag is skipped: a newer Starfact may add some that older ones can do
@@ -33,6 +33,14 @@ pub(crate) struct BlockEntry {
     pub(crate) byte_len: u32,
     pub(crate) rows: u32,
     pub(crate) checksum: u32,
+}
+
+impl BlockEntry {
+    /// Where the block ends, padding included; `None` if that is no offset.
+    pub(crate) fn padded_end(&self) -> Option<u64> {
+        let end = self.offset.checked_add(u64::from(self.byte_len))?;
+        end.checked_next_multiple_of(BLOCK_ALIGNMENT as u64)
+    }
 }
 
 /// Everything that a reader knows before it touches a block.
@@ -87,15 +95,8 @@ impl Trailer {
 
     /// Reads the trailer, whose first byte is at `base` of a file that starts with `header`.
     pub(crate) fn decode(header: &[u8], bytes: &[u8], base: u64) -> Result<Self, TrailerError> {
-        let magic = |found: &[u8], expected: &[u8], at: u64| {
-            let show = |bytes: &[u8]| String::from_utf8_lossy(bytes).escape_debug().to_string();
-            if found == expected {
-                return Ok(());
-            }
-            Err(Corruption::new(at, "file signature", show(expected), show(found)))
-        };
         let mut front = Reader::new(header);
-        magic(front.take(8, "file signature")?, &HEADER_MAGIC, 0)?;
+        check_magic(front.take(8, "file signature")?, &HEADER_MAGIC, 0)?;
         let version = front.u32("format version")?;
         let mut reader = Reader::new(bytes);
         let footer_offset = reader.u64("footer offset")?;
@@ -103,15 +104,19 @@ impl Trailer {
         let footer_checksum = reader.u32("footer checksum")?;
         let own = reader.u32("trailer checksum")?;
         let version_again = reader.u32("format version")?;
-        reader.take(8, "reserved bytes")?;
-        magic(reader.take(8, "file signature")?, &TRAILER_MAGIC, base + 32)?;
+        let reserved = reader.take(8, "reserved bytes")?;
+        check_magic(reader.take(8, "file signature")?, &TRAILER_MAGIC, base + 32)?;
         if version != version_again {
             let what = "format version";
             return Err(Corruption::new(base + 20, what, version, version_again).into());
         }
-        if version == 0 || version > FORMAT_VERSION {
-            return Err(TrailerError::Version(version));
+        match version {
+            1..=FORMAT_VERSION => {}
+            0 => return Err(Corruption::new(8, "format version", "1 or more", 0).into()),
+            _ => return Err(TrailerError::Version(version)),
         }
+        check_zeros(front.take(front.remaining(), "reserved bytes")?, 12)?;
+        check_zeros(reserved, base + 24)?;
         let expected = checksum(bytes.get(..16).unwrap_or_default());
         if own != expected {
             let hex = |sum: u32| format!("{sum:#010x}");
@@ -119,6 +124,22 @@ impl Trailer {
             return Err(Corruption::new(base + 16, what, hex(expected), hex(own)).into());
         }
         Ok(Self { footer_offset, footer_byte_len, footer_checksum })
+    }
+}
+
+fn check_magic(found: &[u8], expected: &[u8], at: u64) -> Result<(), Corruption> {
+    if found == expected {
+        return Ok(());
+    }
+    let show = |bytes: &[u8]| String::from_utf8_lossy(bytes).escape_debug().to_string();
+    Err(Corruption::new(at, "file signature", show(expected), show(found)))
+}
+
+/// Reserved bytes and padding, the first of them at `at` of the file, are zero in this version.
+pub(crate) fn check_zeros(bytes: &[u8], at: u64) -> Result<(), Corruption> {
+    match bytes.iter().zip(at..).find(|(byte, _)| **byte != 0) {
+        None => Ok(()),
+        Some((byte, at)) => Err(Corruption::new(at, "reserved byte", 0, byte)),
     }
 }
 
@@ -181,6 +202,7 @@ impl Footer {
             let zone = Zone::read(&mut reader, entry.rows, data_type);
             zones.push(zone.map_err(|damage| damage.shifted(base))?);
         }
+        reader.finish("zone maps").map_err(|damage| damage.shifted(base))?;
         Ok(Self { data_type, rows, blocks, zones })
     }
 }
@@ -193,7 +215,9 @@ fn read_column(section: &[u8]) -> Result<(DataType, u64, u32), Corruption> {
         let found = format!("tag {tag}, precision {precision}, scale {scale}");
         Corruption::new(0, "column type", "a known type", found)
     })?;
-    Ok((data_type, reader.u64("row count")?, reader.u32("block count")?))
+    let counts = (reader.u64("row count")?, reader.u32("block count")?);
+    reader.finish("the column section")?;
+    Ok((data_type, counts.0, counts.1))
 }
 
 /// Reads the directory and checks that blocks lie one behind the other within the data.
@@ -218,7 +242,7 @@ fn read_blocks(
             rows: reader.u32("block rows")?,
             checksum: reader.u32("block checksum")?,
         };
-        let end = entry.offset.checked_add(u64::from(entry.byte_len));
+        let end = entry.padded_end();
         let in_place = entry.offset >= free_from
             && entry.offset.is_multiple_of(BLOCK_ALIGNMENT as u64)
             && end.is_some_and(|end| end <= data_end);

@@ -12,11 +12,18 @@
 //! trusted before its checksum and its bounds have been verified. What the bytes of a block mean
 //! is the business of `starfact-encoding`; which files belong to a table, of the store above.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod footer;
 mod reader;
 mod wire;
 mod writer;
 mod zone;
+
+#[cfg(test)]
+mod document;
+#[cfg(test)]
+mod fixtures;
 
 pub use reader::{ColumnBlock, ColumnFile};
 pub use writer::{ColumnFileInfo, ColumnWriter};

@@ -4,10 +4,11 @@
 //! remembered; files are write-once, so it cannot change underneath. Blocks are views of the
 //! mapped file; nothing is copied until values are decoded.
 
-use crate::footer::{Footer, Trailer, TrailerError};
+use crate::footer::{BlockEntry, Footer, Trailer, TrailerError, check_zeros};
 use crate::zone::Zone;
 use crate::{FORMAT_VERSION, HEADER_BYTES, TRAILER_BYTES};
 use arrow::array::ArrayRef;
+use bytes::Bytes;
 use starfact_base::checksum::checksum;
 use starfact_base::{Corruption, DataType, Error, Result};
 use starfact_encoding::{Block, FilterError, Predicate, Selection};
@@ -40,15 +41,16 @@ impl ColumnFile {
             return Err(corrupt(Corruption::new(total, "file length", expected, total)));
         }
         let base = total - TRAILER_BYTES;
-        let trailer = Trailer::decode(&file.bytes(0..HEADER_BYTES)?, &file.bytes(base..total)?, base)
-            .map_err(|error| match error {
-                TrailerError::Corrupt(damage) => corrupt(damage),
-                TrailerError::Version(found) => Error::UnsupportedVersion {
-                    path: path.into(),
-                    found,
-                    supported: FORMAT_VERSION,
-                },
-            })?;
+        let trailer =
+            Trailer::decode(&file.bytes(0..HEADER_BYTES)?, &file.bytes(base..total)?, base)
+                .map_err(|error| match error {
+                    TrailerError::Corrupt(damage) => corrupt(damage),
+                    TrailerError::Version(found) => Error::UnsupportedVersion {
+                        path: path.into(),
+                        found,
+                        supported: FORMAT_VERSION,
+                    },
+                })?;
         let start = trailer.footer_offset;
         let end = start.checked_add(u64::from(trailer.footer_byte_len));
         if start < HEADER_BYTES || end != Some(base) {
@@ -112,22 +114,32 @@ impl ColumnFile {
             let count = self.block_count();
             return Err(Error::internal(format!("block {idx} of {count} in {}", self.file.path())));
         };
-        let bytes = self.file.bytes(entry.offset..entry.offset + u64::from(entry.byte_len))?;
-        let (word, bit) = (self.verified.get(idx / 64), 1 << (idx % 64));
-        if !word.is_some_and(|word| word.load(Ordering::Relaxed) & bit != 0) {
-            let found = checksum(&bytes);
-            if found != entry.checksum {
-                let what = format!("checksum of block {idx}");
-                let damage = Corruption::new(entry.offset, what, hex(entry.checksum), hex(found));
-                return Err(damage.in_file(self.file.path()));
-            }
-            if let Some(word) = word {
-                word.fetch_or(bit, Ordering::Relaxed);
-            }
-        }
+        let bytes = self.verified_bytes(idx, entry)?;
         let block = Block::parse(bytes, self.footer.data_type, entry.rows as usize)
             .map_err(|damage| damage.shifted(entry.offset).in_file(self.file.path()))?;
         Ok(ColumnBlock { block, file: Arc::clone(&self.file), offset: entry.offset })
+    }
+
+    /// The bytes of a block. The first time, its checksum and padding are verified.
+    fn verified_bytes(&self, idx: usize, entry: &BlockEntry) -> Result<Bytes> {
+        let end = entry.offset.saturating_add(u64::from(entry.byte_len));
+        let bytes = self.file.bytes(entry.offset..end)?;
+        let (word, bit) = (self.verified.get(idx / 64), 1 << (idx % 64));
+        if word.is_some_and(|word| word.load(Ordering::Relaxed) & bit != 0) {
+            return Ok(bytes);
+        }
+        let found = checksum(&bytes);
+        if found != entry.checksum {
+            let what = format!("checksum of block {idx}");
+            let damage = Corruption::new(entry.offset, what, hex(entry.checksum), hex(found));
+            return Err(damage.in_file(self.file.path()));
+        }
+        let padding = self.file.bytes(end..entry.padded_end().unwrap_or(end))?;
+        check_zeros(&padding, end).map_err(|damage| damage.in_file(self.file.path()))?;
+        if let Some(word) = word {
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
+        Ok(bytes)
     }
 }
 
@@ -176,3 +188,6 @@ impl ColumnBlock {
         damage.shifted(self.offset).in_file(self.file.path())
     }
 }
+
+#[cfg(test)]
+mod tests;

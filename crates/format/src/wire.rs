@@ -39,6 +39,14 @@ impl<'a> Reader<'a> {
         Ok(field)
     }
 
+    /// Everything has to be read by now.
+    pub(crate) fn finish(&self, what: &str) -> Result<(), Corruption> {
+        match self.remaining() {
+            0 => Ok(()),
+            left => Err(Corruption::new(self.position(), format!("bytes after {what}"), 0, left)),
+        }
+    }
+
     fn array<const N: usize>(&mut self, what: &str) -> Result<[u8; N], Corruption> {
         let mut out = [0; N];
         out.copy_from_slice(self.take(N, what)?);

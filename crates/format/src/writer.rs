@@ -23,8 +23,11 @@ pub struct ColumnFileInfo {
 }
 
 /// A column file in the making. It exists for nobody until [`ColumnWriter::finish`].
+#[derive(Debug)]
 pub struct ColumnWriter {
     file: Box<dyn WriteFile>,
+    /// For messages.
+    path: String,
     data_type: DataType,
     options: EncodeOptions,
     pending: Vec<ArrayRef>,
@@ -46,6 +49,7 @@ impl ColumnWriter {
         file.write(&header())?;
         Ok(Self {
             file,
+            path: path.into(),
             data_type,
             options,
             pending: Vec::new(),
@@ -57,6 +61,10 @@ impl ColumnWriter {
     }
 
     /// Appends the rows of `array`, which must have the Arrow type of the column.
+    ///
+    /// # Errors
+    /// What the file system says, and values that the column cannot hold. After an error the file
+    /// is of no use.
     pub fn append(&mut self, array: &ArrayRef) -> Result<()> {
         let mut start = 0;
         while start < array.len() {
@@ -82,7 +90,8 @@ impl ColumnWriter {
         };
         self.pending.clear();
         self.pending_rows = 0;
-        let encoded = encode(block.as_ref(), self.data_type, &self.options)?;
+        let encoded = encode(block.as_ref(), self.data_type, &self.options)
+            .map_err(|error| self.blame(error))?;
         self.align()?;
         let byte_len = u32::try_from(encoded.bytes.len()).map_err(|_| Error::Limit {
             what: format!("an encoded block of {} bytes", encoded.bytes.len()),
@@ -97,6 +106,20 @@ impl ColumnWriter {
         self.zones.push(Zone::of(&encoded.stats));
         self.rows += u64::from(encoded.stats.rows);
         self.file.write(&encoded.bytes)
+    }
+
+    /// Names the file and the block in an error about values.
+    fn blame(&self, error: Error) -> Error {
+        let (path, idx) = (&self.path, self.blocks.len());
+        match error {
+            Error::InvalidInput(message) => {
+                Error::InvalidInput(format!("{path}, block {idx}: {message}"))
+            }
+            Error::Limit { what, limit } => {
+                Error::Limit { what: format!("{path}, block {idx}: {what}"), limit }
+            }
+            other => other,
+        }
     }
 
     fn align(&mut self) -> Result<()> {
@@ -135,3 +158,6 @@ impl ColumnWriter {
         Ok(info)
     }
 }
+
+#[cfg(test)]
+mod tests;

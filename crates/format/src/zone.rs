@@ -16,6 +16,7 @@ const HAS_MAX: u8 = 2;
 const MIN_EXACT: u8 = 4;
 const MAX_EXACT: u8 = 8;
 const HAS_SUM: u8 = 16;
+const ALL_FLAGS: u8 = HAS_MIN | HAS_MAX | MIN_EXACT | MAX_EXACT | HAS_SUM;
 
 /// Bounds, counts and sum of one block.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,10 +39,7 @@ impl Zone {
             other => (other.clone(), other.is_some()),
         };
         let (rows, nulls) = (stats.rows, stats.nulls);
-        Self {
-            stats: ZoneStats { rows, nulls, min, max, min_exact, max_exact },
-            sum: stats.sum,
-        }
+        Self { stats: ZoneStats { rows, nulls, min, max, min_exact, max_exact }, sum: stats.sum }
     }
 
     /// Whether no, some or every row of the block satisfies `predicate`.
@@ -76,6 +74,10 @@ impl Zone {
     ) -> Result<Self, Corruption> {
         let start = reader.position();
         let flags = reader.u8("zone flags")?;
+        if flags & !ALL_FLAGS != 0 {
+            let expected = format!("at most {ALL_FLAGS:#04x}");
+            return Err(Corruption::new(start, "zone flags", expected, format!("{flags:#04x}")));
+        }
         let nulls = reader.u32("zone null count")?;
         if nulls > rows {
             let expected = format!("at most {rows}");

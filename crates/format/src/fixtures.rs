@@ -1,0 +1,83 @@
+//! Files that earlier versions wrote, which must be readable for ever.
+//!
+//! `datasets/fixtures/v<format version>` holds column files, each beside a text of its rows. They
+//! were made once by the example `fixtures` and are never made again: when the format changes, a
+//! folder is added.
+
+mod render;
+
+use crate::{ColumnFile, FORMAT_VERSION};
+use render::render;
+use starfact_base::DataType;
+use starfact_encoding::EncodingName;
+use starfact_vfs::{Dir, OsDir};
+
+/// The folder of all fixtures.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/fixtures");
+
+/// Column files of a version, by name.
+fn files(version: u32) -> Vec<(String, ColumnFile)> {
+    let dir = OsDir::open(format!("{FOLDER}/v{version}")).unwrap();
+    let names = dir.list("").unwrap().into_iter().map(|entry| entry.name);
+    let names = names.filter(|name| name.ends_with(".col"));
+    names.map(|name| (name.clone(), ColumnFile::open(&dir, &name).unwrap())).collect()
+}
+
+#[test]
+fn files_of_every_version_have_the_rows_that_were_written() {
+    for version in 1..=FORMAT_VERSION {
+        let dir = OsDir::open(format!("{FOLDER}/v{version}")).unwrap();
+        for (name, file) in files(version) {
+            let blocks = 0..file.block_count();
+            let arrays = blocks.map(|idx| {
+                let block = file.block(idx).unwrap();
+                block.decode(0..block.rows()).unwrap()
+            });
+            let rows = render(file.data_type(), &arrays.collect::<Vec<_>>());
+            let expected = dir.read(&name.replace(".col", ".txt")).unwrap();
+            assert!(rows.as_bytes() == expected, "v{version}/{name} has other rows:\n{rows}");
+        }
+    }
+}
+
+#[test]
+fn there_is_a_file_of_every_type_in_every_encoding_that_holds_it() {
+    let files = files(1);
+    let types: Vec<DataType> = files.iter().map(|(_, file)| file.data_type()).collect();
+    for ty in &types {
+        let trees: Vec<String> = files
+            .iter()
+            .filter(|(_, file)| file.data_type() == *ty)
+            .map(|(_, file)| file.block(0).unwrap().tree())
+            .collect();
+        for encoding in EncodingName::ALL {
+            let is_held = match encoding {
+                EncodingName::BitPacked => {
+                    *ty != DataType::Varchar
+                        && !matches!(ty, DataType::Decimal { precision: 38, .. })
+                }
+                EncodingName::RunLength => *ty != DataType::Varchar,
+                _ => true,
+            };
+            let found = trees.iter().any(|tree| tree.starts_with(encoding.as_str()));
+            assert_eq!(found, is_held, "{ty} as {encoding}: {trees:?}");
+        }
+    }
+    let mut names: Vec<String> = types.iter().map(DataType::to_string).collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 14, "{names:?}");
+}
+
+#[test]
+fn a_file_of_several_blocks_has_zone_maps_of_each() {
+    let files = files(1);
+    let (_, file) = files.iter().find(|(name, _)| name == "integer-three-blocks.col").unwrap();
+    assert_eq!((file.rows(), file.block_count()), (131_172, 3));
+    let zone = |idx: usize| {
+        let zone = &file.zones()[idx];
+        (zone.stats.rows, zone.stats.nulls, zone.sum)
+    };
+    assert_eq!(zone(0), (65_536, 0, Some((0..65_536).map(|row: i128| row / 10_000).sum())));
+    assert_eq!(zone(2), (100, 100, Some(0)));
+}
