@@ -161,7 +161,7 @@ def leftovers(warehouse, tables):
     temporary = [path for path in (warehouse / "tmp").rglob("*") if path.is_file()]
     if temporary:
         return f"temporary files: {temporary[:5]}"
-    folders = [path for path in (warehouse / "tables").iterdir() if any(path.iterdir())]
+    folders = [path for path in (warehouse / "tables").glob("*") if any(path.iterdir())]
     if len(folders) != tables:
         return f"{len(folders)} folders for {tables} tables: {sorted(p.name for p in folders)}"
     manifests = list(warehouse.glob("manifest-*"))
