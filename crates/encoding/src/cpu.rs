@@ -1,8 +1,9 @@
 //! Loops compiled for several instruction sets, of which the best that the processor has is run.
 //!
 //! A portable build knows only the instructions that every processor of its kind has, which on
-//! x86-64 means vectors of 128 bits. A [`Kernel`] is compiled once for each [`Level`] and dispatched
-//! when it is called, which costs about a nanosecond: so a kernel works on a thousand values or so.
+//! x86-64 means vectors of 128 bits. A [`Kernel`] is compiled once for each [`Level`] and
+//! dispatched when it is called, which costs about a nanosecond: so a kernel works on a thousand
+//! values or so.
 
 /// A loop without calls that are not inlined.
 pub(crate) trait Kernel {

@@ -199,8 +199,8 @@ impl Column<'_> {
         Ok((self.integers_of(&keys, &stats), self.sum(&narrow)))
     }
 
-    /// Finds the first value that `ty` does not have, if `stats`, the statistics of the same values,
-    /// do not rule out that there is one. `fits` says that they lost nothing.
+    /// Finds the first value that `ty` does not have, if `stats`, the statistics of the same
+    /// values, do not rule out that there is one. `fits` says that they lost nothing.
     fn check_domain<T: Native>(
         &self,
         values: &[i128],

@@ -84,8 +84,8 @@ pub trait ValuePredicate: Send + Sync + Debug {
     /// Answers for every row of `values`, an Arrow array of the column's type and of any length,
     /// on its own: a row must not depend on its neighbours. NULL and false mean "not selected".
     ///
-    /// A block calls this at most once: with the distinct values where its encoding keeps them, some
-    /// of which may belong to no selected row, else with the values of the rows that are still
+    /// A block calls this at most once: with the distinct values where its encoding keeps them,
+    /// some of which may belong to no selected row, else with the values of the rows that are still
     /// selected. If the block has any NULL, one follows at the end. There are as many answers as
     /// values.
     fn evaluate(&self, values: &ArrayRef) -> Result<BooleanArray, String>;

@@ -35,8 +35,8 @@ pub enum Verdict {
 }
 
 impl Predicate {
-    /// Judges a run of rows by its statistics. [`Verdict::Some`] is always a correct answer, so that
-    /// is what statistics of another type than the predicate's get.
+    /// Judges a run of rows by its statistics. [`Verdict::Some`] is always a correct answer, so
+    /// that is what statistics of another type than the predicate's get.
     pub fn zone_verdict(&self, stats: &ZoneStats) -> Verdict {
         match self {
             Self::IsNull => share(stats.nulls, stats.rows),

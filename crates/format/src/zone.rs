@@ -148,6 +148,7 @@ fn upper_bound(text: &str) -> (Option<Scalar>, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn string(scalar: Option<Scalar>) -> String {
         match scalar {
@@ -170,6 +171,54 @@ mod tests {
     #[test]
     fn the_greatest_characters_leave_no_upper_bound() {
         assert_eq!(upper_bound(&"\u{10FFFF}".repeat(20)), (None, false));
+    }
+
+    /// Texts around the length at which bounds are cut, of characters of every length in bytes.
+    fn any_text() -> impl Strategy<Value = String> {
+        let odd = "a\u{7f}\u{80}\u{7ff}\u{800}\u{d7ff}\u{e000}\u{ffff}\u{10000}\u{10ffff}";
+        let odd = proptest::sample::select(odd.chars().collect::<Vec<_>>());
+        let character = prop_oneof![3 => odd, 1 => any::<char>()];
+        proptest::collection::vec(character, 0..80).prop_map(|text| text.into_iter().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn bounds_enclose_all_texts_between(texts in proptest::collection::vec(any_text(), 1..5)) {
+            let scalar = |text: Option<&String>| text.cloned().map(Scalar::String);
+            let zone = Zone::of(&BlockStats {
+                rows: texts.len() as u32,
+                nulls: 0,
+                min: scalar(texts.iter().min()),
+                max: scalar(texts.iter().max()),
+                sum: None,
+            });
+            let ZoneStats { min, max, min_exact, max_exact, .. } = &zone.stats;
+            let min = string(min.clone());
+            prop_assert!(min.len() <= BOUND_BYTES_MAX);
+            prop_assert!(texts.iter().all(|text| min <= *text));
+            prop_assert_eq!(*min_exact, texts.contains(&min));
+            if let Some(max) = max.clone() {
+                let max = string(Some(max));
+                prop_assert!(max.len() <= BOUND_BYTES_MAX + 3);
+                prop_assert!(texts.iter().all(|text| *text <= max));
+                prop_assert_eq!(*max_exact, texts.contains(&max));
+            } else {
+                prop_assert!(!max_exact);
+            }
+            let mut bytes = Vec::new();
+            zone.put(&mut bytes);
+            let read = Zone::read(&mut Reader::new(&bytes), texts.len() as u32, DataType::Varchar);
+            prop_assert_eq!(read, Ok(zone));
+        }
+    }
+
+    #[test]
+    fn a_cut_bound_is_the_least_that_is_known_to_enclose() {
+        let long = format!("{}zz", "x".repeat(63));
+        assert_eq!(string(lower_bound(&long).0), format!("{}z", "x".repeat(63)));
+        assert_eq!(string(upper_bound(&long).0), format!("{}{{", "x".repeat(63)));
+        let last = format!("a{}", "\u{10ffff}".repeat(20));
+        assert_eq!(string(upper_bound(&last).0), "b");
     }
 
     #[test]

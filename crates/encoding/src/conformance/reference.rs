@@ -95,7 +95,7 @@ impl ValuePredicate for Half {
     }
 }
 
-/// Predicates of every kind about values that `rows` have, about their neighbours, and about others.
+/// Predicates of every kind about values that `rows` have, about their neighbours and about others.
 pub(super) fn predicates(ty: DataType, rows: &[Row], random: &mut Random) -> Vec<Asked> {
     use CompareOp::*;
     let mut constants: Vec<Scalar> = (0..3).filter_map(|number| value(ty, number)).collect();

@@ -12,11 +12,11 @@
 //! of the last vector that do not exist have offset 0.
 //!
 //! Within a vector the offsets lie in the FastLanes order (Afroozeh and Boncz, VLDB 2023), made of
-//! little-endian words of `T` bits, `T` the smallest of 8, 16, 32 and 64 that is at least the width.
-//! There are `1024 / T` lanes, and word `w` of lane `l` is word `w * lanes + l` of the vector. A lane
-//! is a stream of `T` offsets from the lowest bit up: its offset `r` is that of the vector's row
-//! `16 * [0, 4, 2, 6, 1, 5, 3, 7][r / 8] + 128 * (r % 8) + l`. So a whole vector is unpacked by the
-//! same shifts and masks in all lanes at once, and comes out in row order.
+//! little-endian words of `T` bits, `T` the smallest of 8, 16, 32 and 64 that is at least the
+//! width. There are `1024 / T` lanes, and word `w` of lane `l` is word `w * lanes + l` of the
+//! vector. A lane is a stream of `T` offsets from the lowest bit up: its offset `r` is that of the
+//! vector's row `16 * [0, 4, 2, 6, 1, 5, 3, 7][r / 8] + 128 * (r % 8) + l`. So a whole vector is
+//! unpacked by the same shifts and masks in all lanes at once, and comes out in row order.
 
 use super::offsets::{Layout, Offsets};
 use crate::bytes::{Reader, Writer, aligned};

@@ -85,8 +85,8 @@ pub(crate) fn dictionary(position: usize, shape: &Shape, distinct: usize) -> usi
     simple(keys, &codes).1
 }
 
-/// The most distinct values with which a dictionary is smaller than everything else; below two if it
-/// never is. Counting distinct values can stop there.
+/// The most distinct values with which a dictionary is smaller than everything else; below two if
+/// it never is. Counting distinct values can stop there.
 pub(crate) fn dictionary_keys_max(position: usize, shape: &Shape) -> usize {
     let (_, best) = simple(position, shape);
     let (mut fits, mut too_many) = (1, DISTINCT_MAX.min(shape.runs) + 1);

@@ -106,7 +106,7 @@ fn encode_dictionary<T: Native>(distinct: &Distinct<T>, writer: &mut Writer) {
     encode_simple(&distinct.codes, &Stats::of(&distinct.codes), writer);
 }
 
-/// Writes values with a given codec at the root; false, and nothing written, if it cannot hold them.
+/// Writes values with a given codec at the root; false, and nothing written, if it cannot.
 pub(crate) fn encode_as<T: Native>(
     values: &[T],
     stats: &Stats<T>,

@@ -9,9 +9,9 @@
 //!          or 16
 //! ```
 //!
-//! The key of a row is `base + offset`. With 16 bytes, for keys more than 64 bits apart, the base is
-//! zero and the "offsets" are the keys themselves, see [`super::wide`]. This is the smallest form of
-//! few rows, since bit-packing pads them to 1,024.
+//! The key of a row is `base + offset`. With 16 bytes, for keys more than 64 bits apart, the base
+//! is zero and the "offsets" are the keys themselves, see [`super::wide`]. This is the smallest
+//! form of few rows, since bit-packing pads them to 1,024.
 
 use super::Integers;
 use super::offsets::{Layout, Offsets};

@@ -8,7 +8,7 @@
 //!    = 4   1..=rows
 //! ```
 //!
-//! Run `i` covers the rows from `ends[i - 1]` (0 for the first) up to, but not including, `ends[i]`.
+//! Run `i` covers the rows from `ends[i - 1]` (0 for the first) up to but not with `ends[i]`.
 //! Ends ascend strictly and the last one is the number of rows: both are checked when the node is
 //! parsed, which decodes them. Filters look at each run once.
 

@@ -21,12 +21,13 @@ pub(super) const SAMPLE_ROWS: usize = 4_096;
 pub(super) const COMPRESS_BYTES_MIN: usize = 1_024;
 
 /// Whether to go on counting after the first `rows` rows had `distinct` distinct texts. Of a column
-/// with [`DISTINCT_MAX`] texts in random order, 89 % of [`SAMPLE_ROWS`] rows are the first of theirs.
+/// with [`DISTINCT_MAX`] texts in random order, 89 % of [`SAMPLE_ROWS`] rows are the first of
+/// theirs.
 pub(super) fn is_hopeful(distinct: usize, rows: usize) -> bool {
     rows != SAMPLE_ROWS || distinct * 10 <= rows * 9
 }
 
-/// Where the plain node ends that begins at `position`: lengths of this shape, `total` bytes of text.
+/// Where the plain node ends that begins at `position`: lengths of this shape, `total` bytes.
 pub(super) fn strings(position: usize, lengths: &Shape, total: usize) -> usize {
     let (_, lengths) = simple(position + 1, lengths);
     lengths + plain::estimate_bytes(total)
