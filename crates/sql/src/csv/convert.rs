@@ -367,6 +367,9 @@ pub(super) fn malformed_error(file: &str, line: u64, what: Mistake) -> Error {
             "a carriage return stands without a line feed",
             "end lines with \\n or \\r\\n, and put values that hold a line end in quotes",
         ),
+        Mistake::TooManyFields => {
+            ("a row begins here that has too many fields", "is this a CSV file?")
+        }
     };
     Error::sql(format!("{file}, line {line}: {what}")).with_hint(hint)
 }

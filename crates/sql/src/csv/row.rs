@@ -13,6 +13,9 @@ use super::Dialect;
 use super::chunk::find_closing_quote;
 use std::borrow::Cow;
 
+/// Fields of a row, whatever a table has: a bound for lines that are no rows at all.
+const FIELDS_MAX: usize = 100_000;
+
 /// How a field was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Quoting {
@@ -95,6 +98,8 @@ pub(crate) enum Mistake {
     TextBehindQuote,
     /// A carriage return without line feed.
     LoneCarriageReturn,
+    /// The row that begins here has more fields than any.
+    TooManyFields,
 }
 
 /// Reads one row after the other. The bytes must be less than 4 GiB.
@@ -125,7 +130,11 @@ impl<'a> RowReader<'a> {
         if self.at >= self.bytes.len() {
             return Ok(false);
         }
+        let (start, known) = (self.at, fields.len());
         loop {
+            if fields.len() - known >= FIELDS_MAX {
+                return self.fail(start, Mistake::TooManyFields);
+            }
             let field = if self.dialect.quote.is_some() && self.peek() == self.dialect.quote {
                 self.quoted()?
             } else {

@@ -4,6 +4,7 @@ mod mistakes;
 mod quoting;
 mod round_trip;
 mod sniffing;
+mod streaming;
 mod values;
 
 use super::chunk::Chunks;

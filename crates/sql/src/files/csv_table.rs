@@ -6,7 +6,7 @@
 use super::options::CsvOptions;
 use super::path;
 use crate::csv::{self, Known, Layout, run};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -42,6 +42,11 @@ impl CsvTable {
             all_varchar: options.all_varchar,
         };
         let first = paths.first().cloned().unwrap_or_default();
+        if let Some(path) = paths.iter().find(|path| !path.is_file()) {
+            // It is read twice: now, and when the query runs.
+            return Err(Error::sql(format!("'{}' can be read only once", path.display()))
+                .with_hint("load it with COPY … FROM, or write it to a file first"));
+        }
         let layout = csv::sniff(&first.display().to_string(), &mut path::open(&first)?, &known)?;
         let fields = layout
             .columns

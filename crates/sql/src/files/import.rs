@@ -16,8 +16,8 @@ use arrow::datatypes::{
     DataType as ArrowType, Field, Schema, SchemaRef, Time64NanosecondType, TimeUnit,
     TimestampNanosecondType,
 };
+use futures::stream;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
-use futures::{Stream, stream};
 use starfact_base::DataType;
 use starfact_encoding::arrow_type;
 use std::path::PathBuf;
@@ -31,6 +31,8 @@ pub(crate) struct Import {
     /// The names of the columns, which are columns of the table, and their types.
     pub(crate) schema: SchemaRef,
     pub(crate) batches: BoxStream<'static, Result<RecordBatch>>,
+    /// Whether it is known that there are no rows; then the schema says nothing.
+    is_empty: bool,
 }
 
 /// What an import may take.
@@ -63,13 +65,18 @@ pub(crate) fn import(
             Arc::new(move |path| open_parquet(path, &target, budget))
         }
     };
-    let Import { schema, batches } = open(&first)?;
+    let mut import = open(&first)?;
+    while import.is_empty {
+        let Some(path) = paths.next() else { break };
+        import = open(&path)?;
+    }
+    let Import { schema, batches, is_empty } = import;
     let wanted = Arc::clone(&schema);
     let rest = stream::iter(paths).then(move |path| {
         let (open, wanted) = (Arc::clone(&open), Arc::clone(&wanted));
         run(move || open(&path).and_then(|next| arrange(next, &path, &wanted)))
     });
-    Ok(Import { schema, batches: batches.chain(rest.try_flatten()).boxed() })
+    Ok(Import { schema, batches: batches.chain(rest.try_flatten()).boxed(), is_empty })
 }
 
 type Opener = Arc<dyn Fn(&PathBuf) -> Result<Import> + Send + Sync>;
@@ -85,7 +92,8 @@ fn open_csv(
     let (dialect, header) = (&options.dialect, options.has_header);
     let opened = csv::open(name, Box::new(file), dialect, header, target)?;
     let schema = opened.converter.schema();
-    Ok(Import { schema, batches: opened.batches(budget.threads).boxed() })
+    let is_empty = opened.first.is_none();
+    Ok(Import { schema, batches: opened.batches(budget.threads).boxed(), is_empty })
 }
 
 fn open_parquet(path: &PathBuf, target: &Target, budget: Budget) -> Result<Import> {
@@ -100,7 +108,7 @@ fn open_parquet(path: &PathBuf, target: &Target, budget: Budget) -> Result<Impor
     };
     let memory_bytes = (budget.memory_bytes / 8).min(WAITING_BYTES_MAX);
     let batches = file.batches(places, convert, budget.threads, memory_bytes).boxed();
-    Ok(Import { schema, batches })
+    Ok(Import { schema, batches, is_empty: false })
 }
 
 /// Gives the columns of a further file the order of the first.
@@ -108,7 +116,10 @@ fn arrange(
     next: Import,
     path: &std::path::Path,
     wanted: &SchemaRef,
-) -> Result<impl Stream<Item = Result<RecordBatch>> + use<>> {
+) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    if next.is_empty {
+        return Ok(stream::empty().boxed());
+    }
     let names = |schema: &Schema| {
         let mut names: Vec<String> =
             schema.fields().iter().map(|field| field.name().clone()).collect();
@@ -128,7 +139,7 @@ fn arrange(
     }
     let places = wanted.fields().iter().map(|field| next.schema.index_of(field.name()));
     let places: Vec<usize> = places.collect::<Result<_, _>>()?;
-    Ok(next.batches.map(move |batch| Ok(batch?.project(&places)?)))
+    Ok(next.batches.map(move |batch| Ok(batch?.project(&places)?)).boxed())
 }
 
 /// A column of a Parquet file and the column of the table that it goes to.

@@ -12,6 +12,7 @@
 mod csv_table;
 mod export;
 mod format;
+mod guard;
 mod import;
 mod options;
 mod output;
@@ -26,3 +27,6 @@ pub(crate) use format::Format;
 pub(crate) use import::{Budget, import};
 pub(crate) use path::local;
 pub(crate) use resolve::resolve;
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! A file that is either written whole or not at all.
 //!
 //! Everything goes to a file beside the wanted one, which takes its name at the end. A statement
-//! that fails, is cancelled or is killed leaves what was there before. What is no regular file, such
-//! as `/dev/stdout` or a pipe, is written directly.
+//! that fails, is cancelled or is killed leaves what was there before. What is no regular file,
+//! such as `/dev/stdout` or a pipe, is written directly.
 
 use crate::error::{Error, Result};
 use starfact_base::Error as BaseError;

@@ -1,5 +1,5 @@
-//! Parquet files for COPY FROM: row groups are decoded by several threads, rows come in the order of
-//! the file.
+//! Parquet files for COPY FROM: row groups are decoded by several threads, rows come in the order
+//! of the file.
 //!
 //! ```text
 //! row group 1 ── task ──► queue ─┐
@@ -11,7 +11,8 @@
 //! its share of the memory. What the file says about itself is not trusted: sizes are compared with
 //! the file before memory is taken, and a panic of the decoder is an error of this file.
 
-use crate::error::{Error, Result};
+use super::guard::{contradictory, damaged};
+use crate::error::Result;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType as ArrowType, Field, Schema, SchemaRef, TimeUnit};
 use bytes::Bytes;
@@ -32,8 +33,10 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
-/// Rows of a batch.
-const BATCH_ROWS: usize = 32_768;
+/// Rows of a batch, unless they are long.
+const BATCH_ROWS: u64 = 32_768;
+/// Bytes of a batch, as far as the file can be believed.
+const BATCH_BYTES: u64 = 32 << 20;
 
 /// An open Parquet file.
 #[derive(Clone, Debug)]
@@ -90,11 +93,14 @@ impl ParquetFile {
         for (idx, group) in groups.iter().enumerate() {
             let rows = u64::try_from(group.num_rows()).unwrap_or(0);
             let bytes = u64::try_from(group.total_byte_size()).unwrap_or(0);
-            let batch_bytes = (bytes / rows.max(1)).saturating_mul(BATCH_ROWS as u64).max(1);
-            let share = (memory_bytes / threads.max(1)) as u64 / batch_bytes;
-            let capacity = share.clamp(1, 1 + rows / BATCH_ROWS as u64) as usize;
+            let row_bytes = (bytes / rows.max(1)).max(1);
+            let batch_rows = (BATCH_BYTES / row_bytes).clamp(64, BATCH_ROWS);
+            let share =
+                (memory_bytes / threads.max(1)) as u64 / batch_rows.saturating_mul(row_bytes);
+            let capacity = share.clamp(1, 1 + rows / batch_rows) as usize;
+            let batch_rows = batch_rows as usize;
             let (file, places, convert) = (self.clone(), places.clone(), Arc::clone(&convert));
-            let task = GroupTask { file, idx, first_row, places, convert };
+            let task = GroupTask { file, idx, first_row, batch_rows, places, convert };
             tasks.push(async move { task.start(capacity) });
             first_row = first_row.saturating_add(rows);
         }
@@ -107,6 +113,7 @@ struct GroupTask {
     file: ParquetFile,
     idx: usize,
     first_row: u64,
+    batch_rows: usize,
     places: Vec<usize>,
     convert: Convert,
 }
@@ -135,7 +142,7 @@ impl GroupTask {
         let metadata = file.metadata.clone();
         let reader =
             ParquetRecordBatchReaderBuilder::new_with_metadata(file.source.clone(), metadata)
-                .with_batch_size(BATCH_ROWS)
+                .with_batch_size(self.batch_rows)
                 .with_row_groups(vec![self.idx])
                 .with_projection(mask)
                 .build()
@@ -164,15 +171,8 @@ impl GroupTask {
 fn guarded<T>(name: &str, work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| damaged(name, &error)),
-        Err(_) => Err(damaged(name, &"its contents contradict each other")),
+        Err(_) => Err(contradictory(name)),
     }
-}
-
-fn damaged(name: &str, why: &dyn std::fmt::Display) -> Error {
-    let why = why.to_string();
-    let why =
-        why.trim_start_matches("Parquet error: ").trim_start_matches("Parquet argument error: ");
-    Error::sql(format!("cannot read '{name}': it is damaged or no Parquet file: {why}"))
 }
 
 /// The schema of a file in types that are quick to read, and that hold every year: text as views,

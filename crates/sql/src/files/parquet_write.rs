@@ -1,7 +1,8 @@
 //! Rows to a Parquet file.
 //!
 //! Types are written exactly: decimals as decimals, times and timestamps with microseconds,
-//! TIMESTAMPTZ as UTC. Nothing of Arrow's own types is recorded, so that every reader sees the same.
+//! TIMESTAMPTZ as UTC. Nothing of Arrow's own types is recorded, so that every reader sees the
+//! same.
 
 use super::options::ParquetOptions;
 use super::output::Output;

@@ -1,11 +1,12 @@
 //! Files in place of tables: `FROM 'file.parquet'`, `read_csv('file', delim = '|')`.
 //!
-//! Before a query is planned, each of them is opened, becomes a table of the statement, and its name
-//! in the query is replaced. Columns can be qualified with the file's name without folder and
+//! Before a query is planned, each of them is opened, becomes a table of the statement, and its
+//! name in the query is replaced. Columns can be qualified with the file's name without folder and
 //! ending, or with the alias.
 
 use super::csv_table::CsvTable;
-use super::{Format, options, parquet_table, path};
+use super::parquet_table::ParquetTable;
+use super::{Format, options, path};
 use crate::error::{Error, Position, Result};
 use crate::parse::CopyOptions;
 use crate::statement::Context;
@@ -98,7 +99,7 @@ impl Resolver<'_> {
         match format {
             Format::Parquet => {
                 options::no_options(&file.options)?;
-                parquet_table::open(self.context, &paths)
+                Ok(Arc::new(ParquetTable::open(self.context, paths)?))
             }
             Format::Csv(delimiter) => {
                 let options = options::csv_function(&file.options, delimiter)?;

@@ -21,8 +21,6 @@ pub(super) fn copy_from(context: &mut Context, copy: Copy) -> Result<Outcome> {
         threads: context.settings.threads,
         memory_bytes: usize::try_from(context.settings.memory_limit).unwrap_or(usize::MAX),
     };
-    // Reading begins on the threads of the runtime.
-    let _entered = context.inner.runtime.enter();
     let import = files::import(&copy.file, &copy.options, target(&table, columns)?, budget)?;
     let fields = import.schema.fields().iter();
     let names: Vec<String> = fields.map(|field| field.name().clone()).collect();

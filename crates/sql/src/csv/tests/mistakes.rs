@@ -111,6 +111,8 @@ fn listed_columns_are_filled_in_their_order() {
 
 #[test]
 fn a_row_that_never_ends_is_given_up() {
+    let message = error(&",".repeat(1 << 20), Some(false), &numbers());
+    assert!(message.starts_with("f.csv, line 1: a row begins here"), "{message}");
     let quoted = std::io::repeat(b'x').take(64 << 20);
     let file = Cursor::new(b"a,b\n1,\"".to_vec()).chain(quoted);
     let mut chunks = Chunks::new("f.csv".into(), Box::new(file), Dialect::new(b','));
