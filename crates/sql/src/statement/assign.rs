@@ -23,7 +23,7 @@ const STRICT: CastOptions<'static> =
 ///
 /// # Errors
 /// Values that do not fit, and types that are not assigned to each other; both name the column.
-pub(super) fn assign(values: &ArrayRef, column: &str, data_type: DataType) -> Result<ArrayRef> {
+pub(crate) fn assign(values: &ArrayRef, column: &str, data_type: DataType) -> Result<ArrayRef> {
     let target = arrow_type(data_type);
     if *values.data_type() == target {
         return Ok(Arc::clone(values));

@@ -1,6 +1,6 @@
 //! The statements, one a file, and what they share.
 
-mod assign;
+pub(crate) mod assign;
 mod copy_from;
 mod copy_to;
 mod create_table;
