@@ -4,8 +4,8 @@
 //! cargo run --release -p starfact-store --example load -- DIRECTORY [ROWS] [MEMORY_MB] [THREADS]
 //! ```
 //!
-//! The directory must be empty or new. Lines come in the order of their keys and are sorted by date,
-//! as in the Star Schema Benchmark, so nothing stays where it comes.
+//! The directory must be empty or new. Lines come in the order of their keys and are sorted by
+//! date, as in the Star Schema Benchmark, so nothing stays where it comes.
 
 use arrow::array::{ArrayRef, Int32Array, StringViewArray, StringViewBuilder};
 use arrow::datatypes::{Field, Schema};

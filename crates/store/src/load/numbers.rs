@@ -47,3 +47,34 @@ fn read(file: &ColumnFile, place: u64) -> Result<u64> {
     let numbers = array.as_primitive_opt::<Int64Type>().filter(|numbers| !numbers.is_empty());
     Ok(numbers.map_or(0, |numbers| numbers.value(0) as u64))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Int64Array};
+    use starfact_base::DataType;
+    use starfact_encoding::EncodeOptions;
+    use starfact_format::ColumnWriter;
+    use starfact_vfs::MemDir;
+
+    #[test]
+    fn numbers_are_found_across_files_and_blocks() {
+        let dir = MemDir::new();
+        let rows = 2 * BLOCK_ROWS as i64 + 5;
+        let file = |name: &str, first: i64| {
+            let options = EncodeOptions::default();
+            let mut writer = ColumnWriter::create(&dir, name, DataType::BigInt, options).unwrap();
+            let values: ArrayRef = Arc::new(Int64Array::from_iter_values(first..first + rows));
+            writer.append(&values).unwrap();
+            writer.finish().unwrap();
+            Arc::new(ColumnFile::open(&dir, name).unwrap())
+        };
+        let numbers = RowNumbers::Files(vec![file("a", 1_000_000), file("b", 0)]);
+        for place in [0, 1, BLOCK_ROWS as u64, rows as u64 - 1] {
+            assert_eq!(numbers.number(place).unwrap(), 1_000_000 + place);
+            assert_eq!(numbers.number(rows as u64 + place).unwrap(), place);
+        }
+        assert_eq!(RowNumbers::InOrder.number(7).unwrap(), 8);
+        assert_eq!(RowNumbers::Order(vec![2, 0, 1].into()).number(0).unwrap(), 3);
+    }
+}

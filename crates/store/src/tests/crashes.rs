@@ -4,10 +4,9 @@
 use super::support::*;
 use crate::{LoadOptions, OpenMode, Store};
 use starfact_base::{Error, Result};
-use starfact_vfs::{Dir, Entry, Fault, FaultDir, FaultMode, Lock, MemDir, ReadFile, WriteFile};
+use starfact_vfs::{Dir, Fault, FaultDir, FaultMode, MemDir};
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::time::Duration;
 
 const MODES: [FaultMode; 4] =
     [FaultMode::Fail, FaultMode::Tear, FaultMode::Freeze, FaultMode::TearAndFreeze];
@@ -211,63 +210,22 @@ fn last_two_steps(dir: &MemDir) -> (u64, u64) {
 }
 
 /// A disk on which the third manifest cannot be made the current one durably, while all else works.
-#[derive(Debug)]
-struct Unsyncable {
-    dir: MemDir,
-}
-
-impl Dir for Unsyncable {
-    fn sync_folder(&self, folder: &str) -> Result<()> {
-        let renamed = self.dir.read("CURRENT").is_ok_and(|bytes| bytes.ends_with(b"-3\n"));
-        if renamed {
-            return Err(Error::io("sync", folder, ErrorKind::Other.into()));
+fn unsyncable(dir: &MemDir) -> HookDir {
+    let inner = dir.clone();
+    HookDir::new(dir, move |op, path| {
+        let is_third = inner.read("CURRENT").is_ok_and(|bytes| bytes.ends_with(b"-3\n"));
+        match op {
+            "sync" if is_third => Err(Error::io("sync", path, ErrorKind::Other.into())),
+            _ => Ok(()),
         }
-        self.dir.sync_folder(folder)
-    }
-
-    fn describe(&self) -> String {
-        self.dir.describe()
-    }
-
-    fn create(&self, path: &str) -> Result<Box<dyn WriteFile>> {
-        self.dir.create(path)
-    }
-
-    fn open(&self, path: &str) -> Result<Arc<dyn ReadFile>> {
-        self.dir.open(path)
-    }
-
-    fn exists(&self, path: &str) -> Result<bool> {
-        self.dir.exists(path)
-    }
-
-    fn rename(&self, from: &str, to: &str) -> Result<()> {
-        self.dir.rename(from, to)
-    }
-
-    fn list(&self, folder: &str) -> Result<Vec<Entry>> {
-        self.dir.list(folder)
-    }
-
-    fn remove_file(&self, path: &str) -> Result<()> {
-        self.dir.remove_file(path)
-    }
-
-    fn remove_folder(&self, path: &str) -> Result<()> {
-        self.dir.remove_folder(path)
-    }
-
-    fn lock(&self, path: &str, holder: &str, wait: Duration) -> Result<Box<dyn Lock>> {
-        self.dir.lock(path, holder, wait)
-    }
+    })
 }
 
 #[test]
 fn a_commit_of_unknown_fate_stops_the_store_and_keeps_both_states() {
     let dir = base(&[create_tables]);
     let old = contents(&open(&dir.crash()));
-    let unsyncable = Arc::new(Unsyncable { dir: dir.clone() });
-    let store = Store::open(unsyncable, READ_WRITE).unwrap();
+    let store = Store::open(Arc::new(unsyncable(&dir)), READ_WRITE).unwrap();
     assert_eq!(store.snapshot().unwrap().version().0, 2);
     let error = load_fact(&store).unwrap_err();
     assert!(matches!(error, Error::ReadOnly(_)), "{error}");

@@ -125,6 +125,7 @@ fn many_small_loads_become_one_segment() {
     }
     assert_eq!(read(&store, "fact", "id"), text(0..200));
     let fact = table(&store, "fact");
+    assert!(fact.segments().iter().all(|segment| segment.run() != 0), "each is in order");
     let hidden = values(&fact, fact.foreign_keys()[0].ordinal_column);
     assert_eq!(hidden, text((0..200).map(|id| [0, 2, 1][id % 3])));
     let ends = fact.segments().iter().map(|segment| segment.ordinal_end());
@@ -148,6 +149,7 @@ fn small_loads_in_no_order_become_one_segment_too() {
     }
     let fact = table(&store, "fact");
     assert!(fact.segments().len() < 64 && fact.key_runs.len() < 64);
+    assert_eq!(fact.segments()[0].run(), 0, "rows in no order");
     assert!(!fact.is_sorted() && !fact.is_in_key_order(fact.primary_key().unwrap().id));
     assert_eq!(read(&store, "fact", "id"), text(ids.iter().map(|id| i64::from(*id))));
     for id in [0, 82, 199] {

@@ -5,6 +5,7 @@ use crate::{OpenMode, Store, manifest, paths};
 use starfact_base::{Error, Version};
 use starfact_vfs::{Dir, MemDir, OsDir};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 fn put(dir: &dyn Dir, path: &str, bytes: &[u8]) {
@@ -179,6 +180,23 @@ fn readers_see_every_commit_and_keep_what_they_read() {
     create(&store, &dimension("another"));
     assert!(!dir.exists("tables/1").unwrap());
     assert_eq!(manifest::read_current(&dir).unwrap(), Some(store.snapshot().unwrap().version()));
+}
+
+#[test]
+fn a_commit_between_the_first_look_and_the_pin_is_noticed() {
+    let dir = MemDir::new();
+    let store = open(&dir);
+    create(&store, &dimension("dim"));
+    let pins = AtomicU32::new(0);
+    let hooked = HookDir::new(&dir, move |op, path| {
+        if op == "lock" && path.starts_with(paths::PINS) && pins.fetch_add(1, SeqCst) == 0 {
+            insert(&store, "dim", vec![dimension_rows([1])])?;
+        }
+        Ok(())
+    });
+    let reader = Store::open(Arc::new(hooked), OpenMode::ReadOnly).unwrap();
+    assert_eq!(read(&reader, "dim", "id"), ["1"]);
+    assert_eq!(dir.list(paths::PINS).unwrap().len(), 1, "the pin of the first look is gone");
 }
 
 #[test]

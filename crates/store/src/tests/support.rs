@@ -10,7 +10,8 @@ use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use starfact_base::{ColumnId, DataType, Result, TableId};
-use starfact_vfs::{Dir, MemDir};
+use starfact_vfs::{Dir, Entry, Lock, MemDir, ReadFile, WriteFile};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -158,6 +159,74 @@ pub(crate) fn read(store: &Store, table: &str, column: &str) -> Vec<String> {
 
 pub(crate) fn table(store: &Store, name: &str) -> Arc<Table> {
     Arc::clone(store.snapshot().unwrap().table(name).unwrap())
+}
+
+/// Called with an operation and its path before it is done; an error is that of the operation.
+type Hook = dyn Fn(&str, &str) -> Result<()> + Send + Sync;
+
+/// A directory that calls a hook before it syncs a folder or takes a lock.
+pub(crate) struct HookDir {
+    dir: MemDir,
+    hook: Box<Hook>,
+}
+
+impl HookDir {
+    pub(crate) fn new(
+        dir: &MemDir,
+        hook: impl Fn(&str, &str) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self { dir: dir.clone(), hook: Box::new(hook) }
+    }
+}
+
+impl fmt::Debug for HookDir {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("HookDir").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+impl Dir for HookDir {
+    fn sync_folder(&self, folder: &str) -> Result<()> {
+        (self.hook)("sync", folder)?;
+        self.dir.sync_folder(folder)
+    }
+
+    fn lock(&self, path: &str, holder: &str, wait: Duration) -> Result<Box<dyn Lock>> {
+        (self.hook)("lock", path)?;
+        self.dir.lock(path, holder, wait)
+    }
+
+    fn describe(&self) -> String {
+        self.dir.describe()
+    }
+
+    fn create(&self, path: &str) -> Result<Box<dyn WriteFile>> {
+        self.dir.create(path)
+    }
+
+    fn open(&self, path: &str) -> Result<Arc<dyn ReadFile>> {
+        self.dir.open(path)
+    }
+
+    fn exists(&self, path: &str) -> Result<bool> {
+        self.dir.exists(path)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        self.dir.rename(from, to)
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<Entry>> {
+        self.dir.list(folder)
+    }
+
+    fn remove_file(&self, path: &str) -> Result<()> {
+        self.dir.remove_file(path)
+    }
+
+    fn remove_folder(&self, path: &str) -> Result<()> {
+        self.dir.remove_folder(path)
+    }
 }
 
 /// The names of all files below a folder.
