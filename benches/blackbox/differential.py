@@ -12,6 +12,7 @@ import datetime as dt
 import math
 import pathlib
 import random
+import re
 import sys
 from decimal import Decimal
 
@@ -218,7 +219,32 @@ class Case:
         return texts
 
 
-def check_case(case, tally, counts):
+class Failures:
+    """Prints the first few failures of a kind in full, and counts the others."""
+
+    SHOWN = 2
+
+    def __init__(self, tally):
+        self.tally, self.kinds = tally, {}
+
+    def check(self, name, sql, problem, again):
+        if not problem:
+            self.tally.check(name)
+            return
+        first = next((line for line in problem.splitlines() if "error:" in line), "another answer")
+        kind = re.sub(r"[0-9]+|\"[^\"]*\"|'[^']*'", "#", first)[:60]
+        self.kinds[kind] = self.kinds.get(kind, 0) + 1
+        if self.kinds[kind] <= self.SHOWN:
+            self.tally.check(name, f"{sql}\n{problem}", again)
+        else:
+            self.tally.failed += 1
+
+    def summary(self):
+        for kind, count in sorted(self.kinds.items(), key=lambda item: -item[1]):
+            print(f"{count:5} × {kind}")
+
+
+def check_case(case, tally, counts, failures):
     options = case.options
     again = f"{sys.argv[0]} --binary {options.binary} --seed {options.seed} --only {case.number}"
     if not tally.check(f"case {case.number}: load", case.load(), again):
@@ -241,7 +267,7 @@ def check_case(case, tally, counts):
                 problem = errors
             else:
                 problem = difference(output, types, expected, is_ordered)
-            tally.check(name, problem and f"{sql}\n{problem}", f"{again} --query {number}")
+            failures.check(name, sql, problem, f"{again} --query {number}")
             if shell.process.poll() is not None:
                 shell = common.Shell(options.binary, case.warehouse, "--readonly", *configuration)
         code = shell.close()
@@ -263,6 +289,7 @@ def main():
     if options.only is not None and options.keep is None:
         options.keep = f"/tmp/starfact-differential-{options.seed}-{options.only}"
     tally, counts = common.Tally(), {}
+    failures = Failures(tally)
     with common.Workplace(options.keep) as folder:
         numbers = range(options.cases) if options.only is None else [options.only]
         for number in numbers:
@@ -270,10 +297,11 @@ def main():
             if options.query is not None:
                 show(case, options.query)
                 continue
-            check_case(case, tally, counts)
+            check_case(case, tally, counts, failures)
             case.duck.close()
             if options.keep is None:
                 common.shutil.rmtree(case.folder, ignore_errors=True)
+    failures.summary()
     refused = counts.pop("refused by Starfact", {})
     for message, sql in list(refused.items())[:20]:
         print(f"refused: {message}\n" + common.indent(sql))

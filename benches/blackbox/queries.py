@@ -150,7 +150,7 @@ class Writer:
                 {"year": 1994, "month": 6, "day": 15}[part])
         if source.type.is_integer and source.small and way < 0.6:
             return f"{text} % {rng.choice([2, 3, 7])} = {rng.choice([0, 1, -1])}"
-        if way < 0.66 and not source.type.is_float:
+        if way < 0.66 and not source.type.is_float and "distinct_from" not in self.without:
             return f"{text} IS {rng.choice(['', 'NOT '])}DISTINCT FROM {self.constant(source)}"
         operator = rng.choice(["=", "=", "<>", "<", "<=", ">", ">="])
         return self.flip(text, operator, self.constant(source))
@@ -331,7 +331,7 @@ class Writer:
         items = keys + aggregates
         where = self.where(sources, conditions)
         by = ", ".join(key.text for key in keys)
-        if rng.random() < 0.12:
+        if rng.random() < 0.12 and "rollup" not in self.without:
             by = f"{rng.choice(['ROLLUP', 'CUBE'])} ({by})"
             # Subtotals repeat groups whose key is NULL: floats would decide their order.
             if not all(item.is_exact for item in items):

@@ -7,7 +7,8 @@
 //!
 //! Per thread: its own copy of the item iterator, of which it makes every n-th, and a channel of
 //! one finished result. Shared: nothing. The consumer reads the channels in turn, so results keep
-//! the order of the items, and a thread waits when its result is not taken: it is at most two ahead.
+//! the order of the items, and a thread waits when its result is not taken: it is at most two
+//! ahead.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;

@@ -10,7 +10,8 @@ pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// A name as the user gave it where SQL expects one: as it is if it is one in SQL, or else in quotes.
+/// A name as the user gave it where SQL expects one: as it is if it is one in SQL, or else in
+/// quotes.
 pub fn named(name: &str) -> String {
     let is_quoted = name.len() > 1 && name.starts_with('"') && name.ends_with('"');
     if is_quoted || name.split('.').all(is_plain) { name.to_owned() } else { quoted(name) }

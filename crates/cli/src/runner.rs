@@ -1,4 +1,5 @@
-//! Runs statements and commands one after the other, prints what they give, and keeps the exit code.
+//! Runs statements and commands one after the other, prints what they give, and keeps the exit
+//! code.
 
 use crate::commands::{self, CommandError};
 use crate::exit::Exit;

@@ -1,9 +1,9 @@
 //! Ctrl-C and the signals that end a process.
 //!
-//! One thread waits for signals. In a shell, SIGINT cancels the running statement. Elsewhere, and for
-//! SIGTERM and SIGHUP everywhere, the run ends: the running statement is cancelled, no further one is
-//! begun, and the main thread leaves by its usual way, which removes a temporary warehouse. It is
-//! woken if it waits for input. A second signal ends the process at once.
+//! One thread waits for signals. In a shell, SIGINT cancels the running statement. Elsewhere, and
+//! for SIGTERM and SIGHUP everywhere, the run ends: the running statement is cancelled, no further
+//! one is begun, and the main thread leaves by its usual way, which removes a temporary warehouse.
+//! It is woken if it waits for input. A second signal ends the process at once.
 
 use crate::exit::Exit;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};

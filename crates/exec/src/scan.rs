@@ -150,7 +150,7 @@ impl Scan {
             }
             let Some(file) = segment.column(filter.column)? else {
                 // A column without a file is NULL throughout.
-                if !matches!(filter.predicate, Predicate::IsNull) {
+                if !self.null_satisfies(filter)? {
                     *selection = Selection::none(morsel.rows);
                 }
                 continue;
@@ -169,6 +169,19 @@ impl Scan {
             file.block(morsel.block_idx)?.filter(&filter.predicate, selection)?;
         }
         Ok(())
+    }
+
+    /// Whether a NULL satisfies a filter.
+    fn null_satisfies(&self, filter: &ColumnFilter) -> Result<bool> {
+        match &filter.predicate {
+            Predicate::IsNull => Ok(true),
+            Predicate::Values(predicate) => {
+                let null = new_null_array(&arrow_type(self.data_type(filter.column)?), 1);
+                let answer = predicate.evaluate(&null).map_err(Error::InvalidInput)?;
+                Ok(answer.iter().next().flatten() == Some(true))
+            }
+            _ => Ok(false),
+        }
     }
 
     /// The values of `columns` at the selected rows, one array a column.

@@ -2,6 +2,8 @@
 
 mod words;
 
+use crate::catalog::SCHEMA;
+use crate::information_schema::INFORMATION_SCHEMA;
 use arrow::error::ArrowError;
 use datafusion::common::diagnostic::DiagnosticKind;
 use datafusion::common::{DataFusionError, SchemaError};
@@ -314,8 +316,14 @@ fn of_plan(text: &str) -> Error {
     if let Some(name) =
         text.strip_prefix("table '").and_then(|text| text.strip_suffix("' not found"))
     {
-        let name = name.rsplit('.').next().unwrap_or(name);
-        return Error::sql(format!("there is no table \"{name}\""));
+        return match name.split('.').collect::<Vec<_>>().as_slice() {
+            [_, schema, _] if ![SCHEMA, INFORMATION_SCHEMA].contains(schema) => {
+                Error::sql(format!("there is no schema \"{schema}\""))
+                    .with_hint(format!("all tables are in schema {SCHEMA}"))
+            }
+            [.., table] => Error::sql(format!("there is no table \"{table}\"")),
+            [] => Error::sql("there is no such table"),
+        };
     }
     if let Some(text) = text.strip_prefix("Projections require unique expression names") {
         let name =

@@ -31,6 +31,7 @@
 
 mod arithmetic;
 mod catalog;
+mod cooperation;
 mod csv;
 mod dialect;
 mod error;

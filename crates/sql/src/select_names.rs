@@ -6,8 +6,11 @@
 //! the result gets the expected ones back.
 
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, SelectItem, SetExpr};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, Query, Select, SelectItem, SetExpr, TableFactor, VisitMut, VisitorMut,
+};
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Names that were changed for planning, and what they should read.
@@ -30,25 +33,19 @@ impl OutputNames {
     }
 }
 
-/// Gives the items of the outermost select list unique names.
+/// Gives the items of the outermost select list unique names, and those of subqueries in FROM and
+/// WITH too; there a column that repeats a name keeps the unique one.
 pub(crate) fn make_unique(query: &mut Query) -> OutputNames {
+    let _ = VisitMut::visit(query, &mut Nested);
     let mut names = OutputNames::default();
-    let mut body = query.body.as_mut();
-    while let SetExpr::SetOperation { left, .. } = body {
-        body = left.as_mut();
-    }
-    let SetExpr::Select(select) = body else { return names };
+    let Some(select) = first_select(query) else { return names };
     let has_wildcard = select
         .projection
         .iter()
         .any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
     let mut taken: HashSet<String> = HashSet::new();
     for item in &mut select.projection {
-        let (wanted, expr) = match item {
-            SelectItem::UnnamedExpr(expr) => (unnamed(expr), expr.clone()),
-            SelectItem::ExprWithAlias { expr, alias } => (normalized(alias), expr.clone()),
-            _ => continue,
-        };
+        let Some((wanted, expr)) = named(item) else { continue };
         let is_column = matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
         let is_alias = matches!(item, SelectItem::ExprWithAlias { .. });
         let repeated = !taken.insert(wanted.clone());
@@ -61,6 +58,63 @@ pub(crate) fn make_unique(query: &mut Query) -> OutputNames {
         }
     }
     names
+}
+
+/// Gives the select lists of subqueries in FROM and WITH unique names.
+struct Nested;
+
+impl VisitorMut for Nested {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            name_items(&mut cte.query);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Derived { subquery, .. } = factor {
+            name_items(subquery);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn name_items(query: &mut Query) {
+    let Some(select) = first_select(query) else { return };
+    let mut taken: HashSet<String> = HashSet::new();
+    for item in &mut select.projection {
+        let Some((wanted, expr)) = named(item) else { continue };
+        let is_column = matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+        let is_alias = matches!(item, SelectItem::ExprWithAlias { .. });
+        let repeated = !taken.insert(wanted.clone());
+        if repeated || !(is_column || is_alias) {
+            let name = if repeated { unique_name(&wanted, &mut taken) } else { wanted };
+            *item = SelectItem::ExprWithAlias { expr, alias: Ident::with_quote('"', name) };
+        }
+    }
+}
+
+/// The select list that names the columns of a query.
+fn first_select(query: &mut Query) -> Option<&mut Select> {
+    let mut body = query.body.as_mut();
+    while let SetExpr::SetOperation { left, .. } = body {
+        body = left.as_mut();
+    }
+    match body {
+        SetExpr::Select(select) => Some(select),
+        _ => None,
+    }
+}
+
+/// The name that an item would have, and its expression; `None` for wildcards.
+fn named(item: &SelectItem) -> Option<(String, Expr)> {
+    match item {
+        SelectItem::UnnamedExpr(expr) => Some((unnamed(expr), expr.clone())),
+        SelectItem::ExprWithAlias { expr, alias } => Some((normalized(alias), expr.clone())),
+        _ => None,
+    }
 }
 
 /// The name of an expression without alias: a column's own, else the expression's text.
@@ -129,6 +183,15 @@ mod tests {
         let (sql, names) = unique("SELECT a, a, t.a FROM t");
         assert_eq!(sql, "SELECT a, a AS \"a:1\", t.a AS \"a:2\" FROM t");
         assert_eq!(names.original["a:2"], "a");
+    }
+
+    #[test]
+    fn subqueries_may_repeat_a_column_too() {
+        let (sql, _) = unique("SELECT * FROM (SELECT a, a, sum(b), t.*, u.c FROM t, u) x");
+        assert_eq!(
+            sql,
+            "SELECT * FROM (SELECT a, a AS \"a:1\", sum(b) AS \"sum(b)\", t.*, u.c FROM t, u) x"
+        );
     }
 
     #[test]

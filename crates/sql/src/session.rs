@@ -2,6 +2,7 @@
 
 use crate::arithmetic;
 use crate::catalog::{CATALOG, SCHEMA, WarehouseCatalog, WarehouseSchema};
+use crate::cooperation::CooperativeJoins;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions;
 use crate::outcome::Outcome;
@@ -23,6 +24,9 @@ use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
+
+/// Stack that a statement is planned on.
+const STACK_BYTES: usize = 64 << 20;
 
 /// A session on a warehouse: one statement at a time, its own settings.
 pub struct Session {
@@ -83,11 +87,14 @@ impl Session {
     /// nothing; other kinds as their documentation says.
     pub fn execute(&self, sql: &str) -> Result<Outcome> {
         let token = self.cancel.renew();
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            let statement = parse(sql)?;
-            let mut context = self.context(token.clone())?;
-            execute(&mut context, statement)
-        }));
+        // Planning walks syntax trees that are as deep as the parser allows.
+        let result = stacker::maybe_grow(STACK_BYTES / 2, STACK_BYTES, || {
+            catch_unwind(AssertUnwindSafe(|| {
+                let statement = parse(sql)?;
+                let mut context = self.context(token.clone())?;
+                execute(&mut context, statement)
+            }))
+        });
         self.keep_settings(result.unwrap_or_else(|panic| Err(panicked(&panic))))
     }
 
@@ -218,6 +225,7 @@ fn build_state(schema: &Arc<WarehouseSchema>, env: Arc<RuntimeEnv>) -> SessionSt
         .with_type_planner(Arc::new(StarfactTypes))
         .with_analyzer_rules(analyzer_rules())
         .with_optimizer_rules(optimizer_rules())
+        .with_physical_optimizer_rule(Arc::new(CooperativeJoins))
         .build();
     for function in functions::scalars() {
         // Replacing a function never fails.
@@ -231,9 +239,13 @@ fn build_state(schema: &Arc<WarehouseSchema>, env: Arc<RuntimeEnv>) -> SessionSt
 
 /// Dates meet timestamps before types are coerced; arithmetic is made exact afterwards.
 fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
-    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(CommonTimestamps)];
+    let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
+        Arc::new(functions::SignedRanks),
+        Arc::new(CommonTimestamps),
+        arithmetic::rule_before_coercion(),
+    ];
     rules.extend(Analyzer::new().rules);
-    rules.extend(arithmetic::analyzer_rules());
+    rules.push(arithmetic::rule_after_coercion());
     rules
 }
 

@@ -1,11 +1,12 @@
 //! Cuts SQL text into statements, as it arrives.
 //!
 //! Input may come in pieces of any size, cut anywhere: the scanner moves one byte at a time through
-//! a small state machine and remembers where it stands. It knows just enough of the lexical rules of
-//! PostgreSQL to tell which semicolons end a statement:
+//! a small state machine and remembers where it stands. It knows just enough of the lexical rules
+//! of PostgreSQL to tell which semicolons end a statement:
 //!
 //! ```text
-//! 'it''s'   E'it\'s'   "a ""name"""   $tag$ … $tag$   -- to the end of the line   /* a /* nested */ */
+//! 'it''s'   E'it\'s'   "a ""name"""   $tag$ … $tag$   -- to the end of the line   /* a /* nested
+//! */ */
 //! ```
 //!
 //! It deliberately does not parse: a statement that makes no sense is handed on as it is, and BEGIN

@@ -47,7 +47,7 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     expr.transform_up(|expr| {
         Ok(match expr {
             Expr::BinaryExpr(BinaryExpr { left, op, right })
-                if is_comparison(op) || op == Operator::Minus =>
+                if is_comparison(op) || (op == Operator::Minus && !is_chain(&left)) =>
             {
                 let (sides, changed) = unify(vec![*left, *right], schema);
                 let Ok([left, right]) = <[Expr; 2]>::try_from(sides) else {
@@ -74,6 +74,12 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             other => Transformed::no(other),
         })
     })
+}
+
+/// Whether the left side is an operation itself. Finding its type takes as many steps as it has
+/// operators, and that for each of them; what dates and timestamps are subtracted from is none.
+fn is_chain(left: &Expr) -> bool {
+    matches!(left, Expr::BinaryExpr(_))
 }
 
 fn is_comparison(op: Operator) -> bool {

@@ -6,6 +6,7 @@ use crate::session::Session;
 use crate::settings::Settings;
 use starfact_store::{OpenMode, Store};
 use starfact_vfs::OsDir;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,10 +37,35 @@ pub struct Warehouse {
 
 pub(crate) struct Inner {
     // Fields drop in order: the threads stop before the store closes and the files go.
-    pub(crate) runtime: Runtime,
+    pub(crate) runtime: Threads,
     pub(crate) store: Store,
     pub(crate) defaults: Settings,
     _temporary: Option<TemporaryFolder>,
+}
+
+/// The threads of a warehouse. They end with it, but none is waited for long: an operator that does
+/// not look up from its work must not keep the process from ending.
+pub(crate) struct Threads(Option<Runtime>);
+
+const THREADS_END: Duration = Duration::from_secs(1);
+
+impl Deref for Threads {
+    type Target = Runtime;
+
+    fn deref(&self) -> &Runtime {
+        match &self.0 {
+            Some(runtime) => runtime,
+            None => unreachable!("threads are taken away only when they are dropped"),
+        }
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_timeout(THREADS_END);
+        }
+    }
 }
 
 impl Warehouse {
@@ -71,6 +97,7 @@ impl Warehouse {
             .map_err(|error| Error::internal(format!("cannot start threads: {error}")))?;
         let memory_limit = options.memory_limit.unwrap_or_else(default_memory_limit);
         let defaults = Settings { scan: ScanSettings::default(), threads, memory_limit };
+        let runtime = Threads(Some(runtime));
         let inner = Inner { runtime, store, defaults, _temporary: temporary };
         Ok(Self { inner: Arc::new(inner) })
     }

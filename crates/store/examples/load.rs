@@ -161,8 +161,8 @@ fn load_fact(store: &Store, sizes: &Sizes, rows: u64, options: &LoadOptions) -> 
     let table = store.snapshot()?.table_by_id(table).map(|table| table.bytes()).unwrap_or_default();
     let rate = rows as f64 / (all - making).as_secs_f64() / 1e6;
     println!(
-        "{rows} rows in {all:.2?}, of which {making:.2?} to make them and {:.2?} to commit: {rate:.2} \
-         M rows/s, {:.1} bytes a row",
+        "{rows} rows in {all:.2?}, of which {making:.2?} to make them and {:.2?} to commit: \
+         {rate:.2} M rows/s, {:.1} bytes a row",
         all - loaded,
         table as f64 / rows as f64
     );

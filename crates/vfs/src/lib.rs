@@ -79,8 +79,8 @@ pub trait Dir: Send + Sync + Debug {
     /// Whether there is a file or folder by that name.
     fn exists(&self, path: &str) -> Result<bool>;
 
-    /// Writes or replaces a small file: after a crash it has the old bytes or the new ones, and once
-    /// this returns, the new ones.
+    /// Writes or replaces a small file: after a crash it has the old bytes or the new ones, and
+    /// once this returns, the new ones.
     fn write_atomic(&self, path: &str, bytes: &[u8]) -> Result<()> {
         let temporary = unused_temporary(self)?;
         if let Err(error) = write_and_rename(self, &temporary, path, bytes) {

@@ -1,5 +1,5 @@
-//! Boxes around columns, for people: names with types, numbers to the right, NULL set apart, of many
-//! rows the first and the last with the true count, and no wider than the terminal.
+//! Boxes around columns, for people: names with types, numbers to the right, NULL set apart, of
+//! many rows the first and the last with the true count, and no wider than the terminal.
 
 use super::cells::{Row, printable, row_of};
 use super::fit::{Fit, display_width, fit, shorten};

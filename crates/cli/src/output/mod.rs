@@ -1,8 +1,9 @@
 //! How rows are printed: one file for each mode.
 //!
-//! csv, tsv, json, jsonlines and line print batch by batch and hold no rows; box holds the rows that
-//! it shows; table and markdown hold all of them, because a column is as wide as its widest value.
-//! Nothing is printed before the first batch has come, so a query that fails at once prints nothing.
+//! csv, tsv, json, jsonlines and line print batch by batch and hold no rows; box holds the rows
+//! that it shows; table and markdown hold all of them, because a column is as wide as its widest
+//! value. Nothing is printed before the first batch has come, so a query that fails at once prints
+//! nothing.
 
 mod box_drawing;
 mod cells;

@@ -106,6 +106,10 @@ fn complete_statement(
             candidates.names(scope.columns());
             candidates.names(scope.names());
             if !prefix.is_empty() {
+                if scope.is_empty() {
+                    // FROM is yet to come.
+                    candidates.names(vocabulary.tables.iter().flat_map(|table| &table.columns));
+                }
                 candidates.names(vocabulary.tables.iter().map(|table| &table.name));
                 candidates.keywords(keywords::all());
                 candidates.functions(&vocabulary.functions);

@@ -1,7 +1,7 @@
 //! The shell: a prompt, and what a person expects of one.
 //!
-//! The line editor lives in a thread of its own, so that a signal can end the process while it waits
-//! for keys. The two take turns: nothing runs while a statement is edited.
+//! The line editor lives in a thread of its own, so that a signal can end the process while it
+//! waits for keys. The two take turns: nothing runs while a statement is edited.
 
 mod complete;
 mod editor;

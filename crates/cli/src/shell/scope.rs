@@ -28,6 +28,11 @@ impl<'a> Scope<'a> {
         Self { entries }
     }
 
+    /// Whether no table is named.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// The columns of the table with this name or alias.
     pub fn columns_of(&self, name: &str) -> &'a [String] {
         let entry = self.entries.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));

@@ -15,6 +15,7 @@
 //! operators.
 
 mod decimal;
+mod literal;
 mod negation;
 mod operation;
 mod rounding;
@@ -23,9 +24,10 @@ pub(crate) use rounding::to_nearest;
 
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, TryCast,
@@ -33,9 +35,14 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 use std::sync::Arc;
 
-/// The rules that make a session's arithmetic exact; they must run after type coercion.
-pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
-    vec![Arc::new(ExactArithmetic)]
+/// The rule that prepares arithmetic before types are coerced.
+pub(crate) fn rule_before_coercion() -> Arc<dyn AnalyzerRule + Send + Sync> {
+    Arc::new(literal::NarrowLiterals)
+}
+
+/// The rule that makes arithmetic exact after types are coerced.
+pub(crate) fn rule_after_coercion() -> Arc<dyn AnalyzerRule + Send + Sync> {
+    Arc::new(ExactArithmetic)
 }
 
 /// The same for a single expression whose types are coerced already.
@@ -71,8 +78,11 @@ fn rewrite_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 }
 
 fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
-    expr.transform_up(|expr| match expr {
-        Expr::BinaryExpr(binary) if is_arithmetic(binary.op) => operation(binary, schema),
+    expr.transform_down(|expr| match expr {
+        Expr::BinaryExpr(binary) if is_arithmetic(binary.op) => {
+            let Operand { expr, changed, .. } = operation(binary, schema)?;
+            Ok(Transformed::new(expr, changed, TreeNodeRecursion::Jump))
+        }
         Expr::Negative(arg) if is_exact(&arg.get_type(schema)?) => {
             Ok(Transformed::yes(negation::function().call(vec![*arg])))
         }
@@ -90,13 +100,38 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     })
 }
 
-fn operation(binary: BinaryExpr, schema: &DFSchema) -> Result<Transformed<Expr>> {
-    let (left, right) = (binary.left.get_type(schema)?, binary.right.get_type(schema)?);
-    if !is_exact(&left) || !is_exact(&right) {
-        return Ok(Transformed::no(Expr::BinaryExpr(binary)));
+/// A rewritten expression. Its type is kept, because finding it again in a long chain of
+/// operators takes as many steps as the chain is long.
+struct Operand {
+    expr: Expr,
+    data_type: DataType,
+    changed: bool,
+}
+
+fn operation(binary: BinaryExpr, schema: &DFSchema) -> Result<Operand> {
+    let BinaryExpr { left, op, right } = binary;
+    let (left, right) = (operand(*left, schema)?, operand(*right, schema)?);
+    let data_type =
+        BinaryTypeCoercer::new(&left.data_type, &op, &right.data_type).get_result_type()?;
+    if is_exact(&left.data_type) && is_exact(&right.data_type) {
+        let expr = operation::function(op).call(vec![left.expr, right.expr]);
+        return Ok(Operand { expr, data_type, changed: true });
     }
-    let function = operation::function(binary.op);
-    Ok(Transformed::yes(function.call(vec![*binary.left, *binary.right])))
+    let changed = left.changed || right.changed;
+    let (left, right) = (Box::new(left.expr), Box::new(right.expr));
+    let expr = Expr::BinaryExpr(BinaryExpr { left, op, right });
+    Ok(Operand { expr, data_type, changed })
+}
+
+fn operand(expr: Expr, schema: &DFSchema) -> Result<Operand> {
+    match expr {
+        Expr::BinaryExpr(binary) if is_arithmetic(binary.op) => operation(binary, schema),
+        other => {
+            let data_type = other.get_type(schema)?;
+            let Transformed { data: expr, transformed: changed, .. } = rewrite(other, schema)?;
+            Ok(Operand { expr, data_type, changed })
+        }
+    }
 }
 
 fn is_arithmetic(op: Operator) -> bool {

@@ -1,15 +1,18 @@
-//! Functions of ours that take the place of the query engine's: exact sums and averages, and a
-//! clock with microseconds.
+//! Functions of ours that take the place of the query engine's: exact sums and averages, and
+//! moments with microseconds.
 
 mod accumulator;
 mod aggregate;
+mod date_trunc;
 mod distinct_rule;
 mod exact;
 mod groups;
 mod now;
+mod signed_ranks;
 
 pub(crate) use aggregate::is_sum;
 pub(crate) use distinct_rule::adapt_rule;
+pub(crate) use signed_ranks::SignedRanks;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use std::sync::Arc;
@@ -22,5 +25,5 @@ pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
 
 /// The scalar functions.
 pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
-    vec![Arc::new(now::Now::new().into())]
+    vec![Arc::new(date_trunc::DateTrunc::new().into()), Arc::new(now::Now::new().into())]
 }

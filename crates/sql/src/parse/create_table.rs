@@ -2,7 +2,9 @@
 
 use super::{Statement, unexpected};
 use crate::error::{Error, Result};
-use datafusion::sql::sqlparser::ast::{ColumnDef, Ident, ObjectName, Query, TableConstraint};
+use datafusion::sql::sqlparser::ast::{
+    ColumnDef, DataType, Ident, ObjectName, Query, TableConstraint,
+};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{IsOptional, Parser};
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -32,8 +34,10 @@ pub(super) fn parse(parser: &mut Parser<'_>) -> Result<Statement> {
     }
     let if_not_exists = parser.parse_keywords(&[Keyword::IF, Keyword::NOT, Keyword::EXISTS]);
     let name = parser.parse_object_name(false)?;
-    // `t (a, b) AS query` gives names only, which the column parser accepts as untyped columns.
-    let (columns, constraints) = parser.parse_columns()?;
+    let (columns, constraints) = match parse_names(parser) {
+        Some(columns) => (columns, Vec::new()),
+        None => parser.parse_columns()?,
+    };
     let mut sorted_by = Vec::new();
     loop {
         let next = parser.peek_token();
@@ -64,6 +68,20 @@ pub(super) fn parse(parser: &mut Parser<'_>) -> Result<Statement> {
     })))
 }
 
+/// `(a, b)` before AS: names without types.
+fn parse_names(parser: &mut Parser<'_>) -> Option<Vec<ColumnDef>> {
+    let names = parser.maybe_parse(|parser| {
+        let names = parser.parse_parenthesized_column_list(IsOptional::Mandatory, false)?;
+        match parser.peek_token().token {
+            Token::Word(word) if word.keyword == Keyword::AS => Ok(names),
+            Token::Word(word) if word.value.eq_ignore_ascii_case("sorted") => Ok(names),
+            _ => parser.expected("AS", parser.peek_token()),
+        }
+    });
+    let untyped = |name| ColumnDef { name, data_type: DataType::Unspecified, options: Vec::new() };
+    names.ok().flatten().map(|names| names.into_iter().map(untyped).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +107,14 @@ mod tests {
         let table = table("CREATE TABLE IF NOT EXISTS f SORTED BY (a) AS SELECT 1 AS a");
         assert!(table.if_not_exists && table.query.is_some() && table.columns.is_empty());
         assert_eq!(table.sorted_by.len(), 1);
+    }
+
+    #[test]
+    fn create_table_as_may_name_its_columns() {
+        let table = table("CREATE TABLE f (a, \"B\") SORTED BY (a) AS SELECT 1, 2");
+        assert_eq!(table.columns.len(), 2);
+        assert!(table.columns.iter().all(|column| column.data_type == DataType::Unspecified));
+        assert!(parse_sql("CREATE TABLE f (a, b)").is_err());
     }
 
     #[test]

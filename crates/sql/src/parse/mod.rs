@@ -5,6 +5,7 @@
 
 mod copy;
 mod create_table;
+mod depth;
 mod show;
 
 pub(crate) use copy::{Copy, CopyOptions, CopySource};
@@ -15,7 +16,7 @@ use crate::dialect::StarfactDialect;
 use crate::error::{Error, Position, Result};
 use datafusion::sql::sqlparser::ast::{self, Statement as SqlStatement};
 use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 /// Nesting of expressions and queries that is still parsed.
@@ -53,6 +54,9 @@ pub(crate) enum Statement {
 pub(crate) fn parse(sql: &str) -> Result<Statement> {
     let dialect = StarfactDialect;
     let tokens = Tokenizer::new(&dialect, sql).tokenize_with_location()?;
+    if let Some(token) = depth::find_too_deep(&tokens) {
+        return Err(Error::from(ParserError::RecursionLimitExceeded).at(position(token.span.start)));
+    }
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(RECURSION_LIMIT)
         .with_tokens_with_locations(tokens);

@@ -7,7 +7,10 @@ use crate::outcome::Outcome;
 use crate::parse::parse_expression;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::Schema;
-use datafusion::sql::sqlparser::ast::{Expr, Insert, Query, SetExpr, TableObject, Value};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Insert, Query, SetExpr, TableObject, UnaryOperator, Value,
+};
+use starfact_base::DataType;
 use starfact_store::Table;
 use std::sync::Arc;
 
@@ -79,6 +82,11 @@ fn insert_query(
                 }
             }
         }
+        for (place, column) in columns.iter().enumerate() {
+            let Some(column) = table.column_named(column) else { continue };
+            let cells = values.rows.iter_mut().filter_map(|row| row.content.get_mut(place));
+            make_uniform(cells.collect(), column.data_type)?;
+        }
     }
     let (schema, stream) = query::open(context, source)?;
     check_width(table, &columns, schema.fields().len(), || "the query".into())?;
@@ -114,7 +122,55 @@ fn default_of(table: &Table, column: &str) -> Result<Expr> {
     }
 }
 
-fn load(
+/// What sort of value stands in a cell.
+#[derive(PartialEq)]
+enum Cell {
+    Null,
+    Integer,
+    Decimal,
+    Text,
+    Other,
+}
+
+fn sort_of(cell: &Expr) -> Cell {
+    match cell {
+        Expr::Value(value) => match &value.value {
+            Value::Null => Cell::Null,
+            Value::Number(digits, _) if digits.contains(['e', 'E']) => Cell::Other,
+            Value::Number(digits, _) if digits.contains('.') => Cell::Decimal,
+            Value::Number(..) => Cell::Integer,
+            Value::SingleQuotedString(_) => Cell::Text,
+            _ => Cell::Other,
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => sort_of(expr),
+        _ => Cell::Other,
+    }
+}
+
+/// The query engine wants one type a column of VALUES: where the cells are of several sorts, each
+/// is cast to the type that it goes into anyway.
+fn make_uniform(cells: Vec<&mut Expr>, data_type: DataType) -> Result<()> {
+    let sorts: Vec<Cell> = cells.iter().map(|cell| sort_of(cell)).collect();
+    let mut values = sorts.iter().filter(|sort| **sort != Cell::Null);
+    let Some(first) = values.next() else { return Ok(()) };
+    if values.all(|sort| sort == first && *sort != Cell::Other) {
+        return Ok(());
+    }
+    let cast = parse_expression(&format!("CAST(NULL AS {data_type})"))?;
+    for (cell, sort) in cells.into_iter().zip(&sorts) {
+        if *sort == Cell::Null {
+            continue;
+        }
+        let value = std::mem::replace(cell, cast.clone());
+        if let Expr::Cast { expr, .. } = cell {
+            **expr = value;
+        }
+    }
+    Ok(())
+}
+
+/// Loads batches whose columns are called `columns` into a table, in one commit.
+pub(super) fn load(
     context: &Context,
     table: &Arc<Table>,
     columns: &[String],

@@ -1,4 +1,5 @@
-//! Names of tables and columns: how they fold, how they are looked up, what to say if there is none.
+//! Names of tables and columns: how they fold, how they are looked up, what to say if there is
+//! none.
 //!
 //! Names without quotes fold to lower case, as in PostgreSQL. A name that is not found is looked up
 //! again without regard to case, which is never ambiguous: names of tables, and of columns of one

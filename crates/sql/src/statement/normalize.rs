@@ -5,17 +5,21 @@ use crate::error::Result;
 use crate::literals;
 use datafusion::catalog::SchemaProvider;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectFlavor, SelectItem,
-    TableAlias, TableFactor, TableWithJoins, Visit, VisitMut, Visitor, VisitorMut,
-    WildcardAdditionalOptions,
+    Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, OrderByExpr,
+    OrderByKind, Query, Select, SelectFlavor, SelectItem, SetExpr, TableAlias, TableFactor,
+    TableWithJoins, Value, Visit, VisitMut, Visitor, VisitorMut, WildcardAdditionalOptions,
 };
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
-/// Rewrites a query whose files are resolved.
+/// Writes out what a query leaves to be understood.
+pub(super) fn complete(query: &mut Query) {
+    let _ = VisitMut::visit(query, &mut Complete);
+}
+
+/// Rewrites a query whose files are resolved and whose columns have names.
 pub(super) fn normalize(context: &Context, query: &mut Query) -> Result<()> {
     literals::approximate(query);
-    let _ = VisitMut::visit(query, &mut FromFirst);
     let known = KnownNames::of(context, query)?;
     if !known.mixed.is_empty() {
         let _ = VisitMut::visit(query, &mut FoldColumns { known });
@@ -23,11 +27,32 @@ pub(super) fn normalize(context: &Context, query: &mut Query) -> Result<()> {
     Ok(())
 }
 
-/// `FROM t` means `SELECT * FROM t`.
-struct FromFirst;
+/// `FROM t` means `SELECT * FROM t`, and `ORDER BY ALL` means all columns from left to right.
+struct Complete;
 
-impl VisitorMut for FromFirst {
+impl VisitorMut for Complete {
     type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let Some(order_by) = &mut query.order_by else { return ControlFlow::Continue(()) };
+        let (OrderByKind::All(options), SetExpr::Select(select)) =
+            (&order_by.kind, query.body.as_ref())
+        else {
+            return ControlFlow::Continue(());
+        };
+        let is_listed = |item: &SelectItem| {
+            matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. })
+        };
+        if !select.projection.is_empty() && select.projection.iter().all(is_listed) {
+            let places = (1..=select.projection.len()).map(|place| OrderByExpr {
+                expr: Expr::value(Value::Number(place.to_string(), false)),
+                options: options.clone(),
+                with_fill: None,
+            });
+            order_by.kind = OrderByKind::Expressions(places.collect());
+        }
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         if select.flavor == SelectFlavor::FromFirstNoSelect {
@@ -168,11 +193,8 @@ impl FoldColumns {
             };
             let JoinConstraint::Using(columns) = constraint else { continue };
             for column in columns {
-                if let [part] = column.0.as_mut_slice() {
-                    if let datafusion::sql::sqlparser::ast::ObjectNamePart::Identifier(ident) = part
-                    {
-                        self.known.fold(ident);
-                    }
+                if let [ObjectNamePart::Identifier(ident)] = column.0.as_mut_slice() {
+                    self.known.fold(ident);
                 }
             }
         }

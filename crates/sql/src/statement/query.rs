@@ -80,8 +80,11 @@ pub(super) fn plan(context: &mut Context, query: Query) -> Result<(LogicalPlan, 
 /// Everything that is done to a query before it is planned.
 fn prepare(context: &mut Context, query: &mut Query) -> Result<OutputNames> {
     files::resolve(context, query)?;
+    normalize::complete(query);
+    // Names first: they are what the user wrote.
+    let names = select_names::make_unique(query);
     normalize::normalize(context, query)?;
-    Ok(select_names::make_unique(query))
+    Ok(names)
 }
 
 fn plan_statement(context: &Context, statement: EngineStatement) -> Result<LogicalPlan> {
@@ -97,7 +100,7 @@ fn refuse_changes(plan: &LogicalPlan) -> Result<()> {
     plan.apply_with_subqueries(|node| {
         found = match node {
             LogicalPlan::Dml(dml) => Some(dml.op.to_string()),
-            LogicalPlan::Ddl(ddl) => Some(ddl.name().to_owned()),
+            LogicalPlan::Ddl(_) => Some("SELECT INTO".to_owned()),
             LogicalPlan::Copy(_) => Some("COPY".to_owned()),
             LogicalPlan::Statement(statement) => Some(statement.name().to_owned()),
             _ => return Ok(TreeNodeRecursion::Continue),
@@ -105,7 +108,7 @@ fn refuse_changes(plan: &LogicalPlan) -> Result<()> {
         Ok(TreeNodeRecursion::Stop)
     })?;
     match found {
-        Some(what) => Err(Error::sql(format!("{what} cannot be part of a query"))),
+        Some(what) => Err(Error::sql(format!("{what} is not supported in a query"))),
         None => Ok(()),
     }
 }

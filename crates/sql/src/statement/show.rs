@@ -10,7 +10,7 @@ use crate::parse::Show;
 use crate::settings::SETTINGS;
 use crate::types::sql_name;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{Field, Schema};
 use datafusion::sql::sqlparser::ast::{ObjectName, Query};
 use starfact_store::Table;
 use std::sync::Arc;
@@ -100,9 +100,8 @@ fn settings(context: &Context) -> Result<Outcome> {
 
 /// A result of these columns, all of one length.
 fn table_of(columns: Vec<(&str, ArrayRef)>) -> Result<Outcome> {
-    let fields = columns.iter().map(|(name, values)| {
-        Field::new(*name, values.data_type().clone(), *values.data_type() == DataType::Utf8)
-    });
+    let fields =
+        columns.iter().map(|(name, values)| Field::new(*name, values.data_type().clone(), true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let arrays = columns.into_iter().map(|(_, values)| values).collect();
     let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)?;

@@ -164,7 +164,8 @@ pub(super) fn bind_check(
     sql: &str,
     schema: &Schema,
 ) -> Result<Arc<dyn PhysicalExpr>> {
-    let expr = expression::bind(context, parse_expression(sql)?, schema)?;
+    let bound = parse_expression(sql).and_then(|expr| expression::bind(context, expr, schema));
+    let expr = bound.map_err(|error| named(format!("CHECK ({sql})"), error))?;
     match expr.data_type(schema)? {
         ArrowType::Boolean | ArrowType::Null => Ok(expr),
         other => {
@@ -176,11 +177,14 @@ pub(super) fn bind_check(
 
 /// A DEFAULT as an expression without columns.
 pub(super) fn default(context: &Context, column: &str, sql: &str) -> Result<Arc<dyn PhysicalExpr>> {
-    let bound = expression::bind(context, parse_expression(sql)?, &Schema::empty());
-    bound.map_err(|error| Error {
-        message: format!("DEFAULT of column \"{column}\": {}", error.message),
-        ..error
-    })
+    let bound =
+        parse_expression(sql).and_then(|expr| expression::bind(context, expr, &Schema::empty()));
+    bound.map_err(|error| named(format!("DEFAULT of column \"{column}\""), error))
+}
+
+/// The error with its place as part of the message: positions count from the expression's start.
+fn named(place: String, error: Error) -> Error {
+    Error { message: format!("{place}: {}", error.message), position: None, ..error }
 }
 
 /// A schema of the same names and types in which every column may hold NULL: the store checks.

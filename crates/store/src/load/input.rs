@@ -149,8 +149,8 @@ impl<'a> Input<'a> {
         let mut wide = array.values().iter().enumerate().filter(|(_, value)| is_wide(value));
         if let Some((row, _)) = wide.find(|(row, _)| array.is_valid(*row)) {
             return Err(Error::invalid(format!(
-                "table \"{}\": the value of column \"{name}\" in row {} has more than the {precision} \
-                 digits of its type",
+                "table \"{}\": the value of column \"{name}\" in row {} has more than the \
+                 {precision} digits of its type",
                 self.table.name(),
                 self.number(row)
             )));

@@ -2,8 +2,10 @@
 
 use super::support::*;
 use crate::{LoadOptions, TableDefinition};
+use arrow::array::Decimal128Array;
 use starfact_base::DataType;
 use starfact_vfs::MemDir;
+use std::sync::Arc;
 
 /// `n` as text.
 fn text(values: impl IntoIterator<Item = i64>) -> Vec<String> {
@@ -166,7 +168,6 @@ fn small_loads_in_no_order_become_one_segment_too() {
 #[test]
 fn every_type_is_kept() {
     use arrow::array::*;
-    use std::sync::Arc;
     let store = open(&MemDir::new());
     let decimal = |precision, scale| DataType::Decimal { precision, scale };
     let types = [
@@ -238,4 +239,47 @@ fn every_type_is_kept() {
             assert_eq!(values(&table, column.id), expected);
         }
     }
+}
+
+#[test]
+fn values_that_do_not_fit_are_named() {
+    let store = open(&MemDir::new());
+    let definition = TableDefinition {
+        name: "t".into(),
+        columns: vec![
+            column("amount", DataType::Decimal { precision: 4, scale: 1 }),
+            column("note", DataType::Varchar),
+        ],
+        ..TableDefinition::default()
+    };
+    create(&store, &definition);
+    let rows = |amounts: Vec<Option<i128>>, notes: Vec<&str>| {
+        let amounts = Decimal128Array::from(amounts).with_precision_and_scale(4, 1).unwrap();
+        batch(vec![Arc::new(amounts), texts(notes)])
+    };
+    let good = rows(vec![Some(9_999), Some(-9_999), None], vec!["", "a", "b"]);
+    let bad = rows(vec![Some(5), Some(-10_000)], vec!["", ""]);
+    let error = insert(&store, "t", vec![good.clone(), bad]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "table \"t\": the value of column \"amount\" in row 5 has more than the 4 digits of its type"
+    );
+    let long = "x".repeat((16 << 20) + 1);
+    let bad = rows(vec![None], vec![&long]);
+    let error = insert(&store, "t", vec![good.clone(), bad]).unwrap_err().to_string();
+    assert!(error.contains("column \"note\" of table \"t\", row 4, of 16777217 bytes"), "{error}");
+    assert_eq!(insert(&store, "t", vec![good]).unwrap(), 3);
+}
+
+#[test]
+fn text_that_keeps_much_else_in_memory_is_copied() {
+    let store = open(&MemDir::new());
+    create(&store, &dimension("dim"));
+    let names: Vec<String> =
+        (0..5_000).map(|i| format!("a name that is not inline, {i}")).collect();
+    let all = batch(vec![ints(0..5_000), texts(names.iter().map(String::as_str))]);
+    let few: Vec<_> = (0..50).map(|i| all.slice(i * 100, 3)).collect();
+    insert(&store, "dim", few).unwrap();
+    let expected: Vec<&String> = (0..50).flat_map(|i| &names[i * 100..i * 100 + 3]).collect();
+    assert!(read(&store, "dim", "name").iter().eq(expected));
 }

@@ -47,6 +47,7 @@ fn tables_stand_behind_from_and_join() {
 fn columns_are_those_of_the_tables_in_the_statement() {
     assert_eq!(lines("select lo_r| from lineorder"), ["select lo_revenue from lineorder"]);
     assert!(lines("select lo_r| from customer").is_empty());
+    assert_eq!(lines("select lo_r|"), ["select lo_revenue"]);
     assert_eq!(
         lines("select | from customer"),
         [

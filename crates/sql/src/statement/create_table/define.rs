@@ -1,6 +1,7 @@
 //! Constraints, defaults and sort order as written, to a table definition.
 
-use super::super::{Context, assign, names, write};
+use super::super::assign::assign;
+use super::super::{Context, names, write};
 use crate::error::{Error, Result};
 use crate::parse::CreateTable;
 use arrow::array::{RecordBatch, RecordBatchOptions};
@@ -221,7 +222,7 @@ fn check_expressions(context: &Context, table: &TableDefinition) -> Result<()> {
     for column in &table.columns {
         let Some(sql) = &column.default else { continue };
         let value = write::default(context, &column.name, sql)?.evaluate(&row)?.into_array(1)?;
-        assign::assign(&value, &column.name, column.data_type)
+        assign(&value, &column.name, column.data_type)
             .map_err(|error| Error { message: format!("DEFAULT of {}", error.message), ..error })?;
     }
     Ok(())

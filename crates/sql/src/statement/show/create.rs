@@ -1,7 +1,11 @@
 //! The statement that would create a table as it is.
 
-use datafusion::sql::sqlparser::ast::Ident;
-use datafusion::sql::sqlparser::keywords::ALL_KEYWORDS;
+use crate::parse::parse_expression;
+use datafusion::sql::sqlparser::ast::{Expr, Ident};
+use datafusion::sql::sqlparser::keywords::{
+    ALL_KEYWORDS, ALL_KEYWORDS_INDEX, RESERVED_FOR_COLUMN_ALIAS, RESERVED_FOR_IDENTIFIER,
+    RESERVED_FOR_TABLE_ALIAS,
+};
 use starfact_base::ColumnId;
 use starfact_store::{Snapshot, Table};
 
@@ -59,8 +63,22 @@ fn column_names(table: &Table, ids: &[ColumnId]) -> String {
 fn quoted(name: &str) -> String {
     let is_plain = name.starts_with(|ch: char| ch.is_ascii_lowercase() || ch == '_')
         && name.chars().all(|ch| ch.is_ascii_lowercase() || ch.is_ascii_digit() || ch == '_');
-    let is_keyword = ALL_KEYWORDS.binary_search(&name.to_uppercase().as_str()).is_ok();
-    if is_plain && !is_keyword { name.to_owned() } else { Ident::with_quote('"', name).to_string() }
+    if is_plain && !is_reserved(name) {
+        name.to_owned()
+    } else {
+        Ident::with_quote('"', name).to_string()
+    }
+}
+
+/// Whether a word means something else than a column somewhere in a statement.
+fn is_reserved(word: &str) -> bool {
+    let listed = ALL_KEYWORDS.binary_search(&word.to_uppercase().as_str()).is_ok_and(|place| {
+        let keyword = ALL_KEYWORDS_INDEX[place];
+        RESERVED_FOR_IDENTIFIER.contains(&keyword)
+            || RESERVED_FOR_COLUMN_ALIAS.contains(&keyword)
+            || RESERVED_FOR_TABLE_ALIAS.contains(&keyword)
+    });
+    listed || !matches!(parse_expression(word), Ok(Expr::Identifier(_)))
 }
 
 #[cfg(test)]
@@ -72,7 +90,12 @@ mod tests {
         for (name, shown) in [
             ("lo_custkey", "lo_custkey"),
             ("Custkey", "\"Custkey\""),
+            ("id", "id"),
+            ("date", "date"),
             ("select", "\"select\""),
+            ("order", "\"order\""),
+            ("case", "\"case\""),
+            ("current_date", "\"current_date\""),
             ("a b", "\"a b\""),
             ("a\"b", "\"a\"\"b\""),
             ("1a", "\"1a\""),

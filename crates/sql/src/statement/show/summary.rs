@@ -1,5 +1,5 @@
-//! `SUMMARIZE`: for each column of a query its bounds, its mean, how many values it has and how many
-//! are NULL. One pass over the rows.
+//! `SUMMARIZE`: for each column of a query its bounds, its mean, how many values it has and how
+//! many are NULL. One pass over the rows.
 
 use super::{table_of, texts};
 use crate::error::{Error, Result};
