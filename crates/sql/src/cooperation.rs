@@ -10,9 +10,10 @@ use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::execution_plan::ChildrenPropertiesMode;
 use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJoinExec};
+use datafusion::physical_plan::{ExecutionPlan, ReplaceChildrenOptions};
 use std::sync::Arc;
 
 /// Makes joins come back to the runtime; runs after all other rules.
@@ -30,9 +31,10 @@ impl PhysicalOptimizerRule for CooperativeJoins {
             if !is_nested_loop && !node.is::<CrossJoinExec>() && !node.is::<HashJoinExec>() {
                 return Ok(Transformed::no(node));
             }
+            let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
             let node = if is_nested_loop {
                 let inputs = node.children().into_iter().cloned().map(cooperative).collect();
-                node.with_new_children(inputs)?
+                node.replace_children(inputs, options)?
             } else {
                 node
             };

@@ -10,17 +10,17 @@ use std::ops::ControlFlow;
 /// Casts the literals with an exponent to DOUBLE.
 pub(crate) fn approximate(sql: &mut impl VisitMut) {
     let _ = visit_expressions_mut(sql, |expr| {
-        if let Expr::Value(ValueWithSpan { value: Value::Number(text, _), span }) = expr {
-            if text.contains(['e', 'E']) {
-                let text = Value::SingleQuotedString(text.clone()).with_span(*span);
-                *expr = Expr::Cast {
-                    kind: CastKind::Cast,
-                    expr: Box::new(Expr::Value(text)),
-                    data_type: DataType::Double(ExactNumberInfo::None),
-                    array: false,
-                    format: None,
-                };
-            }
+        if let Expr::Value(ValueWithSpan { value: Value::Number(text, _), span }) = expr
+            && text.contains(['e', 'E'])
+        {
+            let text = Value::SingleQuotedString(text.clone()).with_span(*span);
+            *expr = Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new(Expr::Value(text)),
+                data_type: DataType::Double(ExactNumberInfo::None),
+                array: false,
+                format: None,
+            };
         }
         ControlFlow::<()>::Continue(())
     });

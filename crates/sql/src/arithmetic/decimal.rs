@@ -28,7 +28,7 @@ pub(super) fn evaluate(
         (left.as_primitive::<Decimal128Type>(), right.as_primitive::<Decimal128Type>());
     let apply = |left, right| operation.apply(left, right).map_err(|why| operation.error(why));
     let result: Decimal128Array = match (left_is_scalar, right_is_scalar) {
-        (false, false) | (true, true) => try_binary(left, right, |left, right| apply(left, right))?,
+        (false, false) | (true, true) => try_binary(left, right, &apply)?,
         (true, false) if left.is_null(0) => return Ok(new_null_array(&data_type, right.len())),
         (true, false) => {
             let left = left.value(0);

@@ -1,14 +1,13 @@
 //! CSV files: read and written as RFC 4180 says, and as PostgreSQL and DuckDB take it further.
 //!
 //! ```text
-//! file ── chunk ──► whole rows ── row ──► fields ── convert, value ──► batches   (stream: in
-//! parallel)
+//! file ── chunk ──► whole rows ── row ──► fields ── convert, value ──► batches
+//!                                        stream: in parallel
 //!           header: which field is which column of a table      sniff: the same, without a table
 //! batches ── write, text ──► file
 //! ```
 //!
-//! - The delimiter, the quote, the escape and the text for NULL are single choices of a
-//! [`Dialect`].
+//! - The delimiter, the quote, the escape and the text for NULL are choices of a [`Dialect`].
 //! - A field without quotes that is empty (or the NULL text) is NULL; `""` is the empty text.
 //! - Lines end with `\n` or `\r\n`, the last one with either or nothing. A byte order mark is
 //!   skipped. Only UTF-8 is read.

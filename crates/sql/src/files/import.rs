@@ -20,7 +20,7 @@ use futures::stream;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use starfact_base::DataType;
 use starfact_encoding::arrow_type;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Memory for decoded rows that wait to be loaded.
@@ -79,14 +79,9 @@ pub(crate) fn import(
     Ok(Import { schema, batches: batches.chain(rest.try_flatten()).boxed(), is_empty })
 }
 
-type Opener = Arc<dyn Fn(&PathBuf) -> Result<Import> + Send + Sync>;
+type Opener = Arc<dyn Fn(&Path) -> Result<Import> + Send + Sync>;
 
-fn open_csv(
-    path: &PathBuf,
-    options: &CsvOptions,
-    target: &Target,
-    budget: Budget,
-) -> Result<Import> {
+fn open_csv(path: &Path, options: &CsvOptions, target: &Target, budget: Budget) -> Result<Import> {
     let file = path::open(path)?;
     let name = path.display().to_string().into();
     let (dialect, header) = (&options.dialect, options.has_header);
@@ -96,7 +91,7 @@ fn open_csv(
     Ok(Import { schema, batches: opened.batches(budget.threads).boxed(), is_empty })
 }
 
-fn open_parquet(path: &PathBuf, target: &Target, budget: Budget) -> Result<Import> {
+fn open_parquet(path: &Path, target: &Target, budget: Budget) -> Result<Import> {
     let file = ParquetFile::open(path)?;
     let columns = match_columns(&file, target)?;
     let fields = columns.iter().map(Column::field).collect::<Vec<_>>();
@@ -114,7 +109,7 @@ fn open_parquet(path: &PathBuf, target: &Target, budget: Budget) -> Result<Impor
 /// Gives the columns of a further file the order of the first.
 fn arrange(
     next: Import,
-    path: &std::path::Path,
+    path: &Path,
     wanted: &SchemaRef,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
     if next.is_empty {

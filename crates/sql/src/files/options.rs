@@ -76,11 +76,11 @@ pub(super) fn csv_function(options: &CopyOptions, delimiter: u8) -> Result<CsvOp
 }
 
 fn csv_without_check(options: &CopyOptions, delimiter: u8) -> Result<CsvOptions> {
-    if let Some(encoding) = options.get(&["encoding"]) {
-        if !["utf8", "utf-8"].contains(&encoding.to_ascii_lowercase().as_str()) {
-            return Err(Error::sql(format!("ENCODING {encoding} is not supported"))
-                .with_hint("files are UTF-8: convert others first, for example with iconv"));
-        }
+    if let Some(encoding) = options.get(&["encoding"])
+        && !["utf8", "utf-8"].contains(&encoding.to_ascii_lowercase().as_str())
+    {
+        return Err(Error::sql(format!("ENCODING {encoding} is not supported"))
+            .with_hint("files are UTF-8: convert others first, for example with iconv"));
     }
     let given = options.get_byte(&DELIMITER)?;
     let quote = match options.get(&["quote"]) {

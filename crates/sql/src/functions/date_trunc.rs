@@ -4,7 +4,7 @@
 //! Gregorian calendar repeats itself every 400 years, to the day of the week; so a timestamp is
 //! moved by such cycles to where the engine can truncate it, and back.
 
-use arrow::array::{Array, ArrayRef, AsArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
 use arrow::compute::binary;
 use arrow::datatypes::{DataType, FieldRef, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{Result, ScalarValue};

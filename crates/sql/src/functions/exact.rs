@@ -120,6 +120,7 @@ macro_rules! with_integers {
 pub(super) use with_integers;
 
 /// Calls `add` for every value that is not NULL.
+#[expect(clippy::useless_conversion, reason = "decimals are of the widest type already")]
 pub(super) fn for_each_value(values: &ArrayRef, mut add: impl FnMut(i128)) -> Result<()> {
     with_integers!(values, array => {
         match array.nulls() {

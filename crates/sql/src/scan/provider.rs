@@ -26,11 +26,6 @@ impl StarfactTable {
         let constraints = constraints(&table);
         Self { table, schema, constraints }
     }
-
-    /// The table itself.
-    pub(crate) fn table(&self) -> &Arc<Table> {
-        &self.table
-    }
 }
 
 /// The visible columns of a table as an Arrow schema.

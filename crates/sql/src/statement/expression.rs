@@ -11,9 +11,9 @@ use crate::temporal::common_timestamps;
 use arrow::datatypes::Schema;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::simplify::SimplifyContext;
-use datafusion::logical_expr::{Expr, Volatility};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion::sql::sqlparser::ast::{self, ExprWithAlias};
@@ -71,16 +71,4 @@ fn refuse_aggregates(expr: &Expr) -> Result<()> {
         return Err(Error::sql("DEFAULT and CHECK cannot contain aggregate or window functions"));
     }
     Ok(())
-}
-
-/// Whether an expression may give another value for the same row.
-pub(super) fn is_volatile(expr: &Arc<dyn PhysicalExpr>) -> bool {
-    let mut volatile = false;
-    let _ = expr.apply(|node| {
-        let function = node.downcast_ref::<datafusion::physical_expr::ScalarFunctionExpr>();
-        volatile |= function
-            .is_some_and(|function| function.fun().signature().volatility == Volatility::Volatile);
-        Ok(TreeNodeRecursion::Continue)
-    });
-    volatile
 }

@@ -46,7 +46,7 @@ impl VisitorMut for Complete {
         if !select.projection.is_empty() && select.projection.iter().all(is_listed) {
             let places = (1..=select.projection.len()).map(|place| OrderByExpr {
                 expr: Expr::value(Value::Number(place.to_string(), false)),
-                options: options.clone(),
+                options: *options,
                 with_fill: None,
             });
             order_by.kind = OrderByKind::Expressions(places.collect());
