@@ -68,30 +68,9 @@ pub(super) fn writer(name: &str, array: &ArrayRef) -> Result<WriteValue> {
         T::Date64 => values::<Date64Type>(array, |millis, text| {
             date(millis.div_euclid(86_400_000), text);
         }),
-        T::Time32(TimeUnit::Second) => {
-            values::<Time32SecondType>(array, |value, text| clock(value.into(), 1, text))
-        }
-        T::Time32(_) => {
-            values::<Time32MillisecondType>(array, |value, text| clock(value.into(), 1_000, text))
-        }
-        T::Time64(TimeUnit::Nanosecond) => values::<Time64NanosecondType>(array, |value, text| {
-            clock(value, 1_000_000_000, text);
-        }),
-        T::Time64(_) => {
-            values::<Time64MicrosecondType>(array, |value, text| clock(value, 1_000_000, text))
-        }
+        T::Time32(unit) | T::Time64(unit) => time(*unit, array),
         T::Timestamp(unit, zone) => {
-            let zone = if zone.is_some() { "+00" } else { "" };
-            match unit {
-                TimeUnit::Second => timestamp::<TimestampSecondType>(array, 1, zone),
-                TimeUnit::Millisecond => timestamp::<TimestampMillisecondType>(array, 1_000, zone),
-                TimeUnit::Microsecond => {
-                    timestamp::<TimestampMicrosecondType>(array, 1_000_000, zone)
-                }
-                TimeUnit::Nanosecond => {
-                    timestamp::<TimestampNanosecondType>(array, 1_000_000_000, zone)
-                }
-            }
+            timestamps(*unit, array, if zone.is_some() { "+00" } else { "" })
         }
         T::Dictionary(_, plain) => writer(name, &cast(array, plain)?)?,
         T::RunEndEncoded(_, plain) => writer(name, &cast(array, plain.data_type())?)?,
@@ -103,6 +82,33 @@ pub(super) fn writer(name: &str, array: &ArrayRef) -> Result<WriteValue> {
             .with_hint("cast it in the query, for example to VARCHAR"));
         }
     })
+}
+
+/// Times of day, in 32 bits for the coarse units and in 64 for the fine ones.
+fn time(unit: TimeUnit, array: &ArrayRef) -> WriteValue {
+    match unit {
+        TimeUnit::Second => {
+            values::<Time32SecondType>(array, |value, text| clock(value.into(), 1, text))
+        }
+        TimeUnit::Millisecond => {
+            values::<Time32MillisecondType>(array, |value, text| clock(value.into(), 1_000, text))
+        }
+        TimeUnit::Microsecond => {
+            values::<Time64MicrosecondType>(array, |value, text| clock(value, 1_000_000, text))
+        }
+        TimeUnit::Nanosecond => values::<Time64NanosecondType>(array, |value, text| {
+            clock(value, 1_000_000_000, text);
+        }),
+    }
+}
+
+fn timestamps(unit: TimeUnit, array: &ArrayRef, zone: &'static str) -> WriteValue {
+    match unit {
+        TimeUnit::Second => timestamp::<TimestampSecondType>(array, 1, zone),
+        TimeUnit::Millisecond => timestamp::<TimestampMillisecondType>(array, 1_000, zone),
+        TimeUnit::Microsecond => timestamp::<TimestampMicrosecondType>(array, 1_000_000, zone),
+        TimeUnit::Nanosecond => timestamp::<TimestampNanosecondType>(array, 1_000_000_000, zone),
+    }
 }
 
 fn values<T: ArrowPrimitiveType>(

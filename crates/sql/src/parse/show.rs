@@ -28,7 +28,7 @@ pub(crate) enum Show {
 
 pub(super) fn parse(parser: &mut Parser<'_>) -> Result<Statement> {
     let verb = parser.next_token();
-    let is = |name: &str| matches!(&verb.token, Token::Word(word) if word.value.eq_ignore_ascii_case(name));
+    let is = |name: &str| is_word(&verb.token, name);
     if is("show") {
         return Ok(Statement::Show(parse_show(parser)?));
     }
@@ -60,6 +60,10 @@ pub(super) fn parse(parser: &mut Parser<'_>) -> Result<Statement> {
         Show::Columns(parser.parse_object_name(false)?)
     };
     Ok(Statement::Show(show))
+}
+
+fn is_word(token: &Token, name: &str) -> bool {
+    matches!(token, Token::Word(word) if word.value.eq_ignore_ascii_case(name))
 }
 
 fn parse_show(parser: &mut Parser<'_>) -> Result<Show> {
