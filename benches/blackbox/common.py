@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TIMEOUT_SECONDS = 300
@@ -116,9 +117,11 @@ class Shell:
                 break
             lines.append(line)
         output = b"".join(lines).decode(errors="replace")
-        if not output:
-            # Errors go to a stream of their own, so they may arrive a moment later.
-            threading.Event().wait(0.05)
+        # What is not a row goes to a stream of its own and may be read a moment later; but a
+        # statement without rows always says something: what it did, or what is wrong.
+        end = time.monotonic() + 10
+        while not output and len(self.errors) == before and time.monotonic() < end:
+            time.sleep(0.002)
         errors = "".join(self.errors[before:])
         return (None, errors) if "error:" in errors else (output, errors)
 

@@ -13,6 +13,7 @@ import math
 import pathlib
 import random
 import re
+import struct
 import sys
 from decimal import Decimal
 
@@ -40,6 +41,8 @@ def parse(text, of):
         return {"true": True, "false": False}.get(text, f"no boolean: {text!r}")
     if pa.types.is_integer(of) or pa.types.is_decimal(of):
         return Decimal(text)
+    if pa.types.is_float32(of):
+        return struct.unpack("f", struct.pack("f", float(text)))[0]
     if pa.types.is_floating(of):
         return float(text)
     if pa.types.is_timestamp(of) or pa.types.is_date(of):

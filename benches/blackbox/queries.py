@@ -331,7 +331,8 @@ class Writer:
         items = keys + aggregates
         where = self.where(sources, conditions)
         by = ", ".join(key.text for key in keys)
-        if rng.random() < 0.12 and "rollup" not in self.without:
+        is_plain = len({key.text for key in keys}) < len(keys)
+        if rng.random() < 0.12 and "rollup" not in self.without and not is_plain:
             by = f"{rng.choice(['ROLLUP', 'CUBE'])} ({by})"
             # Subtotals repeat groups whose key is NULL: floats would decide their order.
             if not all(item.is_exact for item in items):

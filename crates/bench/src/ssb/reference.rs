@@ -86,7 +86,10 @@ impl Reference {
 
 /// The file of a table, with the schema that it was written with.
 fn parquet_table(folder: &Path, table: Table) -> DataFusionResult<Arc<dyn TableProvider>> {
-    let url = ListingTableUrl::parse(table_path(folder, table).to_string_lossy())?;
+    let path = table_path(folder, table);
+    // A listing of a file that is missing is a table without rows.
+    std::fs::metadata(&path)?;
+    let url = ListingTableUrl::parse(path.to_string_lossy())?;
     let options = ListingOptions::new(Arc::new(ParquetFormat::default()));
     let config = ListingTableConfig::new(url).with_listing_options(options);
     Ok(Arc::new(ListingTable::try_new(config.with_schema(table.schema()))?))

@@ -23,7 +23,7 @@ fn a_statement_runs_as_soon_as_the_line_that_ends_it_has_come() {
     assert_eq!(program.error_line(), "CREATE TABLE\n");
     program.send("SELECT 3 AS d");
     let ended = program.end();
-    ended.is(0, "\"a\nb\"\nd\n3\n").says("");
+    ended.is(0, "\"a;\nb\"\nd\n3\n").says("");
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn readonly_creates_and_changes_nothing() {
     assert!(!folder.path("w").exists());
     folder.run(&["w", "-c", "CREATE TABLE t (a INTEGER)"]).is(0, "");
     let ended = folder.run(&["w", "--readonly", "-c", "INSERT INTO t VALUES (1)"]);
-    ended.is(1, "").mentions("read-only");
+    ended.is(1, "").mentions("for reading only");
     folder.run(&["w", "--csv", "-c", "SELECT count(*) AS n FROM t"]).is(0, "n\n0\n");
 }
 
