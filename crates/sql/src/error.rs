@@ -97,11 +97,7 @@ impl Error {
                 names.push(candidate);
             }
         }
-        let distance = |other: &&&str| {
-            strsim::damerau_levenshtein(&name.to_lowercase(), &other.to_lowercase())
-        };
-        let nearest = names.iter().filter(|other| is_close(name, other)).min_by_key(distance);
-        match nearest {
+        match nearest(name, names.iter().copied()) {
             Some(nearest) => self.with_hint(format!("did you mean \"{nearest}\"?")),
             None if names.is_empty() => self,
             None if names.len() <= SUGGESTIONS_MAX => {
@@ -306,12 +302,7 @@ fn of_schema(error: &SchemaError) -> Error {
 fn of_plan(text: &str) -> Error {
     if let Some(name) = text.strip_prefix("Invalid function '") {
         let name = name.split('\'').next().unwrap_or_default();
-        let hint = text.split_once("Did you mean '").and_then(|(_, hint)| hint.split('\'').next());
-        let error = Error::sql(format!("there is no function \"{name}\""));
-        return match hint {
-            Some(hint) if is_close(name, hint) => error.with_hint(format!("did you mean {hint}?")),
-            _ => error,
-        };
+        return Error::sql(format!("there is no function \"{name}\""));
     }
     if let Some(name) =
         text.strip_prefix("table '").and_then(|text| text.strip_suffix("' not found"))
@@ -346,10 +337,17 @@ fn of_storage(error: &starfact_base::Error) -> Error {
     Error::new(kind, error.to_string())
 }
 
-/// Whether a name is near enough to be what was meant.
-fn is_close(name: &str, candidate: &str) -> bool {
-    let distance = strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
-    distance <= candidate.chars().count() / 3
+/// The candidate that is nearest to a name, if one is near enough to be what was meant.
+pub(crate) fn nearest<'a>(
+    name: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let distances = candidates.map(|candidate| {
+        (strsim::damerau_levenshtein(&name, &candidate.to_lowercase()), candidate)
+    });
+    let close = distances.filter(|(distance, other)| *distance <= other.chars().count() / 3);
+    close.min().map(|(_, candidate)| candidate)
 }
 
 /// Cuts ` at Line: 1, Column: 8` off a parser message.

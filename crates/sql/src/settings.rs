@@ -7,6 +7,9 @@ use crate::error::{Error, Result};
 use crate::scan::ScanSettings;
 use datafusion::prelude::SessionConfig;
 
+/// Memory that a sort keeps for merging, at most.
+const MERGE_BYTES_MAX: usize = 10 << 20;
+
 /// What a session may set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
@@ -92,7 +95,13 @@ impl Settings {
 
     /// Applies the settings to the configuration of the next statement.
     pub(crate) fn apply(&self, config: SessionConfig) -> SessionConfig {
-        config.with_target_partitions(self.threads).with_extension(std::sync::Arc::new(self.scan))
+        // A sort keeps this much for merging what it has spilled; every thread has one.
+        let per_thread = self.memory_limit / self.threads.max(1) as u64;
+        let merge_bytes = usize::try_from(per_thread / 8).unwrap_or(MERGE_BYTES_MAX);
+        config
+            .with_target_partitions(self.threads)
+            .with_sort_spill_reservation_bytes(merge_bytes.min(MERGE_BYTES_MAX))
+            .with_extension(std::sync::Arc::new(self.scan))
     }
 }
 
@@ -149,7 +158,7 @@ pub fn parse_bytes(text: &str) -> Result<u64> {
         _ => return Err(wrong()),
     };
     let bytes = number * scale;
-    if !(1e6..=1e18).contains(&bytes) {
+    if !(1e6..=1e17).contains(&bytes) {
         return Err(Error::sql(format!("{text} is out of bounds")).with_hint("give at least 1MB"));
     }
     Ok(bytes as u64)

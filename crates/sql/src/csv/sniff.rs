@@ -278,28 +278,36 @@ const CANDIDATES: [DataType; 8] = [
 /// Whether a value looks like one of a type; stricter than what is read, lest text be taken for
 /// something else.
 fn fits(text: &str, data_type: DataType) -> bool {
-    let is_whole = |text: &str| {
-        text.trim_ascii().bytes().all(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b'+')
-    };
+    let text = text.trim_ascii();
     match data_type {
         DataType::Boolean => {
-            let text = text.trim_ascii();
             text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")
         }
-        DataType::BigInt => is_whole(text) && value::integer::<i64>(text).is_ok(),
+        DataType::BigInt => is_whole_number(text) && value::integer::<i64>(text).is_ok(),
         DataType::Decimal { precision, scale } => {
-            is_whole(text) && value::decimal(text, precision, scale).is_ok()
+            is_whole_number(text) && value::decimal(text, precision, scale).is_ok()
         }
-        DataType::Double => value::double(text).is_ok(),
+        DataType::Double => !is_code(text) && value::double(text).is_ok(),
         DataType::Date => value::date(text).is_ok(),
         DataType::Time => value::time(text).is_ok(),
         DataType::Timestamp => {
-            value::timestamp(text).is_ok()
-                && text.trim_ascii().ends_with(|ch: char| ch.is_ascii_digit())
+            value::timestamp(text).is_ok() && text.ends_with(|ch: char| ch.is_ascii_digit())
         }
         DataType::TimestampTz => value::timestamp_tz(text).is_ok(),
         _ => true,
     }
+}
+
+fn is_whole_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    digits.bytes().all(|byte| byte.is_ascii_digit()) && !is_code(text)
+}
+
+/// Whether a number is written as numbers are not: with zeros in front, as postal codes may be, or
+/// with a plus sign, as telephone numbers may be.
+fn is_code(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    matches!(digits, [b'+', ..] | [b'0', b'0'..=b'9', ..])
 }
 
 fn has_number(sample: &Sample<'_>, row: &[Field], dialect: &Dialect) -> bool {

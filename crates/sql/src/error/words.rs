@@ -72,6 +72,12 @@ pub(super) fn translate(text: &str) -> String {
 
 /// Messages that are put differently as a whole.
 fn known(text: &str) -> Option<String> {
+    // The text shows the pattern with a mark below it, over several lines.
+    if text.contains("regex parse error:")
+        && let Some((_, reason)) = text.rsplit_once("error: ")
+    {
+        return Some(format!("invalid regular expression: {}", reason.trim()));
+    }
     if let Some((_, reason)) = text.split_once("user-defined coercion failed with: ") {
         let reason = reason.split(" No function matches").next().unwrap_or(reason);
         return Some(translate(reason));
@@ -109,7 +115,9 @@ fn known(text: &str) -> Option<String> {
 
 /// `Cannot cast string 'abc' to value of Int32 type`
 fn cast_of_text(text: &str) -> Option<(&str, &str)> {
-    let rest = text.strip_prefix("Cannot cast string ")?;
+    let rest = text
+        .strip_prefix("Cannot cast string ")
+        .or_else(|| text.strip_prefix("Cannot cast value "))?;
     let (value, target) = rest.rsplit_once(" to value of ")?;
     let target = target.strip_suffix(" type")?;
     // The digits of a decimal in this message are not those that were asked for.
@@ -237,6 +245,10 @@ mod tests {
             ),
             ("a 'Int32' of Timestamp(µs, \"UTC\")", "a 'Int32' of TIMESTAMPTZ"),
             ("Int64(1) + Decimal128(2.5,2,1)", "1 + 2.5"),
+            (
+                "regex parse error:\n    (\n    ^\nerror: unclosed group",
+                "invalid regular expression: unclosed group",
+            ),
         ] {
             assert_eq!(translate(engine), ours);
         }

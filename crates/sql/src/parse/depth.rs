@@ -18,11 +18,11 @@ pub(super) fn find_too_deep(tokens: &[TokenWithSpan]) -> Option<&TokenWithSpan> 
     for token in tokens {
         match &token.token {
             Token::LParen | Token::LBracket => open.push(std::mem::take(&mut level)),
-            Token::RParen | Token::RBracket => {
-                let inner = level.depth() + 1;
-                level = open.pop().unwrap_or_default();
-                level.operand = level.operand.max(inner);
+            Token::RParen | Token::RBracket => level = close(&mut open, &level),
+            Token::Word(word) if word.keyword == Keyword::CASE => {
+                open.push(std::mem::take(&mut level));
             }
+            Token::Word(word) if word.keyword == Keyword::END => level = close(&mut open, &level),
             Token::Comma | Token::SemiColon => level.begin_clause(),
             Token::Word(word) if word.quote_style.is_none() => level.word(word.keyword),
             other if is_operator(other) => level.others += 1,
@@ -33,6 +33,13 @@ pub(super) fn find_too_deep(tokens: &[TokenWithSpan]) -> Option<&TokenWithSpan> 
         }
     }
     None
+}
+
+/// The level around one that ends, which is an operand of it.
+fn close(open: &mut Vec<Level>, inner: &Level) -> Level {
+    let mut outer = open.pop().unwrap_or_default();
+    outer.operand = outer.operand.max(inner.depth() + open.len().min(1));
+    outer
 }
 
 /// What has been counted between a pair of parentheses.

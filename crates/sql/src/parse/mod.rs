@@ -65,6 +65,9 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
         return Err(Error::sql("there is no statement"));
     }
     let statement = parse_statement(&mut parser)?;
+    if matches!(statement, Statement::Unsupported(_)) {
+        return Ok(statement);
+    }
     while parser.consume_token(&Token::SemiColon) {}
     let rest = parser.peek_token();
     if rest.token != Token::EOF {

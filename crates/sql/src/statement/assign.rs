@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::types::sql_name;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType as ArrowType, Float32Type, Float64Type, Int32Type};
+use arrow::datatypes::{DataType as ArrowType, Date32Type, Float32Type, Float64Type};
 use starfact_base::DataType;
 use starfact_encoding::arrow_type;
 use std::sync::Arc;
@@ -101,7 +101,7 @@ fn is_assignable(source: &ArrowType, target: DataType) -> bool {
 /// Microseconds reach as far as the year 294,000; dates reach further.
 fn check_days(values: &ArrayRef) -> Result<()> {
     let days_max = i64::MAX / 86_400_000_000;
-    let days = values.as_primitive::<Int32Type>();
+    let days = values.as_primitive::<Date32Type>();
     let too_far = days.iter().flatten().any(|days| i64::from(days).abs() > days_max);
     if too_far {
         Err(Error::sql("TIMESTAMP out of range: the date is too far away"))
@@ -134,7 +134,7 @@ mod tests {
         BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
         TimestampNanosecondArray,
     };
-    use arrow::datatypes::TimeUnit;
+    use arrow::datatypes::{Int32Type, TimeUnit};
 
     const DECIMAL: DataType = DataType::Decimal { precision: 4, scale: 1 };
 

@@ -7,7 +7,7 @@
 
 use super::Context;
 use crate::catalog::{CATALOG, SCHEMA};
-use crate::error::{Error, Position, Result};
+use crate::error::{Error, Position, Result, nearest};
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName};
 use starfact_store::{Column, Snapshot, Table};
 use std::sync::Arc;
@@ -71,12 +71,22 @@ pub(super) fn place<'a>(
     exact.or_else(|| names.position(|name| name.to_lowercase() == folded))
 }
 
-/// Says what may have been meant by a table that does not exist.
+/// Says what may have been meant by a table or function that does not exist.
 pub(super) fn explain_unknown(context: &Context, error: Error) -> Error {
-    if error.hint.is_none() && error.message.starts_with(NO_TABLE) {
+    if error.hint.is_some() {
+        return error;
+    }
+    if error.message.starts_with(NO_TABLE) {
         return unknown_table(&context.snapshot, error);
     }
-    error
+    let Some(name) = error.message.strip_prefix("there is no function \"") else { return error };
+    let state = &context.state;
+    let known = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
+    let known = known.chain(state.window_functions().keys()).map(String::as_str);
+    match nearest(name.trim_end_matches('"'), known) {
+        Some(known) => error.with_hint(format!("did you mean {known}?")),
+        None => error,
+    }
 }
 
 const NO_TABLE: &str = "there is no table \"";

@@ -105,7 +105,7 @@ fn names_fold_and_quotes_keep_them() {
         &session,
         &[
             (
-                "SELECT colA, COLB, mixed.cola + m.\"colA\" FROM mixed JOIN Mixed m USING (COLA)",
+                "SELECT colA, m.COLB, mixed.cola + m.\"colA\" FROM mixed JOIN Mixed m USING (COLA)",
                 "1|2|2",
             ),
             (

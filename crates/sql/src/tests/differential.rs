@@ -31,6 +31,7 @@ fn answers_are_those_of_the_stock_engine() {
         let session = warehouse.session();
         load(&session, &star);
         let query_count = if commits[0] > 10_000 { 25 } else { 60 };
+        let mut refused = 0;
         for number in 0..query_count {
             let query = Generator::new(&mut random, &star).query();
             let expected = runtime.block_on(async {
@@ -39,7 +40,12 @@ fn answers_are_those_of_the_stock_engine() {
             });
             let expected = match expected {
                 Ok(batches) => texts(&batches, query.is_ordered),
-                Err(error) => panic!("seed {seed}, query {number}: {}\n{error}", query.sql),
+                // Timestamps beyond 2262 for one: where the stock engine has no answer, there is
+                // nothing to compare with.
+                Err(_) => {
+                    refused += 1;
+                    continue;
+                }
             };
             for (zone_maps, encoded_filters) in SWITCHES {
                 run(
@@ -62,6 +68,7 @@ fn answers_are_those_of_the_stock_engine() {
                 );
             }
         }
+        assert!(refused * 4 < query_count, "{refused} of {query_count} queries had no answer");
     }
 }
 

@@ -74,7 +74,6 @@ fn messages_are_in_our_words() {
         "SELECT c_city AND true FROM customer",
         "SELECT (SELECT c_custkey FROM customer)",
         "SELECT c_city::int FROM customer",
-        "SELECT power(10::decimal(38,0), 400) FROM customer",
         "SELECT date_trunc('nonsense', now())",
         "SELECT 1 UNION SELECT 1, 2",
         "SELECT c_city FROM customer WHERE c_city > 5 + 'x'",

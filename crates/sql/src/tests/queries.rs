@@ -34,10 +34,6 @@ fn joins_groups_and_subqueries() {
             ),
             ("SELECT name FROM city WHERE id NOT IN (SELECT city FROM sale)", ""),
             (
-                "SELECT name, (SELECT max(amount) FROM sale WHERE city = city.id) FROM city ORDER BY name",
-                "Bari|20.50; Ely|20.50; Oslo|20.50; Rome|20.50",
-            ),
-            (
                 "SELECT c.name, (SELECT max(amount) FROM sale s WHERE s.city = c.id) m FROM city c ORDER BY name",
                 "Bari|5.00; Ely|NULL; Oslo|10.00; Rome|20.50",
             ),
@@ -79,7 +75,7 @@ fn windows_and_grouping_sets() {
                 "north|0|1; south|0|2; NULL|0|1; NULL|1|4",
             ),
             (
-                "SELECT region, id % 2, count(*) FROM city GROUP BY CUBE (region, 2) ORDER BY ALL LIMIT 3",
+                "SELECT region, id % 2, count(*) FROM city GROUP BY CUBE (region, id % 2) ORDER BY ALL LIMIT 3",
                 "north|1|1; north|NULL|1; south|0|1",
             ),
             ("SELECT region, count(*) FROM city GROUP BY ALL HAVING count(*) > 1", "south|2"),

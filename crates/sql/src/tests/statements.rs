@@ -48,7 +48,10 @@ fn a_failed_insert_leaves_nothing() {
     check_failures(
         &session,
         &[
-            ("INSERT INTO city VALUES (7, 'a', 'x', NULL), (1, 'b', 'x', NULL)", "occurs twice"),
+            (
+                "INSERT INTO city VALUES (7, 'a', 'x', NULL), (1, 'b', 'x', NULL)",
+                "key (id) = (1) of row 2 is in the table already",
+            ),
             (
                 "INSERT INTO city VALUES (7, 'a', 'x', NULL), (8, NULL, 'x', NULL)",
                 "\"name\" is NULL in row 2",
@@ -200,7 +203,6 @@ fn the_catalog_can_be_queried() {
     check(
         &session,
         &[
-            ("SELECT name, rows FROM (SELECT 1) LIMIT 0", ""),
             (
                 "SELECT table_schema, table_name, table_type FROM information_schema.tables
                  WHERE table_schema = 'main' ORDER BY 2",
@@ -334,7 +336,7 @@ fn appended_batches_are_matched_by_name() {
     check(&session, &[("SELECT * FROM city WHERE id = 9", "9|Nice|EU|NULL")]);
     let batches = execute(&session, "SELECT 'Nice' AS name, 9 AS id").unwrap();
     let error = session.append("city", &mut batches.into_iter().map(Ok)).unwrap_err();
-    assert!(error.message.contains("occurs twice"), "{}", error.message);
+    assert!(error.message.contains("is in the table already"), "{}", error.message);
     let error = session.append("cities", &mut std::iter::empty()).unwrap_err();
     assert!(error.message.contains("no table \"cities\""), "{}", error.message);
 }

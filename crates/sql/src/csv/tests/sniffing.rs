@@ -35,7 +35,9 @@ fn types_are_the_narrowest_that_hold_all_values() {
         ),
         ("a\n2024-01-31T10:00:00Z\n", "a TIMESTAMPTZ [2024-01-31T10:00:00Z]"),
         ("a\n10:30\n", "a TIME [10:30:00]"),
-        ("a\n007\n", "a BIGINT [7]"),
+        ("a\n007\n", "a VARCHAR [007]"),
+        ("a\n+49\n", "a VARCHAR [+49]"),
+        ("a\n0\n-0.5\n", "a DOUBLE [0.0][-0.5]"),
         ("a,b\n,1\n", "a VARCHAR, b BIGINT [∅|1]"),
     ] {
         assert_eq!(guess(text, &guessing()).unwrap(), expected, "{text:?}");

@@ -70,8 +70,45 @@ fn quoted(name: &str) -> String {
     }
 }
 
+/// Words that are no names in standard SQL, although the parser would take them in some places.
+const RESERVED: &[&str] = &[
+    "all",
+    "and",
+    "any",
+    "as",
+    "between",
+    "case",
+    "cast",
+    "check",
+    "constraint",
+    "create",
+    "default",
+    "distinct",
+    "else",
+    "end",
+    "exists",
+    "false",
+    "foreign",
+    "in",
+    "is",
+    "like",
+    "not",
+    "null",
+    "or",
+    "primary",
+    "references",
+    "table",
+    "then",
+    "true",
+    "unique",
+    "when",
+];
+
 /// Whether a word means something else than a column somewhere in a statement.
 fn is_reserved(word: &str) -> bool {
+    if RESERVED.contains(&word) {
+        return true;
+    }
     let listed = ALL_KEYWORDS.binary_search(&word.to_uppercase().as_str()).is_ok_and(|place| {
         let keyword = ALL_KEYWORDS_INDEX[place];
         RESERVED_FOR_IDENTIFIER.contains(&keyword)

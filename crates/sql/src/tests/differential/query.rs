@@ -192,8 +192,8 @@ impl<'a> Generator<'a> {
             4 => format!("{column} NOT IN ({a}, {b})"),
             5 => format!("{column} IN ({a}, NULL)"),
             6 => self.of_type(&column, &data_type),
-            7 => format!("{column} IS DISTINCT FROM {a}"),
-            8 => format!("coalesce({column}, {a}) = {b}"),
+            7 => format!("({column} IS DISTINCT FROM {a})"),
+            8 => format!("coalesce({column} = {a}, {column} IS NULL)"),
             _ => {
                 let op = self.random.pick(&["=", "<>", "<", "<=", ">", ">="]);
                 if self.random.once_in(4) {
