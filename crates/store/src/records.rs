@@ -87,7 +87,7 @@ pub(crate) struct KeyRunRecord {
 pub(crate) enum KeyRunSource {
     /// In these segments, whose rows happen to be in key order: no file is needed.
     Segments(Vec<SegmentId>),
-    /// In a folder of their own: the key's columns, and the ordinals as column 0. Bytes per file,
-    /// the ordinals' last.
+    /// In a folder of their own: the key's columns, and as column 0 the ordinals, each less the
+    /// row's place in the run. Bytes per file, the ordinals' last.
     Files(Vec<FileRecord>),
 }

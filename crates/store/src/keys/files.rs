@@ -1,4 +1,4 @@
-//! Writes sorted keys and their ordinals into the files of a key run.
+//! Writes sorted keys and a number each into the files of a key run: see [`crate::keys::run`].
 
 use crate::keys::layout::{Layout, NormalKey};
 use crate::paths;
@@ -12,7 +12,7 @@ use starfact_format::{ColumnFileInfo, ColumnWriter};
 use starfact_vfs::Dir;
 use std::sync::Arc;
 
-/// The files of a run in the making: the key's columns, then the ordinals.
+/// The files of a run in the making: the key's columns, then the numbers.
 pub(crate) struct RunFilesWriter {
     columns: Vec<RunColumn>,
     rows: u64,
@@ -45,18 +45,22 @@ impl RunFilesWriter {
         Ok(Self { columns, rows: 0 })
     }
 
+    /// Keys so far.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
     /// Appends keys, which follow those before.
     pub(crate) fn append<K: NormalKey>(
         &mut self,
         layout: &Layout,
         keys: &[K],
-        ordinals: &[u64],
+        numbers: impl Iterator<Item = i64>,
         workers: &Workers,
     ) -> Result<()> {
         self.rows += keys.len() as u64;
         let mut values = K::decode(layout, keys)?;
-        let ordinals = ordinals.iter().map(|ordinal| *ordinal as i64);
-        values.push(Arc::new(Int64Array::from_iter_values(ordinals)));
+        values.push(Arc::new(Int64Array::from_iter_values(numbers)));
         for (column, values) in self.columns.iter_mut().zip(values) {
             column.values = Some(values);
         }

@@ -8,7 +8,7 @@
 use crate::edges::key_at;
 use crate::keys::files::RunFilesWriter;
 use crate::keys::layout::{Layout, NormalKey, by_width, nulls_of};
-use crate::keys::run::{KeyRun, decode_block};
+use crate::keys::run::{KeyRun, decode_block, stored};
 use crate::keys::sorter::KeySorter;
 use crate::keys::unique::UniqueCheck;
 use crate::load::{Job, RowNumbers};
@@ -19,6 +19,10 @@ use crate::snapshot::Table;
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{Error, Result};
 use std::sync::Arc;
+
+/// The part of a load's memory that keys to be sorted may take. Sorting them and writing them takes
+/// some more, and what the rows took before is not all given back by the allocator.
+const SORTER_SHARE: usize = 3;
 
 /// Indexes the keys of `new`, the last segments of `table`.
 pub(crate) fn index(
@@ -177,7 +181,7 @@ impl Task<'_> {
     /// Sorts the new keys into files while they are checked; no run if no row has the key.
     fn in_files<K: NormalKey>(&self, check: &mut UniqueCheck<'_, K>) -> Result<Option<KeyRun>> {
         let (job, columns) = (self.job, &self.key.columns);
-        let memory_bytes = job.memory_bytes / 2;
+        let memory_bytes = job.memory_bytes / SORTER_SHARE;
         let mut sorter =
             KeySorter::<K>::new(job.files, self.layout, columns, job.workers, memory_bytes);
         self.each_row(&mut sorter)?;
@@ -194,7 +198,11 @@ impl Task<'_> {
                 output = Some((id, writer));
             }
             match &mut output {
-                Some((_, writer)) => writer.append(self.layout, keys, ordinals, job.workers),
+                Some((_, writer)) => {
+                    let rows = ordinals.iter().zip(writer.rows()..);
+                    let numbers = rows.map(|(ordinal, place)| stored(*ordinal, place));
+                    writer.append(self.layout, keys, numbers, job.workers)
+                }
                 None => Ok(()),
             }
         })?;

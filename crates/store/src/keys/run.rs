@@ -2,7 +2,9 @@
 //!
 //! Where the rows of some segments are in key order anyway, the run is those segments and takes no
 //! space. Otherwise it has a folder with a column file for each column of the key and one, numbered
-//! 0, for the ordinals. Rows with a NULL in the key are in no run.
+//! 0, for the ordinals, each less the row's place in the run. Neighbours in key order often have
+//! ordinals that follow one another, as the lines of one order do: then the differences are runs of
+//! equal numbers, and small on disk. Rows with a NULL in the key are in no run.
 
 use crate::keys::layout::{Layout, NormalKey, nulls_of};
 use crate::paths;
@@ -197,7 +199,9 @@ impl RunBlocks {
             .as_primitive_opt::<Int64Type>()
             .filter(|array| array.null_count() == 0)
             .ok_or_else(|| Error::internal("ordinals that are not numbers"))?;
-        let ordinals: Vec<u64> = array.values().iter().map(|value| *value as u64).collect();
+        let places = (idx * BLOCK_ROWS) as u64..;
+        let rows = array.values().iter().zip(places);
+        let ordinals: Vec<u64> = rows.map(|(stored, place)| ordinal(*stored, place)).collect();
         // A negative number is larger than any ordinal.
         match ordinals.iter().find(|ordinal| !self.ordinals.contains(ordinal)) {
             None => Ok(ordinals),
@@ -208,6 +212,16 @@ impl RunBlocks {
             }
         }
     }
+}
+
+/// What is stored for the ordinal of the row at a place in a run.
+pub(crate) fn stored(ordinal: u64, place: u64) -> i64 {
+    ordinal.wrapping_sub(place) as i64
+}
+
+/// The inverse of [`stored`]; damage may make it any number.
+fn ordinal(stored: i64, place: u64) -> u64 {
+    (stored as u64).wrapping_add(place)
 }
 
 /// Decodes one block of each of several columns.

@@ -141,7 +141,8 @@ impl Output {
         keys: &[K],
         ordinals: &[u64],
     ) -> Result<()> {
-        self.writer.append(sorter.layout, keys, ordinals, sorter.workers)
+        let numbers = ordinals.iter().map(|ordinal| *ordinal as i64);
+        self.writer.append(sorter.layout, keys, numbers, sorter.workers)
     }
 
     /// Finishes the run and adds it to those of the sorter.
