@@ -224,7 +224,9 @@ impl Converter {
             if width == 1 { "1 field".into() } else { format!("{width} fields") },
             excerpt(row)
         ));
-        if found == 1 {
+        if let Some(hint) = self.first_line_hint.as_ref().filter(|_| line == 1 && found > 1) {
+            error.with_hint(hint)
+        } else if found == 1 {
             error.with_hint(format!("the delimiter is {delimiter}: give another with DELIMITER"))
         } else if found < width {
             error.with_hint(format!("the row ends before column \"{}\"", self.fields[found]))

@@ -3,8 +3,8 @@
 //! Only the fields of the columns that the query needs are converted. The files make one partition,
 //! read in order; its chunks are converted by as many threads as the query may use.
 
+use super::compression::open_text;
 use super::options::CsvOptions;
-use super::path;
 use crate::csv::{self, Known, Layout, run};
 use crate::error::{Error, Result};
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -47,7 +47,7 @@ impl CsvTable {
             return Err(Error::sql(format!("'{}' can be read only once", path.display()))
                 .with_hint("load it with COPY … FROM, or write it to a file first"));
         }
-        let layout = csv::sniff(&first.display().to_string(), &mut path::open(&first)?, &known)?;
+        let layout = csv::sniff(&first.display().to_string(), &mut open_text(&first)?, &known)?;
         let fields = layout
             .columns
             .iter()
@@ -117,8 +117,7 @@ impl PartitionStream for CsvPartition {
             let (layout, wanted) = (Arc::clone(&layout), Arc::clone(&wanted));
             run(move || -> Result<_> {
                 let name = path.display().to_string().into();
-                let opened =
-                    csv::open_layout(name, Box::new(path::open(&path)?), &layout, &wanted)?;
+                let opened = csv::open_layout(name, open_text(&path)?, &layout, &wanted)?;
                 Ok(opened.batches(threads))
             })
         });

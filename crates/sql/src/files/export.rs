@@ -1,11 +1,12 @@
 //! Rows to a file: COPY TO.
 
 use super::Format;
+use super::compression::Compression;
 use super::options::{self, CsvOptions};
 use super::output::Output;
 use super::parquet_write::ParquetWriter;
 use crate::csv::Writer;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::parse::CopyOptions;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
@@ -24,11 +25,21 @@ impl Export {
     /// # Errors
     /// Options that make no sense, columns that the format cannot hold, and what the operating
     /// system says.
-    pub(crate) fn create(path: &Path, options: &CopyOptions, schema: &Schema) -> Result<Self> {
+    pub(crate) fn create(
+        path: &Path,
+        options: &CopyOptions,
+        schema: &Schema,
+        threads: usize,
+    ) -> Result<Self> {
+        if Compression::of_name(path).is_some() {
+            let name = path.display();
+            return Err(Error::sql(format!("'{name}': compressed files are read but not written"))
+                .with_hint("write Parquet, which compresses by itself, or compress the file"));
+        }
         match options::format(options, path, false)?.unwrap_or(Format::Csv(b',')) {
             Format::Parquet => {
                 let options = options::parquet(options)?;
-                let writer = ParquetWriter::create(path, schema, &options)?;
+                let writer = ParquetWriter::create(path, schema, &options, threads)?;
                 Ok(Self::Parquet(Box::new(writer)))
             }
             Format::Csv(delimiter) => {

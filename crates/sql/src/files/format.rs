@@ -44,9 +44,15 @@ impl Format {
             "json" | "jsonl" | "ndjson" | "arrow" | "feather" | "ipc" | "xlsx" | "avro" | "orc" => {
                 return Err(unsupported(path, &format!(".{extension} files are not supported")));
             }
-            "gz" | "zst" | "bz2" | "xz" | "lz4" | "zip" => {
-                return Err(unsupported(path, "compressed files are not supported")
-                    .with_hint("decompress it first, or use Parquet, which compresses by itself"));
+            "gz" | "zst" => match Self::of_name(Path::new(path.file_stem().unwrap_or_default()))? {
+                Some(Self::Parquet) => {
+                    return Err(unsupported(path, "Parquet compresses by itself"));
+                }
+                within => return Ok(within),
+            },
+            "bz2" | "xz" | "lz4" | "zip" => {
+                return Err(unsupported(path, &format!(".{extension} files are not supported"))
+                    .with_hint("decompress it first; .gz and .zst are read as they are"));
             }
             _ => return Ok(None),
         }))
@@ -86,7 +92,9 @@ mod tests {
         assert_eq!(of("a.tsv"), Ok(Some(Format::Csv(b'\t'))));
         assert_eq!(of("a.parquet"), Ok(Some(Format::Parquet)));
         assert_eq!(of("/dev/stdin"), Ok(None));
-        assert!(of("a.csv.gz").unwrap_err().contains("compressed"));
+        assert_eq!(of("a.tsv.gz"), Ok(Some(Format::Csv(b'\t'))));
+        assert!(of("a.parquet.zst").unwrap_err().contains("by itself"));
+        assert!(of("a.csv.xz").unwrap_err().contains(".xz"));
         assert!(of("a.jsonl").unwrap_err().contains(".jsonl"));
     }
 

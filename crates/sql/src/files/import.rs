@@ -4,6 +4,7 @@
 //! any order. Values come in the types of the table's columns, so that an error can name the place
 //! in the file.
 
+use super::compression::open_text;
 use super::options::{self, CsvOptions};
 use super::parquet_read::{Convert, ParquetFile};
 use super::{Format, path};
@@ -82,10 +83,9 @@ pub(crate) fn import(
 type Opener = Arc<dyn Fn(&Path) -> Result<Import> + Send + Sync>;
 
 fn open_csv(path: &Path, options: &CsvOptions, target: &Target, budget: Budget) -> Result<Import> {
-    let file = path::open(path)?;
     let name = path.display().to_string().into();
     let (dialect, header) = (&options.dialect, options.has_header);
-    let opened = csv::open(name, Box::new(file), dialect, header, target)?;
+    let opened = csv::open(name, open_text(path)?, dialect, header, target)?;
     let schema = opened.converter.schema();
     let is_empty = opened.first.is_none();
     Ok(Import { schema, batches: opened.batches(budget.threads).boxed(), is_empty })

@@ -9,6 +9,7 @@
 //! Everything here is of the machine that runs the statement; relative names start in its current
 //! folder. Only whole files are written: see [`output`].
 
+mod compression;
 mod csv_table;
 mod export;
 mod format;

@@ -15,7 +15,7 @@ pub(super) fn copy_to(context: &mut Context, copy: Copy) -> Result<Outcome> {
         CopySource::Table { name, columns } => select(context, &name, &columns)?,
     };
     let (schema, stream) = query::open(context, query)?;
-    let mut export = Export::create(&path, &copy.options, &schema)?;
+    let mut export = Export::create(&path, &copy.options, &schema, context.settings.threads)?;
     let mut rows = 0;
     for batch in query::batches(context, stream) {
         let batch = rename(&schema, &batch?)?;

@@ -57,6 +57,7 @@ fn too_few_and_too_many_fields_are_counted() {
         let message = error(text, None, &numbers());
         assert!(message.contains(expected), "{text:?}: {message}");
     }
+    assert!(error("id,price,x,y\n", None, &numbers()).contains("if line 1 holds names"));
     let message = error("a,b\n", Some(false), &texts(&["a", "b", "c"]));
     assert!(message.contains("ends before column \"c\""), "{message}");
 }

@@ -102,6 +102,25 @@ fn a_pattern_loads_all_files_in_one_commit() {
 }
 
 #[test]
+fn compressed_files_are_decompressed() {
+    let lab = Lab::with(&[TABLE]);
+    let text = b"1,one,1\n2,two,2\n";
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text).unwrap();
+    let gzip = gzip.finish().unwrap();
+    // Programs that compress in parallel write several members.
+    lab.write("t.csv.gz", [gzip.as_slice(), gzip.as_slice()].concat());
+    lab.write("t.csv.zst", zstd::encode_all(text.as_slice(), 1).unwrap());
+    assert_eq!(lab.run("COPY t FROM '@/t.csv.gz'"), "COPY 4");
+    assert_eq!(lab.run("COPY t FROM '@/t.csv.zst' (FORMAT csv)"), "COPY 2");
+    assert_eq!(lab.run("SELECT count(*), sum(id) FROM t"), "[6|9]");
+    assert_eq!(lab.run("SELECT column1 FROM '@/t.csv.zst'"), "[one][two]");
+    lab.write("cut.csv.gz", &gzip[..gzip.len() - 9]);
+    let error = lab.error("COPY t FROM '@/cut.csv.gz'");
+    assert!(error.starts_with("cannot read @/cut.csv.gz"), "{error}");
+}
+
+#[test]
 fn what_cannot_be_loaded_is_refused() {
     let lab = Lab::with(&[TABLE]);
     lab.write("t.csv", "");
@@ -113,6 +132,7 @@ fn what_cannot_be_loaded_is_refused() {
         ("COPY t FROM '@/t.csv' (HEADR true)", "no option \"headr\""),
         ("COPY t FROM '@/t.csv' (DELIMITER '\"')", "QUOTE and DELIMITER"),
         ("COPY t FROM '@/t.csv.gz'", "no such file"),
+        ("COPY t TO '@/t.csv.gz'", "compressed files are read but not written"),
     ] {
         let error = lab.error(sql);
         assert!(error.contains(expected), "{sql}: {error}");

@@ -39,6 +39,30 @@ fn a_file_may_be_replaced_by_a_query_over_it() {
 }
 
 #[test]
+fn row_groups_have_the_wanted_size_and_all_columns() {
+    let lab = Lab::with(&["CREATE TABLE t (a INTEGER, b VARCHAR)"]);
+    let rows: String = (0..25_000).map(|row| format!("{row},row {row}\n")).collect();
+    lab.write("t.csv", &rows);
+    lab.run("COPY t FROM '@/t.csv'");
+    lab.run(
+        "COPY (SELECT *, [a, a + 1] AS l, NULL AS n FROM t ORDER BY a) TO '@/t.parquet'
+         (ROW_GROUP_SIZE 10000)",
+    );
+    let file = std::fs::File::open(lab.path("t.parquet")).unwrap();
+    let metadata = parquet::arrow::arrow_reader::ArrowReaderMetadata::load(
+        &file,
+        parquet::arrow::arrow_reader::ArrowReaderOptions::new(),
+    );
+    let groups = metadata.unwrap().metadata().row_groups().to_vec();
+    let rows: Vec<i64> = groups.iter().map(|group| group.num_rows()).collect();
+    assert_eq!(rows, [10_000, 10_000, 5_000]);
+    assert_eq!(
+        lab.run("SELECT sum(a), min(b), max(l[2]), count(n) FROM '@/t.parquet' WHERE a < 20000"),
+        "[199990000|row 0|20000|0]"
+    );
+}
+
+#[test]
 fn what_cannot_be_written_is_refused() {
     let lab = Lab::with(&["CREATE TABLE t (a INTEGER)"]);
     for (sql, expected) in [
