@@ -5,8 +5,10 @@
 //! decoded, for those rows alone. Morsels are independent, so callers may read them from as many
 //! threads as they like.
 
+mod columns;
 mod scan;
 mod statistics;
 
+pub use columns::MorselColumns;
 pub use scan::{ColumnFilter, Morsel, Scan, ScanOptions};
 pub use statistics::{ColumnBounds, column_bounds};

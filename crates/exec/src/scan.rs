@@ -4,13 +4,12 @@
 //! Callers that have predicates of their own call [`Scan::select`], decode what these need with
 //! [`Scan::decode`], narrow the selection, and decode the rest.
 
+use crate::columns::{MorselColumns, OpenColumn};
 use arrow::array::{ArrayRef, new_null_array};
-use arrow::compute::concat;
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, DataType, Error, Result};
 use starfact_encoding::{Predicate, Selection, Verdict, arrow_type};
 use starfact_store::{Segment, Table};
-use std::ops::Range;
 use std::sync::Arc;
 
 /// One of the conjuncts that a row must satisfy.
@@ -59,9 +58,6 @@ pub struct Scan {
     pruned_blocks: usize,
     options: ScanOptions,
 }
-
-/// Rows that a run of survivors must have on the average to be decoded as a range.
-const RUN_ROWS_MIN: usize = 256;
 
 impl Scan {
     /// Plans a scan: reads the footers of the filtered columns and drops the blocks in which no
@@ -185,39 +181,32 @@ impl Scan {
     }
 
     /// The values of `columns` at the selected rows, one array a column.
+    ///
+    /// # Errors
+    /// A column that the table does not have; damage.
     pub fn decode(
         &self,
         morsel: &Morsel,
         columns: &[ColumnId],
         selection: &Selection,
     ) -> Result<Vec<ArrayRef>> {
-        let plan = Fetch::plan(selection, morsel.rows);
-        columns.iter().map(|column| self.decode_column(morsel, *column, &plan)).collect()
+        self.open(morsel, columns)?.decode(selection)
     }
 
-    fn decode_column(&self, morsel: &Morsel, column: ColumnId, plan: &Fetch) -> Result<ArrayRef> {
-        let data_type = self.data_type(column)?;
-        let Some(file) = self.segment(morsel)?.column(column)? else {
-            return Ok(new_null_array(&arrow_type(data_type), plan.row_count()));
-        };
-        let block = file.block(morsel.block_idx)?;
-        match plan {
-            Fetch::All(rows) => block.decode(0..*rows),
-            Fetch::Rows(rows) => block.take(rows),
-            Fetch::Ranges(ranges) => {
-                let parts: Vec<ArrayRef> = ranges
-                    .iter()
-                    .map(|range| block.decode(range.clone()))
-                    .collect::<Result<_>>()?;
-                match parts.as_slice() {
-                    [one] => Ok(Arc::clone(one)),
-                    parts => {
-                        let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
-                        concat(&parts).map_err(|error| Error::internal(error.to_string()))
-                    }
-                }
+    /// Opens columns of a morsel, to decode it piece by piece.
+    ///
+    /// # Errors
+    /// A column that the table does not have; damage.
+    pub fn open(&self, morsel: &Morsel, columns: &[ColumnId]) -> Result<MorselColumns> {
+        let open = |column: &ColumnId| {
+            let data_type = self.data_type(*column)?;
+            match self.segment(morsel)?.column(*column)? {
+                Some(file) => Ok(OpenColumn::Block(file.block(morsel.block_idx)?)),
+                None => Ok(OpenColumn::Missing(data_type)),
             }
-        }
+        };
+        let columns = columns.iter().map(open).collect::<Result<_>>()?;
+        Ok(MorselColumns { columns, rows: morsel.rows })
     }
 
     fn data_type(&self, column: ColumnId) -> Result<DataType> {
@@ -237,34 +226,6 @@ impl Scan {
             let count = segments.len();
             Error::internal(format!("segment {} of {count}", morsel.segment_idx))
         })
-    }
-}
-
-/// How to get at the selected rows of a block.
-enum Fetch {
-    All(usize),
-    Ranges(Vec<Range<usize>>),
-    Rows(Vec<u32>),
-}
-
-impl Fetch {
-    /// A few long runs are decoded as ranges, everything else row by row.
-    fn plan(selection: &Selection, rows: usize) -> Self {
-        let selected = selection.count();
-        if selected == rows {
-            return Self::All(rows);
-        }
-        let ranges: Vec<Range<usize>> = selection.ranges().collect();
-        let is_few = ranges.len() <= 1 + selected / RUN_ROWS_MIN;
-        if is_few && selected > 0 { Self::Ranges(ranges) } else { Self::Rows(selection.indices()) }
-    }
-
-    fn row_count(&self) -> usize {
-        match self {
-            Self::All(rows) => *rows,
-            Self::Ranges(ranges) => ranges.iter().map(ExactSizeIterator::len).sum(),
-            Self::Rows(rows) => rows.len(),
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! immutable, and, when no order was promised, one counter from which partitions take morsels.
 
 use super::filter::{Columns, batch, evaluate, merge_bounds, translate};
-use arrow::array::{BooleanArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
@@ -15,7 +15,7 @@ use datafusion::physical_expr_common::physical_expr::{
 };
 use starfact_base::{ColumnId, DataType};
 use starfact_encoding::Selection;
-use starfact_exec::{ColumnFilter, Morsel, Scan};
+use starfact_exec::{ColumnFilter, Morsel, MorselColumns, Scan};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -69,7 +69,9 @@ pub(super) struct Partition {
     pub(super) remaining: usize,
     pub(super) encoded_filters: bool,
     dynamic: Vec<Option<Dynamic>>,
-    ready: VecDeque<RecordBatch>,
+    /// The morsel that is being read, and the rows of it that are still to be decoded.
+    open: Option<MorselColumns>,
+    pieces: VecDeque<Selection>,
 }
 
 impl Partition {
@@ -91,42 +93,49 @@ impl Partition {
             remaining: usize::MAX,
             encoded_filters: true,
             dynamic,
-            ready: VecDeque::new(),
+            open: None,
+            pieces: VecDeque::new(),
         }
     }
 
     /// The next batch, of at most `batch_rows` rows.
     pub(super) fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        while self.ready.is_empty() {
-            if self.remaining == 0 {
-                return Ok(None);
+        while self.remaining > 0 {
+            if let Some(piece) = self.pieces.pop_front() {
+                return self.decode(&piece).map(Some);
             }
             let Some(idx) = self.queue.next(self.scan.morsels().len()) else { return Ok(None) };
             let morsel = self.scan.morsels()[idx];
-            if let Some(found) = self.read(&morsel)? {
-                let found = found.slice(0, found.num_rows().min(self.remaining));
-                self.remaining -= found.num_rows();
-                self.split(&found);
+            let selection = self.select(&morsel)?;
+            if !selection.is_empty() {
+                self.pieces = pieces(&selection, self.batch_rows).into();
+                self.open = Some(self.scan.open(&morsel, &self.columns).map_err(external)?);
             }
         }
-        Ok(self.ready.pop_front())
+        Ok(None)
     }
 
-    fn split(&mut self, batch: &RecordBatch) {
-        let mut start = 0;
-        while start < batch.num_rows() {
-            let count = self.batch_rows.min(batch.num_rows() - start);
-            self.ready.push_back(batch.slice(start, count));
-            start += count;
-        }
+    /// Batches share no memory with each other, because operators that keep some of them account
+    /// for all that each of them holds.
+    fn decode(&mut self, piece: &Selection) -> Result<RecordBatch> {
+        let columns = match &self.open {
+            Some(open) => open.decode(piece).map_err(external)?,
+            None => Vec::new(),
+        };
+        let columns = columns.into_iter().map(compact).collect();
+        let found = batch(&self.schema, columns, piece.count())?;
+        let found = found.slice(0, found.num_rows().min(self.remaining));
+        self.remaining -= found.num_rows();
+        Ok(found)
     }
 
-    fn read(&mut self, morsel: &Morsel) -> Result<Option<RecordBatch>> {
+    /// The rows of a morsel that satisfy all filters.
+    fn select(&mut self, morsel: &Morsel) -> Result<Selection> {
         self.refresh_dynamic()?;
         let scan = Arc::clone(&self.scan);
         for dynamic in self.dynamic.iter().flatten() {
             if scan.rules_out(morsel, &dynamic.filters).map_err(external)? {
-                return Ok(None);
+                return Ok(Selection::none(morsel.rows()));
             }
         }
         let mut selection = scan.select(morsel).map_err(external)?;
@@ -141,15 +150,11 @@ impl Partition {
                 continue;
             }
             if selection.is_empty() {
-                return Ok(None);
+                break;
             }
             narrow_by(&scan, morsel, residual, parts, &mut selection)?;
         }
-        if selection.is_empty() {
-            return Ok(None);
-        }
-        let columns = scan.decode(morsel, &self.columns, &selection).map_err(external)?;
-        batch(&self.schema, columns, selection.count()).map(Some)
+        Ok(selection)
     }
 
     /// Translates dynamic filters again if they have changed since the last morsel.
@@ -196,6 +201,41 @@ fn is_true(expr: &Arc<dyn PhysicalExpr>) -> bool {
     literal.is_some_and(|literal| *literal.value() == ScalarValue::Boolean(Some(true)))
 }
 
+/// Cuts a selection into pieces of at most about `rows_max` rows, at multiples of 64 rows.
+fn pieces(selection: &Selection, rows_max: usize) -> Vec<Selection> {
+    let mut pieces = Vec::new();
+    let (mut start, mut count) = (0, 0);
+    let mut cut = |start: usize, end: usize| {
+        let mut piece = selection.clone();
+        piece.clear_range(0..start);
+        piece.clear_range(end..selection.rows());
+        pieces.push(piece);
+    };
+    for (place, word) in selection.words().iter().enumerate() {
+        let more = word.count_ones() as usize;
+        if count > 0 && count + more > rows_max {
+            cut(start, place * 64);
+            (start, count) = (place * 64, 0);
+        }
+        count += more;
+    }
+    if count > 0 {
+        cut(start, selection.rows());
+    }
+    pieces
+}
+
+/// Text without the bytes that no row of it needs, if those are most of what it holds.
+fn compact(array: ArrayRef) -> ArrayRef {
+    let Some(views) = array.as_string_view_opt() else { return array };
+    let held: usize = views.data_buffers().iter().map(|buffer| buffer.len()).sum();
+    if held > 4096 && held / 4 > views.total_buffer_bytes_used() {
+        Arc::new(views.gc())
+    } else {
+        array
+    }
+}
+
 /// Evaluates conjuncts one after the other, each on the rows that the earlier ones left.
 fn narrow_by(
     scan: &Scan,
@@ -235,4 +275,37 @@ fn keep(indices: &[u32], mask: &BooleanArray) -> Vec<u32> {
 
 pub(super) fn external(error: starfact_base::Error) -> datafusion::common::DataFusionError {
     crate::error::Error::from(error).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Array, StringViewArray};
+
+    #[test]
+    fn pieces_cover_the_selection_and_are_no_larger_than_asked_for() {
+        let mut sparse = Selection::none(10_000);
+        (0..10_000).step_by(7).for_each(|row| sparse.set(row));
+        for selection in [Selection::all(10_000), Selection::none(10_000), sparse] {
+            for rows_max in [64, 100, 1_000, 8_192, 100_000] {
+                let pieces = pieces(&selection, rows_max);
+                let rows: Vec<u32> = pieces.iter().flat_map(Selection::indices).collect();
+                assert_eq!(rows, selection.indices());
+                assert!(pieces.iter().all(|piece| (1..=rows_max).contains(&piece.count())));
+            }
+        }
+    }
+
+    #[test]
+    fn text_lets_go_of_bytes_that_it_does_not_need() {
+        let texts: StringViewArray = (0..10_000)
+            .map(|number| Some(format!("a text of more than twelve {number}")))
+            .collect();
+        let few: ArrayRef = Arc::new(texts.slice(5, 10));
+        let compacted = compact(Arc::clone(&few));
+        assert_eq!(&compacted, &few);
+        assert!(compacted.get_array_memory_size() < 10_000);
+        let all: ArrayRef = Arc::new(texts);
+        assert!(Arc::ptr_eq(&compact(Arc::clone(&all)), &all));
+    }
 }

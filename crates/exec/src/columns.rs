@@ -1,0 +1,97 @@
+//! Columns of one morsel, opened once and decoded in pieces.
+//!
+//! A block keeps what it had to decompress, so reading it piece by piece costs no more than reading
+//! it at once, and what is handed out is no larger than what was asked for.
+
+use arrow::array::{ArrayRef, new_null_array};
+use arrow::compute::concat;
+use starfact_base::{DataType, Error, Result};
+use starfact_encoding::{Selection, arrow_type};
+use starfact_format::ColumnBlock;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Rows that a run of survivors must have on the average to be decoded as a range.
+const RUN_ROWS_MIN: usize = 256;
+
+/// See the [module](self). [`crate::Scan::open`] makes one.
+#[derive(Debug)]
+pub struct MorselColumns {
+    pub(crate) columns: Vec<OpenColumn>,
+    pub(crate) rows: usize,
+}
+
+/// A column of a morsel.
+#[derive(Debug)]
+pub(crate) enum OpenColumn {
+    Block(ColumnBlock),
+    /// The segment is older than the column: it is NULL throughout.
+    Missing(DataType),
+}
+
+impl MorselColumns {
+    /// The values at the selected rows, one array a column.
+    ///
+    /// # Errors
+    /// Damage.
+    pub fn decode(&self, selection: &Selection) -> Result<Vec<ArrayRef>> {
+        let plan = Fetch::plan(selection, self.rows);
+        self.columns.iter().map(|column| column.fetch(&plan)).collect()
+    }
+}
+
+impl OpenColumn {
+    fn fetch(&self, plan: &Fetch) -> Result<ArrayRef> {
+        let block = match self {
+            Self::Block(block) => block,
+            Self::Missing(data_type) => {
+                return Ok(new_null_array(&arrow_type(*data_type), plan.row_count()));
+            }
+        };
+        match plan {
+            Fetch::All(rows) => block.decode(0..*rows),
+            Fetch::Rows(rows) => block.take(rows),
+            Fetch::Ranges(ranges) => {
+                let parts: Vec<ArrayRef> = ranges
+                    .iter()
+                    .map(|range| block.decode(range.clone()))
+                    .collect::<Result<_>>()?;
+                match parts.as_slice() {
+                    [one] => Ok(Arc::clone(one)),
+                    parts => {
+                        let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
+                        concat(&parts).map_err(|error| Error::internal(error.to_string()))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How to get at the selected rows of a block.
+enum Fetch {
+    All(usize),
+    Ranges(Vec<Range<usize>>),
+    Rows(Vec<u32>),
+}
+
+impl Fetch {
+    /// A few long runs are decoded as ranges, everything else row by row.
+    fn plan(selection: &Selection, rows: usize) -> Self {
+        let selected = selection.count();
+        if selected == rows {
+            return Self::All(rows);
+        }
+        let ranges: Vec<Range<usize>> = selection.ranges().collect();
+        let is_few = ranges.len() <= 1 + selected / RUN_ROWS_MIN;
+        if is_few && selected > 0 { Self::Ranges(ranges) } else { Self::Rows(selection.indices()) }
+    }
+
+    fn row_count(&self) -> usize {
+        match self {
+            Self::All(rows) => *rows,
+            Self::Ranges(ranges) => ranges.iter().map(ExactSizeIterator::len).sum(),
+            Self::Rows(rows) => rows.len(),
+        }
+    }
+}
