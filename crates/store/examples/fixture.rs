@@ -1,0 +1,76 @@
+//! Makes the warehouse that every later version must be able to open.
+//!
+//! ```sh
+//! cargo run -p starfact-store --example fixture -- datasets/fixtures/warehouse-v2
+//! ```
+//!
+//! To be run once for each version of the manifest, in a new folder; `LOCK` is not part of the
+//! fixture. What is in it is said by the test that reads it.
+
+use arrow::array::{ArrayRef, Int32Array, StringViewArray};
+use arrow::datatypes::{Field, Schema};
+use arrow::record_batch::RecordBatch;
+use starfact_base::{DataType, Error, Result, TableId};
+use starfact_store::{
+    ColumnDefinition, ForeignKeyDefinition, KeyDefinition, LoadOptions, OpenMode, Store,
+    TableDefinition,
+};
+use starfact_vfs::OsDir;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn main() -> Result<()> {
+    let Some(folder) = std::env::args().nth(1) else {
+        return Err(Error::invalid("name the folder to write to"));
+    };
+    let mode = OpenMode::ReadWrite { wait: Duration::ZERO };
+    let store = Store::open(Arc::new(OsDir::create(folder)?), mode)?;
+    let column = ColumnDefinition::new;
+    let nation = TableDefinition {
+        name: "nation".into(),
+        columns: vec![column("id", DataType::Integer), column("name", DataType::Varchar)],
+        primary_key: Some(key("id")),
+        unique: vec![key("name")],
+        ..TableDefinition::default()
+    };
+    let sale = TableDefinition {
+        name: "sale".into(),
+        columns: ["id", "nation", "day"].map(|name| column(name, DataType::Integer)).into(),
+        primary_key: Some(key("id")),
+        foreign_keys: vec![ForeignKeyDefinition {
+            columns: vec!["nation".into()],
+            parent: "nation".into(),
+            ..ForeignKeyDefinition::default()
+        }],
+        sorted_by: vec!["day".into()],
+        ..TableDefinition::default()
+    };
+    let mut transaction = store.begin()?;
+    let nation = transaction.create_table(&nation)?;
+    let sale = transaction.create_table(&sale)?;
+    transaction.commit()?;
+    let names = |names: Vec<Option<&str>>| -> ArrayRef { Arc::new(StringViewArray::from(names)) };
+    load(&store, nation, vec![ints([1, 2, 3]), names(vec![Some("Peru"), None, Some("Chad")])])?;
+    load(&store, nation, vec![ints([9, 7]), names(vec![Some("Fiji"), None])])?;
+    let nations: ArrayRef = Arc::new(Int32Array::from(vec![Some(7), Some(1), None, Some(3)]));
+    load(&store, sale, vec![ints([4, 1, 3, 2]), nations, ints([20, 10, 30, 10])])
+}
+
+fn key(column: &str) -> KeyDefinition {
+    KeyDefinition { name: None, columns: vec![column.into()] }
+}
+
+fn ints<const N: usize>(values: [i32; N]) -> ArrayRef {
+    Arc::new(Int32Array::from_iter_values(values))
+}
+
+fn load(store: &Store, table: TableId, columns: Vec<ArrayRef>) -> Result<()> {
+    let field = |array: &ArrayRef| Field::new("", array.data_type().clone(), true);
+    let fields: Vec<Field> = columns.iter().map(field).collect();
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+        .map_err(|error| Error::internal(error.to_string()));
+    let mut transaction = store.begin()?;
+    transaction.load(table, &mut std::iter::once(batch), &LoadOptions::default())?;
+    transaction.commit()?;
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! What earlier versions wrote can be opened, and the document says what this one writes.
+
+use super::support::*;
+use crate::{LoadOptions, MANIFEST_VERSION, manifest, paths};
+use starfact_vfs::{Dir, MemDir, OsDir};
+
+/// The folder of all fixtures; the example `fixture` made those of each version once.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/fixtures");
+const DOCUMENT: &str = include_str!("../../../../docs/FORMAT.md");
+
+fn fixture(version: u32) -> MemDir {
+    let from = OsDir::open(format!("{FOLDER}/warehouse-v{version}")).unwrap();
+    let dir = MemDir::new();
+    for path in files(&from, "") {
+        let mut file = dir.create(&path).unwrap();
+        file.write(&from.read(&path).unwrap()).unwrap();
+        file.finish().unwrap();
+    }
+    dir
+}
+
+#[test]
+fn warehouses_of_every_version_open_and_take_rows() {
+    for version in 1..=MANIFEST_VERSION {
+        let dir = fixture(version);
+        assert_eq!(read(&open_to_read(&dir), "sale", "day"), ["10", "10", "20", "30"]);
+        let store = open(&dir);
+        assert_eq!(read(&store, "nation", "id"), ["1", "2", "3", "9", "7"]);
+        assert_eq!(read(&store, "nation", "name"), ["Peru", "NULL", "Chad", "Fiji", "NULL"]);
+        assert_eq!(read(&store, "sale", "id"), ["1", "2", "4", "3"]);
+        assert_eq!(read(&store, "sale", "nation"), ["1", "3", "7", "NULL"]);
+        let sale = table(&store, "sale");
+        assert!(sale.is_sorted());
+        let hidden = sale.foreign_keys()[0].ordinal_column;
+        assert_eq!(values(&sale, hidden), ["0", "2", "4", "NULL"]);
+        let rows = |id, name| batch(vec![ints([id]), texts([name])]);
+        assert!(insert(&store, "nation", vec![rows(7, "Oman")]).is_err());
+        assert!(insert(&store, "nation", vec![rows(8, "Fiji")]).is_err());
+        insert(&store, "nation", vec![rows(8, "Oman")]).unwrap();
+        insert(&store, "sale", vec![batch(vec![ints([5]), ints([9]), ints([40])])]).unwrap();
+        let sale = table(&store, "sale");
+        assert_eq!(values(&sale, hidden), ["0", "2", "4", "NULL", "3"]);
+    }
+}
+
+/// The fenced block that follows the line `<!-- name -->`.
+fn example(name: &str) -> &'static str {
+    let marker = format!("<!-- {name} -->\n```text\n");
+    let after = DOCUMENT.split(&marker).nth(1).expect("the document has the example");
+    after.split("```").next().expect("the end of the block")
+}
+
+#[test]
+fn the_documented_manifest_is_what_is_written() {
+    let dir = MemDir::new();
+    let store = open(&dir);
+    let mut region = dimension("region");
+    region.columns[0].name = "key".into();
+    region.primary_key = Some(key(&["key"]));
+    let mut transaction = store.begin().unwrap();
+    let id = transaction.create_table(&region).unwrap();
+    let rows = batch(vec![ints([1, 2, 3]), texts(["AFRICA", "ASIA", "EUROPE"])]);
+    transaction.load(id, &mut std::iter::once(Ok(rows)), &LoadOptions::default()).unwrap();
+    transaction.commit().unwrap();
+    let text = |path: &str| String::from_utf8(dir.read(path).unwrap()).unwrap();
+    assert_eq!(text(paths::CURRENT), example("CURRENT"));
+    let version = manifest::read_current(&dir).unwrap().unwrap();
+    assert_eq!(text(&paths::manifest(version)).trim_end(), example("manifest").trim_end());
+}
