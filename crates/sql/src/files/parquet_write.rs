@@ -1,7 +1,7 @@
 //! Rows to a Parquet file.
 //!
 //! Types are written exactly: decimals as decimals, times and timestamps with microseconds,
-//! TIMESTAMPTZ as UTC. Nothing of Arrow's own types is recorded, so that every reader sees the same.
+//! TIMESTAMPTZ as UTC. Nothing of Arrow's own types is recorded: all readers see the same.
 //!
 //! Batches wait until they make a row group. Then several threads encode and compress its columns,
 //! each column on one thread, and the calling thread writes them one after the other.
