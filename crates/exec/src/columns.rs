@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// Rows that a run of survivors must have on the average to be decoded as a range.
 const RUN_ROWS_MIN: usize = 256;
 
-/// See the [module](self). [`crate::Scan::open`] makes one.
+/// Columns of one morsel; [`crate::Scan::open`] makes them.
 #[derive(Debug)]
 pub struct MorselColumns {
     pub(crate) columns: Vec<OpenColumn>,
