@@ -6,6 +6,7 @@ use arrow::array::{
     Array, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array,
     StringViewArray,
 };
+use arrow::compute::concat;
 use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
 use proptest::prelude::*;
@@ -14,6 +15,7 @@ use starfact_encoding::{CompareOp, ValuePredicate};
 use starfact_store::{ColumnDefinition, LoadOptions, OpenMode, Store, TableDefinition};
 use starfact_vfs::MemDir;
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::time::Duration;
 
