@@ -24,7 +24,7 @@ pub struct MorselColumns {
 /// A column of a morsel.
 #[derive(Debug)]
 pub(crate) enum OpenColumn {
-    Block(ColumnBlock),
+    Block(Box<ColumnBlock>),
     /// The segment is older than the column: it is NULL throughout.
     Missing(DataType),
 }

@@ -201,7 +201,7 @@ impl Scan {
         let open = |column: &ColumnId| {
             let data_type = self.data_type(*column)?;
             match self.segment(morsel)?.column(*column)? {
-                Some(file) => Ok(OpenColumn::Block(file.block(morsel.block_idx)?)),
+                Some(file) => Ok(OpenColumn::Block(Box::new(file.block(morsel.block_idx)?))),
                 None => Ok(OpenColumn::Missing(data_type)),
             }
         };

@@ -255,6 +255,24 @@ fn a_predicate_decides_about_null_itself() {
 }
 
 #[test]
+fn a_morsel_is_decoded_piece_by_piece_as_at_once() {
+    let (table, _) = fixture();
+    let scan = Scan::new(Arc::clone(table), Vec::new(), ScanOptions::default()).unwrap();
+    let ids: Vec<ColumnId> = (1..=6).map(ColumnId).collect();
+    let morsel = &scan.morsels()[0];
+    let whole = scan.decode(morsel, &ids, &Selection::all(morsel.rows())).unwrap();
+    let opened = scan.open(morsel, &ids).unwrap();
+    for piece in [0..1_000, 1_000..1_001, 40_000..BLOCK_ROWS, 5..5] {
+        let mut selection = Selection::all(morsel.rows());
+        selection.clear_range(0..piece.start);
+        selection.clear_range(piece.end..morsel.rows());
+        for (array, whole) in opened.decode(&selection).unwrap().iter().zip(&whole) {
+            assert_eq!(array.as_ref(), whole.slice(piece.start, piece.len()).as_ref());
+        }
+    }
+}
+
+#[test]
 fn an_unknown_column_is_an_error() {
     let (table, _) = fixture();
     let scan = Scan::new(Arc::clone(table), Vec::new(), ScanOptions::default()).unwrap();
