@@ -47,13 +47,14 @@ mod session;
 mod settings;
 mod split;
 mod statement;
+mod stop;
 mod temporal;
 mod types;
 mod warehouse;
 
 pub use error::{Error, ErrorKind, Position, Result};
 pub use outcome::{Outcome, Rows};
-pub use session::{CancelHandle, Session};
+pub use session::{CancelHandle, ProgressListener, Session};
 pub use settings::parse_bytes;
 pub use split::{Pending, Splitter, Statement, split};
 pub use warehouse::{OpenOptions, Warehouse};

@@ -10,6 +10,7 @@ use crate::files;
 use crate::outcome::{Outcome, Rows};
 use crate::parse::Statement;
 use crate::select_names::{self, OutputNames};
+use crate::stop::stoppable;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::format::ExplainStatementOptions;
@@ -17,7 +18,9 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
-use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use datafusion::physical_plan::stream::{
+    RecordBatchReceiverStreamBuilder, RecordBatchStreamAdapter,
+};
 use datafusion::sql::parser::{ExplainStatement, Statement as EngineStatement};
 use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
 use futures::StreamExt;
@@ -117,8 +120,11 @@ fn refuse_changes(plan: &LogicalPlan) -> Result<()> {
 pub(super) fn start(context: &Context, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
     context.wait(async {
         let physical = context.state.create_physical_plan(&plan).await?;
+        let over = context.cancel.child_token();
+        let physical = stoppable(physical, &over)?;
         let mut stream = execute_stream(physical, context.state.task_ctx())?;
-        let mut builder = RecordBatchReceiverStreamBuilder::new(stream.schema(), BATCHES_AHEAD);
+        let schema = stream.schema();
+        let mut builder = RecordBatchReceiverStreamBuilder::new(Arc::clone(&schema), BATCHES_AHEAD);
         let sender = builder.tx();
         builder.spawn_on(
             async move {
@@ -132,7 +138,11 @@ pub(super) fn start(context: &Context, plan: LogicalPlan) -> Result<SendableReco
             },
             context.inner.runtime.handle(),
         );
-        Ok(builder.build())
+        let guard = over.drop_guard();
+        let batches = builder.build().inspect(move |_| {
+            let _until_dropped = &guard;
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)) as _)
     })
 }
 

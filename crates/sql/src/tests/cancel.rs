@@ -4,6 +4,7 @@ use super::{failure, run, session};
 use crate::{ErrorKind, Outcome};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 /// A query that takes far longer than any test may.
 const ENDLESS: &str = "SELECT count(*) FROM range(1000) a, range(1000000000000) b
@@ -22,7 +23,7 @@ fn a_running_statement_can_be_cancelled_from_elsewhere() {
             scope.spawn(|| {
                 while !over.load(Ordering::Relaxed) {
                     cancel.cancel();
-                    thread::yield_now();
+                    thread::sleep(Duration::from_millis(5));
                 }
             });
             let error = failure(&session, sql);
