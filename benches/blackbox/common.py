@@ -22,6 +22,7 @@ def parser(description):
     arguments = argparse.ArgumentParser(description=description)
     arguments.add_argument("--binary", default=str(ROOT / "target/debug/starfact"),
                            help="the program under test")
+    arguments.add_argument("--verbose", action="store_true", help="print checks that pass, too")
     arguments.add_argument("--keep", metavar="DIR", help="work here and leave everything behind")
     return arguments
 

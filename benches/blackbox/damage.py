@@ -177,7 +177,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", help="damage files whose name has this")
     options = parser.parse_args()
-    rng, tally = random.Random(options.seed), common.Tally()
+    rng, tally = random.Random(options.seed), common.Tally(options.verbose)
     again = f"{sys.argv[0]} --binary {options.binary} --seed {options.seed}"
     with common.Workplace(options.keep) as folder:
         for name, sql in FILES.items():

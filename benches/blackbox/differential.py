@@ -291,7 +291,7 @@ def main():
     options = parser.parse_args()
     if options.only is not None and options.keep is None:
         options.keep = f"/tmp/starfact-differential-{options.seed}-{options.only}"
-    tally, counts = common.Tally(), {}
+    tally, counts = common.Tally(options.verbose), {}
     failures = Failures(tally)
     with common.Workplace(options.keep) as folder:
         numbers = range(options.cases) if options.only is None else [options.only]

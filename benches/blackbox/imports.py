@@ -260,7 +260,7 @@ def direct(c):
 def main():
     parser = common.parser(__doc__.split("\n", maxsplit=1)[0])
     options = parser.parse_args()
-    tally = common.Tally()
+    tally = common.Tally(options.verbose)
     with common.Workplace(options.keep) as folder:
         checks = Checks(options, folder, tally)
         for part in (bad_csv, good_csv, parquet, direct):
