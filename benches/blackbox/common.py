@@ -51,7 +51,7 @@ class Result:
 
     def __str__(self):
         command = " ".join(shell_quote(str(part)) for part in self.arguments)
-        return f"$ {command}\nexit {self.code}\n{self.out[-2000:]}{self.err[-2000:]}"
+        return f"$ {command}\nexit {self.code}\n{self.out[-800:]}{self.err[-2000:]}"
 
 
 def shell_quote(text):

@@ -6,6 +6,7 @@
 use crate::report::duration;
 use crate::terminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use starfact::Session;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,12 +27,15 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A statement begins.
-    pub fn begin() -> Self {
+    /// A statement begins. The session tells how many rows it loads.
+    pub fn begin(session: &Session) -> Self {
         let rows = Arc::new(AtomicU64::new(0));
         let drawing = terminal::shows_progress().then(|| {
             let (stop, stopped) = channel();
             let counted = Arc::clone(&rows);
+            let loaded = Arc::clone(&rows);
+            let listener = move |rows| loaded.store(rows, Ordering::Relaxed);
+            session.report_progress(Some(Arc::new(listener)));
             let thread = std::thread::Builder::new().name("progress".into());
             // Without a thread there is no progress to see, and nothing else is lost.
             thread.spawn(move || draw(&counted, &stopped)).ok().map(|thread| (stop, thread))

@@ -188,7 +188,7 @@ impl Runner {
     /// When the statement or the output fails.
     pub fn execute(&mut self, sql: &str) -> Result<(), Failure> {
         let started = Instant::now();
-        let progress = Progress::begin();
+        let progress = Progress::begin(&self.session);
         match self.session.execute(sql)? {
             Outcome::Rows(rows) => self.print(rows, progress)?,
             Outcome::Count { verb, rows } => {

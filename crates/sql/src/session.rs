@@ -42,7 +42,11 @@ struct Current {
     state: SessionState,
     /// The memory limit that `state` was built with.
     memory_limit: u64,
+    progress: Option<ProgressListener>,
 }
+
+/// Hears how many rows the running load has taken in so far, on the thread that loads.
+pub type ProgressListener = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// Cancels the running statement of a session, from any thread.
 #[derive(Clone, Debug, Default)]
@@ -74,7 +78,7 @@ impl Session {
         let schema = Arc::new(WarehouseSchema::default());
         let state = build_state(&schema, runtime_env(settings.memory_limit));
         let memory_limit = settings.memory_limit;
-        let current = Mutex::new(Current { settings, state, memory_limit });
+        let current = Mutex::new(Current { settings, state, memory_limit, progress: None });
         Self { inner, schema, current, cancel: CancelHandle::default() }
     }
 
@@ -118,6 +122,11 @@ impl Session {
         self.cancel.clone()
     }
 
+    /// Tells `listener` from now on how far a load is; `None` tells nobody.
+    pub fn report_progress(&self, listener: Option<ProgressListener>) {
+        self.lock().progress = listener;
+    }
+
     /// Words that a shell may complete: tables, columns and functions.
     pub fn completions(&self) -> Vec<String> {
         let mut words: Vec<String> = Vec::new();
@@ -158,6 +167,7 @@ impl Session {
             state,
             snapshot,
             settings: current.settings,
+            progress: current.progress.clone(),
             cancel,
         })
     }

@@ -23,6 +23,6 @@
 
 pub use arrow;
 pub use starfact_sql::{
-    CancelHandle, Error, ErrorKind, OpenOptions, Outcome, Pending, Position, Result, Rows, Session,
-    Splitter, Statement, Warehouse, parse_bytes, split,
+    CancelHandle, Error, ErrorKind, OpenOptions, Outcome, Pending, Position, ProgressListener,
+    Result, Rows, Session, Splitter, Statement, Warehouse, parse_bytes, split,
 };

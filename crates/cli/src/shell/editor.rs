@@ -1,10 +1,16 @@
 //! The line editor, in a thread that reads when it is told to.
+//!
+//! Between two lines, while statements run, the terminal does not echo and does not gather lines:
+//! what is typed ahead then reaches the editor key by key, Ctrl-D included, and does not get into
+//! the results.
 
 use super::helper::Helper;
 use super::history;
 use crate::exit::Exit;
 use crate::signals::Signals;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
+};
 use rustyline::config::{BellStyle, CompletionType, Config};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
@@ -66,12 +72,17 @@ impl Editor {
             }
         })?;
         signals.enter_shell();
+        let settings = tcgetattr(io::stdin()).ok();
+        if let Some(settings) = &settings {
+            // A terminal that cannot be set like this does without.
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &between_lines(settings));
+        }
         Ok(Self {
             requests: Some(requests),
             events,
             thread: Some(thread),
             signals: signals.clone(),
-            settings: tcgetattr(io::stdin()).ok(),
+            settings,
         })
     }
 
@@ -80,7 +91,7 @@ impl Editor {
         let is_served = self.requests.as_ref().is_some_and(|requests| requests.send(()).is_ok());
         loop {
             if let Some(exit) = self.signals.ending() {
-                self.restore_terminal();
+                leave_editing();
                 return Input::Signalled(exit);
             }
             match self.events.recv() {
@@ -94,24 +105,39 @@ impl Editor {
         }
     }
 
-    /// Ends the thread, unless it waits for keys.
+    /// Ends the thread, unless it waits for keys, and gives the terminal back as it was.
     pub fn end(&mut self) {
         self.requests = None;
         if self.signals.ending().is_none() {
             // A panic of the thread has been reported as an error of `read`.
             let _ = self.thread.take().map(JoinHandle::join);
         }
-    }
-
-    /// Takes the terminal back from an editor that still waits for keys.
-    fn restore_terminal(&self) {
-        if let Some(settings) = &self.settings {
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, settings);
-            let mut stdout = io::stdout().lock();
-            // Bracketed paste off.
-            let _ = stdout.write_all(b"\x1b[?2004l\n").and_then(|()| stdout.flush());
+        if let Some(settings) = self.settings.take() {
+            // If the terminal is gone, it needs no settings.
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &settings);
         }
     }
+}
+
+impl Drop for Editor {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The settings while statements run: Ctrl-C still is a signal.
+fn between_lines(settings: &Termios) -> Termios {
+    let mut between = settings.clone();
+    between.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
+    between.special_codes[SpecialCodeIndex::VMIN] = 1;
+    between.special_codes[SpecialCodeIndex::VTIME] = 0;
+    between
+}
+
+/// Ends what an editor that still waits for keys has begun: bracketed paste, and its line.
+fn leave_editing() {
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(b"\x1b[?2004l\r\n").and_then(|()| stdout.flush());
 }
 
 /// The thread's side: one line for each request.

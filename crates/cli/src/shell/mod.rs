@@ -35,9 +35,7 @@ pub fn run(runner: &mut Runner, signals: &Signals) -> Result<(), Stop> {
     if let Err(error) = greet(&runner.warehouse) {
         report::note(&format!("cannot write to the terminal: {error}"));
     }
-    let result = converse(runner, signals, &mut editor);
-    editor.end();
-    result
+    converse(runner, signals, &mut editor)
 }
 
 /// The user's own file that runs before a shell, if there is one.

@@ -56,6 +56,20 @@ fn ctrl_c_drops_the_line_or_the_query_but_not_the_shell() {
 }
 
 #[test]
+fn what_is_typed_ahead_is_kept() {
+    let folder = Folder::new();
+    let mut terminal = shell(&folder, 80);
+    terminal.type_in("SELECT count(*) AS n FROM generate_series(1, 3000000);\r");
+    terminal.wait_for("3000000);");
+    terminal.type_in("SELECT 40 +\r2 AS answer;\r.print almost\r\x04");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 0);
+    for text in ["3000000", "42", "\nalmost\r\n"] {
+        assert!(screen.contains(text), "{text:?} is not in {screen:?}");
+    }
+}
+
+#[test]
 fn long_and_wide_results_fit_the_screen() {
     let folder = Folder::new();
     let mut terminal = shell(&folder, 60);

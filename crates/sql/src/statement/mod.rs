@@ -21,6 +21,7 @@ use crate::catalog::WarehouseSchema;
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::parse::Statement;
+use crate::session::ProgressListener;
 use crate::settings::Settings;
 use crate::warehouse::Inner;
 use datafusion::execution::SessionState;
@@ -36,6 +37,7 @@ pub(crate) struct Context {
     pub(crate) state: SessionState,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) settings: Settings,
+    pub(crate) progress: Option<ProgressListener>,
     pub(crate) cancel: CancellationToken,
 }
 
@@ -63,7 +65,7 @@ impl Context {
         LoadOptions {
             memory_bytes: memory_bytes.min(2 << 30),
             threads: self.settings.threads,
-            progress: None,
+            progress: self.progress.clone(),
         }
     }
 }
