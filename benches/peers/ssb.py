@@ -113,7 +113,7 @@ def geometric_mean(values):
 
 def report(options, own, duck, fusion):
     """The Markdown: load and size, then the queries; a ratio over 1 is in Starfact's favour."""
-    rows = duckdb.sql(f"SELECT count(*) FROM '{options.parquet}/lineorder.parquet'").fetchone()[0]
+    rows = duckdb.sql(f"SELECT count(*) FROM '{options.parquet}/lineorder.parquet'").fetchall()[0][0]
     parquet = size(options.parquet)
     lines = [
         f"SSB at scale factor {options.sf}, {options.threads} threads, {rows:,} lines; "

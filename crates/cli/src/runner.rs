@@ -209,6 +209,7 @@ impl Runner {
     /// Prints rows as they come.
     fn print(&mut self, rows: Rows, mut progress: Progress) -> Result<(), Failure> {
         let format = self.view.format(&self.sink);
+        let is_text = rows.is_plan() && format.mode.is_for_people();
         let schema = rows.schema();
         let counted = Arc::clone(&progress.rows);
         let mut batches = rows.inspect(|batch| {
@@ -218,7 +219,11 @@ impl Runner {
             );
         });
         let mut output = Clearing { output: &mut self.sink, progress: &mut progress };
-        let printed = output::print(&schema, &mut batches, &format, &mut output);
+        let printed = if is_text {
+            output::print_lines(&mut batches, &mut output)
+        } else {
+            output::print(&schema, &mut batches, &format, &mut output)
+        };
         // What was printed before a failure is part of the result.
         let flushed = output.flush();
         printed?;

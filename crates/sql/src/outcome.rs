@@ -47,6 +47,7 @@ pub enum Outcome {
 pub struct Rows {
     schema: SchemaRef,
     source: Source,
+    is_plan: bool,
 }
 
 enum Source {
@@ -63,12 +64,22 @@ impl Rows {
         stream: SendableRecordBatchStream,
         cancel: CancellationToken,
     ) -> Self {
-        Self { schema, source: Source::Query { inner, stream, cancel } }
+        Self { schema, source: Source::Query { inner, stream, cancel }, is_plan: false }
     }
 
     /// Rows that are there already.
     pub(crate) fn ready(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
-        Self { schema, source: Source::Ready(batches.into_iter()) }
+        Self { schema, source: Source::Ready(batches.into_iter()), is_plan: false }
+    }
+
+    /// The same rows, as the lines of a plan.
+    pub(crate) fn into_plan(self) -> Self {
+        Self { is_plan: true, ..self }
+    }
+
+    /// Whether the rows are the lines of a plan: people read them as they are, without a table.
+    pub fn is_plan(&self) -> bool {
+        self.is_plan
     }
 
     /// Names and types of the columns.

@@ -220,6 +220,9 @@ pub(crate) fn engine_config() -> SessionConfig {
     options.sql_parser.default_null_ordering = "nulls_last".into();
     options.execution.time_zone = Some("UTC".into());
     options.execution.perfect_hash_join_min_key_density = 0.0;
+    // A dimension of this size is cheaper to look up whole than to be divided along with its facts.
+    options.optimizer.hash_join_single_partition_threshold = 128 << 20;
+    options.optimizer.hash_join_single_partition_threshold_rows = 2 << 20;
     config
 }
 

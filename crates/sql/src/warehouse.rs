@@ -134,7 +134,13 @@ fn open_store(path: &Path, read_only: bool, wait: Duration) -> Result<Store> {
         if error.kind == ErrorKind::Sql {
             error.kind = ErrorKind::CannotOpen;
         }
-        error.message = format!("cannot open {}: {}", path.display(), error.message);
+        let what = format!("cannot open {}", path.display());
+        if !error.message.starts_with(&what) {
+            error.message = format!("{what}: {}", error.message);
+        }
+        if read_only && !path.exists() {
+            error = error.with_hint("without --readonly a new warehouse is created there");
+        }
         error
     })
 }

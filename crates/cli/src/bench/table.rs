@@ -1,54 +1,38 @@
 //! The figures of a benchmark as a table, and what else is worth knowing below it.
 
-use crate::output::{Alignment, Cell, Grid, Look, Rule, display_width};
 use crate::progress::grouped;
+use comfy_table::presets::ASCII_FULL_CONDENSED;
+use comfy_table::{CellAlignment, Table};
 use starfact_bench::{LoadReport, Report};
 use std::io::{self, Write};
 
-const RULE: Rule = Rule(["+", "-", "+", "+"]);
-const TITLES: [&str; 5] = ["query", "rows", "p50 ms", "min ms", "verified"];
+/// The titles of the columns, and where their values stand.
+const COLUMNS: [(&str, CellAlignment); 5] = [
+    ("query", CellAlignment::Left),
+    ("rows", CellAlignment::Right),
+    ("p50 ms", CellAlignment::Right),
+    ("min ms", CellAlignment::Right),
+    ("verified", CellAlignment::Left),
+];
 
 /// Prints the table and the summary.
 pub fn print(figures: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let rows: Vec<[String; 5]> = figures
-        .queries
-        .iter()
-        .map(|query| {
-            let verified = if query.verified { "yes" } else { "NO" };
-            [
-                query.name.to_owned(),
-                grouped(query.rows as u64),
-                format!("{:.2}", query.p50_ms),
-                format!("{:.2}", query.min_ms),
-                verified.to_owned(),
-            ]
-        })
-        .collect();
-    let titles = TITLES.map(str::to_owned);
-    let mut widths = vec![0; TITLES.len()];
-    for row in rows.iter().chain([&titles]) {
-        for (width, text) in widths.iter_mut().zip(row) {
-            *width = display_width(text).max(*width);
-        }
+    let mut table = Table::new();
+    table.load_preset(ASCII_FULL_CONDENSED).set_header(COLUMNS.map(|(title, _)| title));
+    for (column, (_, alignment)) in table.column_iter_mut().zip(COLUMNS) {
+        column.set_cell_alignment(alignment);
     }
-    let grid = Grid { widths, vertical: "|", colour: false };
-    grid.rule(RULE, out)?;
-    grid.row(cells(&titles), out)?;
-    grid.rule(RULE, out)?;
-    for row in &rows {
-        grid.row(cells(row), out)?;
+    for query in &figures.queries {
+        table.add_row([
+            query.name.to_owned(),
+            grouped(query.rows as u64),
+            format!("{:.2}", query.p50_ms),
+            format!("{:.2}", query.min_ms),
+            if query.verified { "yes" } else { "NO" }.to_owned(),
+        ]);
     }
-    grid.rule(RULE, out)?;
+    writeln!(out, "{table}")?;
     out.write_all(summary(figures).as_bytes())
-}
-
-/// Figures stand to the right.
-fn cells(row: &[String; 5]) -> impl Iterator<Item = Cell<'_>> {
-    row.iter().enumerate().map(|(place, text)| Cell {
-        text: text.into(),
-        alignment: if (1..=3).contains(&place) { Alignment::Right } else { Alignment::Left },
-        look: Look::Plain,
-    })
 }
 
 fn summary(figures: &Report) -> String {
@@ -131,7 +115,7 @@ mod tests {
             "\
 +-------+-------+--------+--------+----------+
 | query |  rows | p50 ms | min ms | verified |
-+-------+-------+--------+--------+----------+
++============================================+
 | Q1.1  |     1 |   2.00 |   1.50 | yes      |
 | Q2.1  | 1,280 |   2.00 |   1.50 | NO       |
 +-------+-------+--------+--------+----------+

@@ -31,7 +31,6 @@ use std::io::{self, Write};
 
 pub use cells::{printable, row_of};
 pub use fit::display_width;
-pub use grid::{Alignment, Cell, Grid, Look, Rule};
 
 /// The batches of a result, as they come.
 pub type Batches<'a> = dyn Iterator<Item = Result<RecordBatch, Error>> + 'a;
@@ -71,6 +70,11 @@ impl Mode {
             Self::Markdown => "markdown",
             Self::Line => "line",
         }
+    }
+
+    /// Whether a result in this mode is read by people.
+    pub fn is_for_people(self) -> bool {
+        matches!(self, Self::Box | Self::Table | Self::Line)
     }
 
     /// What NULL is printed as unless the user says otherwise.
@@ -148,6 +152,23 @@ pub fn print(
         Mode::Markdown => markdown::print(schema, batches, format, out),
         Mode::Line => line::print(schema, batches, format, out),
     }
+}
+
+/// Prints the first column of a result as lines of text and returns their number.
+///
+/// # Errors
+/// When the query or the output fails; what was printed until then stays.
+pub fn print_lines(batches: &mut Batches, out: &mut dyn Write) -> Result<u64, Failure> {
+    let mut line_count = 0;
+    for batch in batches {
+        let batch = batch?;
+        for row in 0..batch.num_rows() {
+            let line = row_of(&batch, row).into_iter().next().flatten().unwrap_or_default();
+            writeln!(out, "{}", printable(&line))?;
+        }
+        line_count += batch.num_rows() as u64;
+    }
+    Ok(line_count)
 }
 
 #[cfg(test)]

@@ -63,7 +63,11 @@ fn json() {
         .run(&["--json", "-c", "SELECT 1 AS a; SELECT 2 AS a"])
         .is(0, "[{\"a\":1}]\n[{\"a\":2}]\n");
     folder
-        .run(&["--jsonlines", "-c", "SELECT [1, 2] AS a, 2.50 AS b UNION ALL SELECT NULL, 1"])
+        .run(&[
+            "--jsonlines",
+            "-c",
+            "SELECT [1, 2] AS a, 2.50 AS b UNION ALL SELECT NULL, 1 ORDER BY b DESC",
+        ])
         .is(0, "{\"a\":[1,2],\"b\":2.50}\n{\"a\":null,\"b\":1.00}\n");
 }
 
@@ -115,4 +119,18 @@ fn without_a_terminal_no_row_is_left_out_and_nothing_is_coloured() {
     assert_eq!(out.lines().count(), 4 + 200 + 1 + 1);
     assert!(out.ends_with("(200 rows)\n") && !out.contains('\x1b'));
     assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn a_plan_is_text_for_people_and_rows_for_programs() {
+    let folder = Folder::new();
+    let sql = "EXPLAIN SELECT value FROM range(5) ORDER BY value DESC";
+    let ended = folder.run(&["-c", sql]);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let lines: Vec<&str> = ended.out.lines().collect();
+    assert!(lines.len() > 1 && lines[0].starts_with("SortExec"), "{}", ended.out);
+    assert!(lines[1].starts_with("  "), "{}", ended.out);
+    let ended = folder.run(&["--csv", "-c", sql]);
+    assert_eq!(ended.out.lines().next(), Some("plan"));
+    assert_eq!(ended.out.lines().count(), lines.len() + 1);
 }

@@ -10,7 +10,9 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::expressions::{Column as ColumnExpr, DynamicFilterTracking};
+use datafusion::physical_expr::expressions::{
+    Column as ColumnExpr, DynamicFilterPhysicalExpr, DynamicFilterTracking,
+};
 use datafusion::physical_expr::utils::{collect_columns, split_conjunction};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
@@ -133,8 +135,9 @@ impl ScanExec {
         let schema =
             Schema::new(used.iter().map(|i| self.schema.field(*i).clone()).collect::<Vec<_>>());
         let is_dynamic = DynamicFilterTracking::classify(&expr).contains_dynamic_filter();
+        let is_optional = expr.is::<DynamicFilterPhysicalExpr>();
         let (columns, schema) = (columns.collect(), Arc::new(schema));
-        Ok(Residual { expr, columns, schema, is_dynamic })
+        Ok(Residual { expr, columns, schema, is_dynamic, is_optional })
     }
 
     /// Plans again which morsels to read, after the filters have changed.

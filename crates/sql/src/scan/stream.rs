@@ -30,6 +30,9 @@ pub(super) struct Residual {
     pub(super) schema: SchemaRef,
     /// Whether it changes while the query runs.
     pub(super) is_dynamic: bool,
+    /// Whether rows that do not satisfy it do no harm, because the operator that it comes from
+    /// tests them itself.
+    pub(super) is_optional: bool,
 }
 
 /// Where a partition finds its next morsel.
@@ -56,6 +59,38 @@ struct Dynamic {
     generation: u64,
     filters: Vec<ColumnFilter>,
     rest: Vec<Arc<dyn PhysicalExpr>>,
+    use_so_far: Use,
+}
+
+/// How many rows a condition was asked about, and how many of them it left.
+#[derive(Clone, Copy, Debug, Default)]
+struct Use {
+    asked: usize,
+    left: usize,
+    /// Morsels since it was last asked.
+    skipped: usize,
+}
+
+impl Use {
+    /// Morsels after which a condition that did not pay is tried again.
+    const RETRY_MORSELS: usize = 64;
+
+    fn record(&mut self, asked: usize, left: usize) {
+        self.asked += asked;
+        self.left += left;
+        self.skipped = 0;
+    }
+
+    /// The share of rows that it leaves; one that has not been asked comes first.
+    fn share(&self) -> f64 {
+        if self.asked == 0 { 0.0 } else { self.left as f64 / self.asked as f64 }
+    }
+
+    /// Whether asking pays; every now and then it is worth a try.
+    fn pays(&mut self) -> bool {
+        self.skipped += 1;
+        self.share() < 0.9 || self.skipped > Self::RETRY_MORSELS
+    }
 }
 
 /// The state of one partition.
@@ -143,18 +178,37 @@ impl Partition {
             scan.narrow(morsel, &dynamic.filters, &mut selection).map_err(external)?;
         }
         for (residual, dynamic) in self.residuals.iter().zip(&self.dynamic) {
-            let parts = dynamic
-                .as_ref()
-                .map_or(std::slice::from_ref(&residual.expr), |dynamic| dynamic.rest.as_slice());
-            if parts.is_empty() {
-                continue;
+            if dynamic.is_none() {
+                let parts = std::slice::from_ref(&residual.expr);
+                narrow_by(&scan, morsel, residual, parts, &mut selection)?;
             }
+        }
+        for place in self.dynamic_by_use() {
+            let (residual, dynamic) = (&self.residuals[place], &mut self.dynamic[place]);
+            let Some(dynamic) = dynamic.as_mut().filter(|dynamic| !dynamic.rest.is_empty()) else {
+                continue;
+            };
             if selection.is_empty() {
                 break;
             }
-            narrow_by(&scan, morsel, residual, parts, &mut selection)?;
+            if residual.is_optional && !dynamic.use_so_far.pays() {
+                continue;
+            }
+            let asked = selection.count();
+            narrow_by(&scan, morsel, residual, &dynamic.rest, &mut selection)?;
+            dynamic.use_so_far.record(asked, selection.count());
         }
         Ok(selection)
+    }
+
+    /// Places of the dynamic filters, those that leave the fewest rows first.
+    fn dynamic_by_use(&self) -> Vec<usize> {
+        let share = |place: &usize| {
+            self.dynamic[*place].as_ref().map_or(1.0, |dynamic| dynamic.use_so_far.share())
+        };
+        let mut places: Vec<usize> = (0..self.dynamic.len()).collect();
+        places.sort_by(|a, b| share(a).total_cmp(&share(b)));
+        places
     }
 
     /// Translates dynamic filters again if they have changed since the last morsel.
@@ -191,7 +245,7 @@ fn split_dynamic(
             None => rest.push(Arc::clone(part)),
         }
     }
-    Dynamic { generation, filters: merge_bounds(filters), rest }
+    Dynamic { generation, filters: merge_bounds(filters), rest, use_so_far: Use::default() }
 }
 
 fn is_true(expr: &Arc<dyn PhysicalExpr>) -> bool {
@@ -244,6 +298,9 @@ fn narrow_by(
     parts: &[Arc<dyn PhysicalExpr>],
     selection: &mut Selection,
 ) -> Result<()> {
+    if selection.is_empty() {
+        return Ok(());
+    }
     let ids: Vec<ColumnId> = residual.columns.iter().map(|(id, _)| *id).collect();
     let columns = scan.decode(morsel, &ids, selection).map_err(external)?;
     let mut rows = batch(&residual.schema, columns, selection.count())?;

@@ -1,6 +1,7 @@
 //! Rewrites of a query's syntax tree before it is planned: what the query engine does not know.
 
 use super::{Context, names};
+use crate::catalog::SCHEMA;
 use crate::error::Result;
 use crate::literals;
 use datafusion::catalog::SchemaProvider;
@@ -21,7 +22,7 @@ pub(super) fn complete(query: &mut Query) {
 pub(super) fn normalize(context: &Context, query: &mut Query) -> Result<()> {
     literals::approximate(query);
     let known = KnownNames::of(context, query)?;
-    if !known.mixed.is_empty() {
+    if !known.mixed.is_empty() || !known.doubles.is_empty() {
         let _ = VisitMut::visit(query, &mut FoldColumns { known });
     }
     Ok(())
@@ -71,21 +72,29 @@ struct KnownNames {
     /// Columns of tables and files whose names have capitals, by their folded name; `None` if
     /// several differ in nothing else.
     mixed: HashMap<String, Option<String>>,
+    /// Names that a table and a column have, folded.
+    doubles: HashSet<String>,
 }
 
 impl KnownNames {
     fn of(context: &Context, query: &Query) -> Result<Self> {
         let mut found = Relations::default();
         let _ = Visit::visit(query, &mut found);
-        let mut known = Self { plain: found.aliases, mixed: HashMap::new() };
+        let mut tables = found.tables;
+        let mut known = Self { plain: found.columns, ..Self::default() };
         for name in found.relations {
             let Ok(name) = names::table_name(&name) else { continue };
+            tables.insert(name.to_lowercase());
             let provider = context.wait(async { Ok(context.schema.table(&name).await?) })?;
             let Some(provider) = provider else { continue };
             for field in provider.schema().fields() {
                 known.add_column(field.name());
             }
         }
+        let is_column =
+            |name: &String| known.plain.contains(name) || known.mixed.contains_key(name);
+        known.doubles = tables.iter().filter(|name| is_column(name)).cloned().collect();
+        known.plain.extend(tables);
         Ok(known)
     }
 
@@ -125,13 +134,16 @@ impl KnownNames {
 #[derive(Default)]
 struct Relations {
     relations: Vec<ObjectName>,
-    aliases: HashSet<String>,
+    /// What tables are called in the query.
+    tables: HashSet<String>,
+    /// What columns are called in the query.
+    columns: HashSet<String>,
 }
 
 impl Relations {
     fn add_alias(&mut self, alias: &TableAlias) {
-        self.aliases.insert(names::fold(&alias.name));
-        self.aliases.extend(alias.columns.iter().map(|column| names::fold(&column.name)));
+        self.tables.insert(names::fold(&alias.name));
+        self.columns.extend(alias.columns.iter().map(|column| names::fold(&column.name)));
     }
 }
 
@@ -153,7 +165,7 @@ impl Visitor for Relations {
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
         for item in &select.projection {
             if let SelectItem::ExprWithAlias { alias, .. } = item {
-                self.aliases.insert(names::fold(alias));
+                self.columns.insert(names::fold(alias));
             }
         }
         ControlFlow::Continue(())
@@ -173,7 +185,9 @@ impl Visitor for Relations {
     }
 }
 
-/// Gives references to columns the case of the column.
+/// Gives references to columns the case of the column, and says of `city.id` that a table `city` is
+/// meant where there is a column of that name, too: in a subquery the engine would look for a field
+/// of the column.
 struct FoldColumns {
     known: KnownNames,
 }
@@ -215,6 +229,11 @@ impl VisitorMut for FoldColumns {
             Expr::CompoundIdentifier(parts) => {
                 if let Some(last) = parts.last_mut() {
                     self.known.fold(last);
+                }
+                if let [table, _] = parts.as_slice()
+                    && self.known.doubles.contains(&names::fold(table))
+                {
+                    parts.insert(0, Ident::new(SCHEMA));
                 }
             }
             _ => {}

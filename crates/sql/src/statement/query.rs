@@ -4,6 +4,7 @@
 //! batch ahead of the reader. So a statement can be cancelled whatever its operators are doing, and
 //! dropping the stream ends them.
 
+use super::show::table_of;
 use super::{Context, normalize};
 use crate::error::{Error, Result};
 use crate::files;
@@ -11,7 +12,7 @@ use crate::outcome::{Outcome, Rows};
 use crate::parse::Statement;
 use crate::select_names::{self, OutputNames};
 use crate::stop::stoppable;
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::format::ExplainStatementOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -52,8 +53,28 @@ pub(super) fn explain(
     let explain = EngineStatement::Explain(ExplainStatement { options, statement });
     let plan = plan_statement(context, explain)?;
     let stream = start(context, plan)?;
-    let schema = stream.schema();
-    Ok(rows(context, schema, stream))
+    let sections: Vec<RecordBatch> = batches(context, stream).collect::<Result<_>>()?;
+    plan_lines(&sections, verbose)
+}
+
+/// The engine's plans, one row for each line; where there are several, each has a headline.
+fn plan_lines(sections: &[RecordBatch], all: bool) -> Result<Outcome> {
+    let mut lines = Vec::new();
+    for section in sections {
+        let (titles, texts) = (section.column(0).as_string::<i32>(), section.column(1));
+        for (title, text) in titles.iter().zip(texts.as_string::<i32>()) {
+            let title = title.unwrap_or_default();
+            if all {
+                lines.push(format!("-- {title}"));
+            } else if title == "logical_plan" {
+                continue;
+            }
+            lines.extend(text.unwrap_or_default().lines().map(str::to_owned));
+        }
+    }
+    table_of(vec![("plan", Arc::new(StringArray::from(lines)))])
+        .map(Rows::into_plan)
+        .map(Outcome::Rows)
 }
 
 fn rows(context: &Context, schema: SchemaRef, stream: SendableRecordBatchStream) -> Outcome {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// Answers a SHOW, DESCRIBE or SUMMARIZE.
 pub(super) fn show(context: &mut Context, what: Show) -> Result<Outcome> {
-    match what {
+    let rows = match what {
         Show::Tables => tables(context),
         Show::CreateTable(name) => create_table(context, &name),
         Show::Columns(name) => columns(context, &name),
@@ -28,10 +28,11 @@ pub(super) fn show(context: &mut Context, what: Show) -> Result<Outcome> {
             let value = set::get(context, &name)?;
             table_of(vec![(name.as_str(), texts([Some(value)]))])
         }
-    }
+    };
+    rows.map(Outcome::Rows)
 }
 
-fn tables(context: &Context) -> Result<Outcome> {
+fn tables(context: &Context) -> Result<Rows> {
     let tables: Vec<&Arc<Table>> = context.snapshot.tables().collect();
     let names = tables.iter().map(|table| Some(table.name().to_owned()));
     let rows = tables.iter().map(|table| table.row_count() as i64);
@@ -43,13 +44,13 @@ fn tables(context: &Context) -> Result<Outcome> {
     ])
 }
 
-fn create_table(context: &Context, name: &ObjectName) -> Result<Outcome> {
+fn create_table(context: &Context, name: &ObjectName) -> Result<Rows> {
     let table = names::find_table(&context.snapshot, name)?;
     let sql = create::create_table_sql(table, &context.snapshot);
     table_of(vec![("name", texts([Some(table.name().to_owned())])), ("sql", texts([Some(sql)]))])
 }
 
-fn columns(context: &Context, name: &ObjectName) -> Result<Outcome> {
+fn columns(context: &Context, name: &ObjectName) -> Result<Rows> {
     let table = names::find_table(&context.snapshot, name)?;
     let columns = table.columns();
     let primary = table.primary_key().map(|key| key.columns.as_slice()).unwrap_or_default();
@@ -73,7 +74,7 @@ fn columns(context: &Context, name: &ObjectName) -> Result<Outcome> {
     ])
 }
 
-fn query_columns(context: &mut Context, query: Query) -> Result<Outcome> {
+fn query_columns(context: &mut Context, query: Query) -> Result<Rows> {
     let (plan, names) = query::plan(context, query)?;
     // Types are known for certain only after type coercion.
     let plan = context.state.optimize(&plan)?;
@@ -89,7 +90,7 @@ fn query_columns(context: &mut Context, query: Query) -> Result<Outcome> {
     ])
 }
 
-fn settings(context: &Context) -> Result<Outcome> {
+fn settings(context: &Context) -> Result<Rows> {
     let values = SETTINGS.iter().map(|setting| Some((setting.get)(&context.settings)));
     table_of(vec![
         ("name", texts(SETTINGS.iter().map(|setting| Some(setting.name.to_owned())))),
@@ -99,13 +100,13 @@ fn settings(context: &Context) -> Result<Outcome> {
 }
 
 /// A result of these columns, all of one length.
-fn table_of(columns: Vec<(&str, ArrayRef)>) -> Result<Outcome> {
+pub(super) fn table_of(columns: Vec<(&str, ArrayRef)>) -> Result<Rows> {
     let fields =
         columns.iter().map(|(name, values)| Field::new(*name, values.data_type().clone(), true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let arrays = columns.into_iter().map(|(_, values)| values).collect();
     let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)?;
-    Ok(Outcome::Rows(Rows::ready(schema, vec![batch])))
+    Ok(Rows::ready(schema, vec![batch]))
 }
 
 fn texts(values: impl IntoIterator<Item = Option<String>>) -> ArrayRef {

@@ -41,6 +41,14 @@ fn joins_groups_and_subqueries() {
                 "SELECT name FROM city FULL JOIN sale ON city.id = city AND amount > 15 WHERE sale.id IS NULL OR name IS NULL ORDER BY name",
                 "Bari; Ely; Oslo; NULL; NULL; NULL; NULL",
             ),
+            (
+                "SELECT name, (SELECT max(amount) FROM sale WHERE sale.city = city.id) FROM city ORDER BY name",
+                "Bari|5.00; Ely|NULL; Oslo|10.00; Rome|20.50",
+            ),
+            (
+                "SELECT City.name FROM city WHERE EXISTS (SELECT 1 FROM sale s WHERE city = City.id AND city.region = 'south') ORDER BY 1",
+                "Bari; Rome",
+            ),
             ("SELECT count(*) FROM city a, city b WHERE a.id < b.id", "6"),
             ("SELECT region FROM city UNION SELECT 'x' ORDER BY 1", "north; south; x; NULL"),
             ("SELECT id FROM city EXCEPT SELECT city FROM sale ORDER BY 1", "4"),

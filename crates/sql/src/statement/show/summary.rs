@@ -3,7 +3,7 @@
 
 use super::{table_of, texts};
 use crate::error::{Error, Result};
-use crate::outcome::Outcome;
+use crate::outcome::Rows;
 use crate::statement::{Context, query};
 use crate::types::sql_name;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch};
@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// Aggregates of each column, in this order.
 const AGGREGATES: usize = 6;
 
-pub(super) fn summary(context: &mut Context, query: Query) -> Result<Outcome> {
+pub(super) fn summary(context: &mut Context, query: Query) -> Result<Rows> {
     let (plan, names) = query::plan(context, query)?;
     let plan = context.state.optimize(&plan)?;
     let schema = names.apply(&Arc::new(plan.schema().as_arrow().clone()));
