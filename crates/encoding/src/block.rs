@@ -12,6 +12,7 @@
 
 use crate::arrays;
 use crate::bytes::Reader;
+use crate::derive::{Derivation, Derived};
 use crate::integer::{Integers, Rows, is_true};
 use crate::keys::KeySet;
 use crate::predicate::{FilterError, Predicate, ValuePredicate};
@@ -63,6 +64,77 @@ impl Block {
         };
         reader.finish()?;
         Ok(Self { ty, rows, validity, values })
+    }
+
+    /// Parses the bytes of a derived block; `sources` are the blocks of the same rows of the
+    /// columns that `derivation` names, in that order.
+    ///
+    /// # Errors
+    /// Damage, as of [`Block::parse`]; sources that the rule cannot be applied to.
+    pub fn parse_derived(
+        bytes: bytes::Bytes,
+        ty: DataType,
+        rows: usize,
+        derivation: &Derivation,
+        sources: &[Self],
+    ) -> Result<Self, Corruption> {
+        if rows > BLOCK_ROWS {
+            return Err(Corruption::new(0, "rows", format!("at most {BLOCK_ROWS}"), rows));
+        }
+        let wrong = |expected: &str, found: String| {
+            Err(Corruption::new(0, format!("derivation {derivation}"), expected, found))
+        };
+        if ty.physical() != Physical::Integer || !ty.is_valid() || !derivation.rule.is_valid() {
+            return wrong("a rule for a column of integers", ty.to_string());
+        }
+        let mut nodes = Vec::with_capacity(sources.len());
+        for source in sources {
+            match source.word_keys() {
+                Some(node) if source.rows == rows => nodes.push(node.clone()),
+                _ => {
+                    let found = format!("{} of {}, {} rows", source.tree(), source.ty, source.rows);
+                    return wrong(&format!("stored integers, {rows} rows"), found);
+                }
+            }
+        }
+        if nodes.len() != derivation.rule.source_count() {
+            return wrong("as many sources as the rule has", nodes.len().to_string());
+        }
+        let mut reader = Reader::new(bytes);
+        let validity = Integers::parse(&mut reader, rows, Domain::BIT, 1)?;
+        let domain = Domain::of(ty);
+        let node = Derived::parse(&mut reader, rows, domain, derivation, nodes, &validity)?;
+        reader.finish()?;
+        let values = Values::Keys(Integers::Derived(Box::new(node)));
+        Ok(Self { ty, rows, validity, values })
+    }
+
+    /// The keys, if they are stored and 64 bits hold each of them.
+    pub(crate) fn word_keys(&self) -> Option<&Integers> {
+        match &self.values {
+            Values::Keys(Integers::Derived(_)) | Values::Text(_) => None,
+            Values::Keys(keys) => (self.ty.physical() == Physical::Integer).then_some(keys),
+        }
+    }
+
+    /// The keys of single rows, of which the NULL ones have any, and which of them are not NULL:
+    /// a sample to find rules in. `None` if no rule applies to the block.
+    ///
+    /// # Errors
+    /// Damage, and rows that the block does not have.
+    pub fn keys(&self, rows: &[u32]) -> Result<Option<(Vec<i64>, Vec<bool>)>, Corruption> {
+        let rows = Rows::Indices(rows);
+        rows.check(self.rows)?;
+        let Some(keys) = self.word_keys() else { return Ok(None) };
+        let is_valid = match self.validity.is_all(1) {
+            true => vec![true; rows.len()],
+            false => self.validity.fetch::<u8>(&rows)?.into_iter().map(|bit| bit == 1).collect(),
+        };
+        Ok(Some((keys.fetch(&rows)?, is_valid)))
+    }
+
+    pub(crate) fn validity(&self) -> &Integers {
+        &self.validity
     }
 
     /// Rows of the block.

@@ -125,6 +125,19 @@ impl KeySet {
         }
     }
 
+    /// The keys that lie `distance` further than these.
+    pub(crate) fn shifted(&self, distance: i128) -> Self {
+        let further = |key: i128| key.saturating_add(distance);
+        match self {
+            Self::Nothing => Self::Nothing,
+            Self::Range { low, high } => Self::Range { low: further(*low), high: further(*high) },
+            Self::Outside { low, high } => {
+                Self::Outside { low: further(*low), high: further(*high) }
+            }
+            Self::Points(keys) => Self::points(keys.iter().copied().map(further).collect()),
+        }
+    }
+
     /// The same keys as offsets from `base`, cut to `0..=max`. `base + max` must not overflow.
     pub(crate) fn offsets(&self, base: i128, max: u64) -> OffsetSet {
         let top = base.wrapping_add(i128::from(max));

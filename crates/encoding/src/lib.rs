@@ -27,6 +27,7 @@ mod block;
 mod bytes;
 mod compression;
 mod cpu;
+mod derive;
 mod encode;
 mod integer;
 mod keys;
@@ -44,6 +45,10 @@ mod zone;
 mod conformance;
 
 pub use block::Block;
+pub use derive::{
+    Derivation, Found, PARAMETER_MAX, Rounding, Rule, Sample, choose_rules, encode_derived,
+    find_rules,
+};
 pub use encode::{BlockStats, EncodeOptions, Encoded, encode};
 pub use name::EncodingName;
 pub(crate) use name::tag_name;

@@ -6,6 +6,7 @@
 //!   1 column : type tag u8 · precision u8 · scale u8 · rows u64 · blocks u32
 //!   2 blocks : (offset u64 · length u32 · rows u32 · checksum u32) per block
 //!   3 zones  : (flags u8 · nulls u32 · [min] · [max] · [sum i128]) per block
+//!   4 rules  : see `derivations`; there if any block is derived
 //! trailer = footer offset u64 · footer length u32 · footer checksum u32
 //!           · checksum u32 of these 16 bytes · version u32 · zeros u64 · magic
 //! ```
@@ -13,16 +14,19 @@
 //! A section with an unknown tag is skipped: a newer Starfact may add some that older ones can do
 //! without. What they cannot do without raises the version instead.
 
+use crate::derivations;
 use crate::wire::Reader;
 use crate::zone::Zone;
 use crate::{FORMAT_VERSION, HEADER_BYTES, HEADER_MAGIC, TRAILER_BYTES, TRAILER_MAGIC};
 use starfact_base::checksum::checksum;
 use starfact_base::limits::{BLOCK_ALIGNMENT, BLOCK_ROWS};
 use starfact_base::{Corruption, DataType};
+use starfact_encoding::Derivation;
 
 const SECTION_COLUMN: u16 = 1;
 const SECTION_BLOCKS: u16 = 2;
 const SECTION_ZONES: u16 = 3;
+const SECTION_DERIVATIONS: u16 = 4;
 /// Bytes of one entry of the block directory.
 const BLOCK_ENTRY_BYTES: usize = 20;
 
@@ -50,6 +54,8 @@ pub(crate) struct Footer {
     pub(crate) rows: u64,
     pub(crate) blocks: Vec<BlockEntry>,
     pub(crate) zones: Vec<Zone>,
+    /// For each block how it follows from other columns, if it does; empty if none does.
+    pub(crate) derivations: Vec<Option<Derivation>>,
 }
 
 /// The fixed fields at the end of a file.
@@ -160,10 +166,17 @@ impl Footer {
         for zone in &self.zones {
             zone.put(&mut zones);
         }
+        let mut sections =
+            vec![(SECTION_COLUMN, column), (SECTION_BLOCKS, blocks), (SECTION_ZONES, zones)];
+        if !self.derivations.is_empty() {
+            let mut rules = Vec::new();
+            for derivation in &self.derivations {
+                derivations::put(derivation.as_ref(), &mut rules);
+            }
+            sections.push((SECTION_DERIVATIONS, rules));
+        }
         let mut out = Vec::new();
-        for (tag, bytes) in
-            [(SECTION_COLUMN, column), (SECTION_BLOCKS, blocks), (SECTION_ZONES, zones)]
-        {
+        for (tag, bytes) in sections {
             out.extend(tag.to_le_bytes());
             out.extend((bytes.len() as u32).to_le_bytes());
             out.extend(bytes);
@@ -173,7 +186,7 @@ impl Footer {
 
     /// Reads a footer; `data_end` is the offset at which the blocks must have ended.
     pub(crate) fn decode(bytes: &[u8], data_end: u64) -> Result<Self, Corruption> {
-        let (mut column, mut blocks, mut zones) = (None, None, None);
+        let (mut column, mut blocks, mut zones, mut rules) = (None, None, None, None);
         let mut reader = Reader::new(bytes);
         while reader.remaining() > 0 {
             let tag = reader.u16("section tag")?;
@@ -184,6 +197,7 @@ impl Footer {
                 SECTION_COLUMN => column = Some((section, base)),
                 SECTION_BLOCKS => blocks = Some((section, base)),
                 SECTION_ZONES => zones = Some((section, base)),
+                SECTION_DERIVATIONS => rules = Some((section, base)),
                 _ => {}
             }
         }
@@ -203,7 +217,13 @@ impl Footer {
             zones.push(zone.map_err(|damage| damage.shifted(base))?);
         }
         reader.finish("zone maps").map_err(|damage| damage.shifted(base))?;
-        Ok(Self { data_type, rows, blocks, zones })
+        let derivations = match rules {
+            None => Vec::new(),
+            Some((rules, base)) => {
+                derivations::read(rules, blocks.len()).map_err(|damage| damage.shifted(base))?
+            }
+        };
+        Ok(Self { data_type, rows, blocks, zones, derivations })
     }
 }
 
@@ -323,8 +343,13 @@ mod tests {
 
     #[test]
     fn an_unknown_section_is_skipped() {
-        let footer =
-            Footer { data_type: DataType::Date, rows: 0, blocks: Vec::new(), zones: Vec::new() };
+        let footer = Footer {
+            data_type: DataType::Date,
+            rows: 0,
+            blocks: Vec::new(),
+            zones: Vec::new(),
+            derivations: Vec::new(),
+        };
         let mut bytes = footer.encode();
         bytes.extend(99_u16.to_le_bytes());
         bytes.extend(3_u32.to_le_bytes());

@@ -14,6 +14,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod derivations;
 mod footer;
 mod reader;
 mod wire;
@@ -26,7 +27,7 @@ mod document;
 mod fixtures;
 
 pub use reader::{ColumnBlock, ColumnFile};
-pub use writer::{ColumnFileInfo, ColumnWriter};
+pub use writer::{ColumnFileInfo, ColumnWriter, DerivedBlock};
 pub use zone::Zone;
 
 /// The newest version of the column file that this build reads, and the one that it writes.

@@ -10,8 +10,10 @@ use crate::{FORMAT_VERSION, HEADER_BYTES, TRAILER_BYTES};
 use arrow::array::ArrayRef;
 use bytes::Bytes;
 use starfact_base::checksum::checksum;
-use starfact_base::{Corruption, DataType, Error, Result};
-use starfact_encoding::{Block, FilterError, Predicate, Selection};
+use starfact_base::{ColumnId, Corruption, DataType, Error, Result};
+use starfact_encoding::{
+    Block, Derivation, FilterError, Predicate, Rule, Selection, encode_derived,
+};
 use starfact_vfs::{Dir, ReadFile};
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,6 +24,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct ColumnFile {
     file: Arc<dyn ReadFile>,
     footer: Footer,
+    /// The columns that blocks are derived from.
+    sources: Vec<(ColumnId, Arc<ColumnFile>)>,
     /// One bit a block: its checksum was right when it was last computed.
     verified: Vec<AtomicU64>,
 }
@@ -67,7 +71,37 @@ impl ColumnFile {
         let footer = Footer::decode(&bytes, start).map_err(|e| corrupt(e.shifted(start)))?;
         let words = footer.blocks.len().div_ceil(64);
         let verified = (0..words).map(|_| AtomicU64::new(0)).collect();
-        Ok(Self { file, footer, verified })
+        Ok(Self { file, footer, sources: Vec::new(), verified })
+    }
+
+    /// The columns that blocks are derived from, each once. Such blocks can be read when the files
+    /// of these columns have been given to [`ColumnFile::with_sources`].
+    pub fn source_ids(&self) -> Vec<ColumnId> {
+        let derived = self.footer.derivations.iter().flatten();
+        let mut ids: Vec<ColumnId> =
+            derived.flat_map(|derived| &derived.sources).copied().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// The same file, with what its blocks are derived from: files of as many rows, none of which
+    /// has derived blocks itself.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if they are anything else.
+    pub fn with_sources(mut self, sources: Vec<(ColumnId, Arc<Self>)>) -> Result<Self> {
+        for (id, source) in &sources {
+            if source.rows() != self.rows() || !source.source_ids().is_empty() {
+                let expected = format!("a stored column of {} rows", self.rows());
+                let is_derived = if source.source_ids().is_empty() { "stored" } else { "derived" };
+                let found = format!("{}, {is_derived}, {} rows", source.path(), source.rows());
+                let damage = Corruption::new(0, format!("source column {id}"), expected, found);
+                return Err(damage.in_file(self.path()));
+            }
+        }
+        self.sources = sources;
+        Ok(self)
     }
 
     /// The path it was opened by, for messages.
@@ -115,9 +149,38 @@ impl ColumnFile {
             return Err(Error::internal(format!("block {idx} of {count} in {}", self.file.path())));
         };
         let bytes = self.verified_bytes(idx, entry)?;
-        let block = Block::parse(bytes, self.footer.data_type, entry.rows as usize)
-            .map_err(|damage| damage.shifted(entry.offset).in_file(self.file.path()))?;
+        let (ty, rows) = (self.footer.data_type, entry.rows as usize);
+        let block = match self.footer.derivations.get(idx) {
+            Some(Some(derivation)) => {
+                let sources = self.source_blocks(idx, derivation)?;
+                Block::parse_derived(bytes, ty, rows, derivation, &sources)
+            }
+            _ => Block::parse(bytes, ty, rows),
+        };
+        let block =
+            block.map_err(|damage| damage.shifted(entry.offset).in_file(self.file.path()))?;
         Ok(ColumnBlock { block, file: Arc::clone(&self.file), offset: entry.offset })
+    }
+
+    /// The blocks that block `idx` is derived from.
+    fn source_blocks(&self, idx: usize, derivation: &Derivation) -> Result<Vec<Block>> {
+        let block = |id: &ColumnId| {
+            let source = self.sources.iter().find(|(source, _)| source == id);
+            let (_, file) = source.ok_or_else(|| {
+                let path = self.file.path();
+                Error::internal(format!("{path}: block {idx} without source column {id}"))
+            })?;
+            Ok(file.block(idx)?.block)
+        };
+        derivation.sources.iter().map(block).collect()
+    }
+
+    /// The bytes of block `idx`.
+    pub(crate) fn block_bytes(&self, idx: usize) -> Result<Bytes> {
+        match self.footer.blocks.get(idx) {
+            Some(entry) => self.verified_bytes(idx, entry),
+            None => Err(Error::internal(format!("no block {idx} in {}", self.file.path()))),
+        }
     }
 
     /// The bytes of a block. The first time, its checksum and padding are verified.
@@ -177,6 +240,18 @@ impl ColumnBlock {
             FilterError::Corrupt(damage) => self.blame(damage),
             FilterError::Predicate(message) => Error::InvalidInput(message),
         })
+    }
+
+    /// The keys of single rows and which of them are not NULL, to find rules in; `None` if no
+    /// rule applies to the block.
+    pub fn keys(&self, rows: &[u32]) -> Result<Option<(Vec<i64>, Vec<bool>)>> {
+        self.block.keys(rows).map_err(|damage| self.blame(damage))
+    }
+
+    /// The block's bytes as it follows by `rule` from the blocks `sources`; `None` if it cannot.
+    pub fn derive(&self, rule: &Rule, sources: &[&Self]) -> Result<Option<Vec<u8>>> {
+        let sources: Vec<&Block> = sources.iter().map(|source| &source.block).collect();
+        encode_derived(&self.block, rule, &sources).map_err(|damage| self.blame(damage))
     }
 
     /// The encoding, in words.

@@ -39,6 +39,12 @@ impl<'a> Reader<'a> {
         Ok(field)
     }
 
+    /// What was read from `position` on.
+    pub(crate) fn since(&self, position: u64) -> &'a [u8] {
+        let start = usize::try_from(position).unwrap_or(usize::MAX);
+        self.bytes.get(start..self.position).unwrap_or_default()
+    }
+
     /// Everything has to be read by now.
     pub(crate) fn finish(&self, what: &str) -> Result<(), Corruption> {
         match self.remaining() {
@@ -67,6 +73,10 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn u64(&mut self, what: &str) -> Result<u64, Corruption> {
         Ok(u64::from_le_bytes(self.array(what)?))
+    }
+
+    pub(crate) fn i64(&mut self, what: &str) -> Result<i64, Corruption> {
+        Ok(i64::from_le_bytes(self.array(what)?))
     }
 
     pub(crate) fn i128(&mut self, what: &str) -> Result<i128, Corruption> {

@@ -3,6 +3,7 @@
 //! Rows are gathered into full blocks; each block is encoded and written as soon as it is full, so
 //! a writer holds at most one block of rows beside what the caller hands in.
 
+use crate::ColumnFile;
 use crate::footer::{BlockEntry, Footer, Trailer, header};
 use crate::zone::Zone;
 use arrow::array::{Array, ArrayRef};
@@ -10,7 +11,7 @@ use arrow::compute::concat;
 use starfact_base::checksum::checksum;
 use starfact_base::limits::{BLOCK_ALIGNMENT, BLOCK_ROWS};
 use starfact_base::{DataType, Error, Result};
-use starfact_encoding::{EncodeOptions, encode};
+use starfact_encoding::{Derivation, EncodeOptions, encode};
 use starfact_vfs::{Dir, WriteFile};
 
 /// What a finished file amounts to.
@@ -35,6 +36,16 @@ pub struct ColumnWriter {
     rows: u64,
     blocks: Vec<BlockEntry>,
     zones: Vec<Zone>,
+    derivations: Vec<Option<Derivation>>,
+}
+
+/// A block as it follows from other columns.
+#[derive(Clone, Debug)]
+pub struct DerivedBlock {
+    /// How it follows.
+    pub derivation: Derivation,
+    /// Its bytes, which say where it does not.
+    pub bytes: Vec<u8>,
 }
 
 impl ColumnWriter {
@@ -57,6 +68,7 @@ impl ColumnWriter {
             rows: 0,
             blocks: Vec::new(),
             zones: Vec::new(),
+            derivations: Vec::new(),
         })
     }
 
@@ -92,20 +104,50 @@ impl ColumnWriter {
         self.pending_rows = 0;
         let encoded = encode(block.as_ref(), self.data_type, &self.options)
             .map_err(|error| self.blame(error))?;
+        let zone = Zone::of(&encoded.stats);
+        self.put(&encoded.bytes, encoded.stats.rows, zone, None)
+    }
+
+    /// Appends block `idx` of another file of the column, derived or as it is there. Blocks are
+    /// appended from the first, and nothing else is.
+    ///
+    /// # Errors
+    /// What the file system says; damage.
+    pub fn append_block(
+        &mut self,
+        from: &ColumnFile,
+        idx: usize,
+        derived: Option<DerivedBlock>,
+    ) -> Result<()> {
+        let missing = || Error::internal(format!("no block {idx} in {}", from.path()));
+        let zone = from.zones().get(idx).cloned().ok_or_else(missing)?;
+        let rows = zone.stats.rows;
+        match derived {
+            Some(DerivedBlock { derivation, bytes }) => {
+                self.put(&bytes, rows, zone, Some(derivation))
+            }
+            None => self.put(&from.block_bytes(idx)?, rows, zone, None),
+        }
+    }
+
+    fn put(
+        &mut self,
+        bytes: &[u8],
+        rows: u32,
+        zone: Zone,
+        derivation: Option<Derivation>,
+    ) -> Result<()> {
         self.align()?;
-        let byte_len = u32::try_from(encoded.bytes.len()).map_err(|_| Error::Limit {
-            what: format!("an encoded block of {} bytes", encoded.bytes.len()),
+        let byte_len = u32::try_from(bytes.len()).map_err(|_| Error::Limit {
+            what: format!("an encoded block of {} bytes", bytes.len()),
             limit: "4 GiB".into(),
         })?;
-        self.blocks.push(BlockEntry {
-            offset: self.file.position(),
-            byte_len,
-            rows: encoded.stats.rows,
-            checksum: checksum(&encoded.bytes),
-        });
-        self.zones.push(Zone::of(&encoded.stats));
-        self.rows += u64::from(encoded.stats.rows);
-        self.file.write(&encoded.bytes)
+        let offset = self.file.position();
+        self.blocks.push(BlockEntry { offset, byte_len, rows, checksum: checksum(bytes) });
+        self.zones.push(zone);
+        self.derivations.push(derivation);
+        self.rows += u64::from(rows);
+        self.file.write(bytes)
     }
 
     /// Names the file and the block in an error about values.
@@ -135,11 +177,16 @@ impl ColumnWriter {
     pub fn finish(mut self) -> Result<ColumnFileInfo> {
         self.write_block()?;
         self.align()?;
+        let mut derivations = self.derivations;
+        if derivations.iter().all(Option::is_none) {
+            derivations.clear();
+        }
         let footer = Footer {
             data_type: self.data_type,
             rows: self.rows,
             blocks: self.blocks,
             zones: self.zones,
+            derivations,
         };
         let bytes = footer.encode();
         let footer_byte_len = u32::try_from(bytes.len()).map_err(|_| Error::Limit {

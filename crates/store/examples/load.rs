@@ -1,21 +1,25 @@
-//! Loads made-up order lines with five references, a key and a sort order, and says how fast.
+//! Loads made-up order lines with five references, a key and a sort order, and says how fast, and
+//! how many bits of each column a row takes.
 //!
 //! ```text
-//! cargo run --release -p starfact-store --example load -- DIRECTORY [ROWS] [MEMORY_MB] [THREADS]
+//! cargo run --release -p starfact-store --example load -- \
+//!     DIRECTORY [ROWS] [MEMORY_MB] [THREADS] [stored]
 //! ```
 //!
 //! The directory must be empty or new. Lines come in the order of their keys and are sorted by
-//! date, as in the Star Schema Benchmark, so nothing stays where it comes.
+//! date, as in the Star Schema Benchmark, so nothing stays where it comes; their prices follow from
+//! each other as they do there. With `stored`, no column is derived from others.
 
 use arrow::array::{ArrayRef, Int32Array, StringViewArray, StringViewBuilder};
 use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
 use starfact_base::{DataType, Error, Result};
 use starfact_store::{
-    ColumnDefinition, ForeignKeyDefinition, KeyDefinition, LoadOptions, OpenMode, Store,
+    ColumnDefinition, ForeignKeyDefinition, KeyDefinition, LoadOptions, OpenMode, Store, Table,
     TableDefinition,
 };
 use starfact_vfs::OsDir;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,28 +29,29 @@ const BATCH_ROWS: u64 = 8_192;
 const LINES: u64 = 4;
 /// Days from 1992 to 1998.
 const DAYS: u64 = 2_406;
+/// Days from an order to the date that it is promised for.
+const COMMIT_DAYS: Range<u64> = 30..91;
 const PRIORITIES: [&str; 5] = ["1-URGENT", "2-HIGH", "3-MEDIUM", "4-NOT SPECIFIED", "5-LOW"];
 const MODES: [&str; 7] = ["REG AIR", "AIR", "RAIL", "TRUCK", "MAIL", "FOB", "SHIP"];
 
-/// The columns of the fact, and below which number their values lie; 0 for text and keys.
-const COLUMNS: [(&str, u64); 17] = [
-    ("orderkey", 0),
-    ("linenumber", 0),
-    ("custkey", 0),
-    ("partkey", 0),
-    ("suppkey", 0),
-    ("orderdate", 0),
-    ("orderpriority", 0),
-    ("shippriority", 0),
-    ("quantity", 50),
-    ("extendedprice", 10_000_000),
-    ("ordtotalprice", 40_000_000),
-    ("discount", 11),
-    ("revenue", 10_000_000),
-    ("supplycost", 120_000),
-    ("tax", 9),
-    ("commitdate", 0),
-    ("shipmode", 0),
+const COLUMNS: [&str; 17] = [
+    "orderkey",
+    "linenumber",
+    "custkey",
+    "partkey",
+    "suppkey",
+    "orderdate",
+    "orderpriority",
+    "shippriority",
+    "quantity",
+    "extendedprice",
+    "ordtotalprice",
+    "discount",
+    "revenue",
+    "supplycost",
+    "tax",
+    "commitdate",
+    "shipmode",
 ];
 
 fn main() -> Result<()> {
@@ -60,7 +65,8 @@ fn main() -> Result<()> {
     let options = LoadOptions {
         memory_bytes: memory_mb as usize * 1_000_000,
         threads: threads as usize,
-        progress: None,
+        derive_columns: arguments.next().is_none_or(|word| word != "stored"),
+        ..LoadOptions::default()
     };
     let dir = Arc::new(OsDir::create(directory)?);
     let store = Store::open(dir, OpenMode::ReadWrite { wait: Duration::ZERO })?;
@@ -70,7 +76,7 @@ fn main() -> Result<()> {
     {
         load_dimension(&store, name, (1..=count as i32).collect(), &options)?;
     }
-    load_dimension(&store, "day", (0..DAYS).map(day_key).collect(), &options)?;
+    load_dimension(&store, "day", (0..DAYS + COMMIT_DAYS.end).map(day_key).collect(), &options)?;
     load_fact(&store, &sizes, rows, &options)
 }
 
@@ -131,7 +137,7 @@ fn fact() -> TableDefinition {
     };
     TableDefinition {
         name: "lineorder".into(),
-        columns: COLUMNS.iter().map(|(name, _)| column(name, data_type(name))).collect(),
+        columns: COLUMNS.iter().map(|name| column(name, data_type(name))).collect(),
         primary_key: Some(KeyDefinition {
             name: None,
             columns: vec!["orderkey".into(), "linenumber".into()],
@@ -158,14 +164,36 @@ fn load_fact(store: &Store, sizes: &Sizes, rows: u64, options: &LoadOptions) -> 
     let loaded = start.elapsed();
     transaction.commit()?;
     let all = start.elapsed();
-    let table = store.snapshot()?.table_by_id(table).map(|table| table.bytes()).unwrap_or_default();
+    let snapshot = store.snapshot()?;
+    let table = snapshot.table_by_id(table).ok_or_else(|| Error::internal("no such table"))?;
+    let bytes = table.bytes();
+    report(table)?;
     let rate = rows as f64 / (all - making).as_secs_f64() / 1e6;
     println!(
         "{rows} rows in {all:.2?}, of which {making:.2?} to make them and {:.2?} to commit: \
          {rate:.2} M rows/s, {:.1} bytes a row",
         all - loaded,
-        table as f64 / rows as f64
+        bytes as f64 / rows as f64
     );
+    Ok(())
+}
+
+/// Prints for each column the bits of a row, and the encoding of the first block.
+fn report(table: &Table) -> Result<()> {
+    let rows = table.row_count() as f64;
+    let named = table.columns().iter().map(|column| (column.id, column.name.clone()));
+    let hidden = table.foreign_keys().iter().map(|key| {
+        let columns: Vec<String> = key.columns.iter().map(|id| format!("c{id}")).collect();
+        (key.ordinal_column, format!("ordinals of {}", columns.join(", ")))
+    });
+    for (id, name) in named.chain(hidden) {
+        let bytes: u64 = table.segments().iter().map(|segment| segment.column_byte_len(id)).sum();
+        let tree = match table.segments().first().map(|segment| segment.column(id)).transpose()? {
+            Some(Some(file)) => file.block(0)?.tree(),
+            _ => String::new(),
+        };
+        println!("c{id:<3} {name:<32} {:>6.1} bits  {tree}", bytes as f64 * 8.0 / rows);
+    }
     Ok(())
 }
 
@@ -183,27 +211,47 @@ fn lines(sizes: &Sizes, first: u64, count: u64) -> Result<RecordBatch> {
         Arc::new(Int32Array::from_iter_values(rows.clone().map(|row| value(row) as i32)))
     };
     let order = |row: u64| row / LINES;
-    let column = |(idx, (name, bound)): (usize, &(&str, u64))| -> ArrayRef {
-        let of_line = |row: u64| mix(row ^ (idx as u64) << 48);
-        let of_order = |row: u64| mix(order(row) ^ (idx as u64) << 48);
+    let seed = |name: &str| COLUMNS.iter().position(|other| *other == name).unwrap_or(0) as u64;
+    let line = |name: &str, row: u64| mix(row ^ seed(name) << 48);
+    let part = |row: u64| line("partkey", row) % sizes.parts + 1;
+    let day = |row: u64| mix(order(row) ^ seed("orderdate") << 48) % DAYS;
+    let quantity = |row: u64| line("quantity", row) % 50 + 1;
+    let discount = |row: u64| line("discount", row) % 11;
+    let price = |row: u64| {
+        let part = part(row);
+        quantity(row) * (90_000 + part / 10 % 20_001 + part % 1_000 * 100)
+    };
+    let column = |name: &&str| -> ArrayRef {
+        let of_line = |row: u64| line(name, row);
+        let of_order = |row: u64| mix(order(row) ^ seed(name) << 48);
         match *name {
             "orderkey" => ints(&|row| order(row) / 8 * 32 + order(row) % 8 + 1),
             "linenumber" => ints(&|row| row % LINES + 1),
             "custkey" => ints(&|row| of_order(row) % sizes.customers + 1),
-            "partkey" => ints(&|row| of_line(row) % sizes.parts + 1),
+            "partkey" => ints(&part),
             "suppkey" => ints(&|row| of_line(row) % sizes.suppliers + 1),
-            "orderdate" => ints(&|row| day_key(of_order(row) % DAYS) as u64),
-            "commitdate" => ints(&|row| day_key(of_line(row) % DAYS) as u64),
-            "ordtotalprice" => ints(&|row| of_order(row) % bound),
+            "orderdate" => ints(&|row| day_key(day(row)) as u64),
+            "commitdate" => ints(&|row| {
+                let later =
+                    COMMIT_DAYS.start + of_line(row) % (COMMIT_DAYS.end - COMMIT_DAYS.start);
+                day_key(day(row) + later) as u64
+            }),
+            "quantity" => ints(&quantity),
+            "discount" => ints(&discount),
+            "extendedprice" => ints(&price),
+            "ordtotalprice" => ints(&|row| of_order(row) % 40_000_000),
+            "revenue" => ints(&|row| price(row) * (100 - discount(row)) / 100),
+            "supplycost" => ints(&|row| price(row) * 6 / (quantity(row) * 10)),
+            "tax" => ints(&|row| of_line(row) % 9),
             "orderpriority" => {
                 texts(rows.clone().map(|row| PRIORITIES[of_order(row) as usize % 5]))
             }
             "shippriority" => texts(rows.clone().map(|_| "0")),
             "shipmode" => texts(rows.clone().map(|row| MODES[of_line(row) as usize % 7])),
-            _ => ints(&|row| of_line(row) % bound),
+            _ => texts(rows.clone().map(|_| "")),
         }
     };
-    batch(COLUMNS.iter().enumerate().map(column).collect())
+    batch(COLUMNS.iter().map(column).collect())
 }
 
 fn texts(values: impl Iterator<Item = &'static str>) -> ArrayRef {

@@ -20,6 +20,7 @@ mod catalog;
 mod compact;
 mod declare;
 mod definition;
+mod derive;
 mod edges;
 mod envelope;
 mod garbage;

@@ -5,6 +5,7 @@
 //!             check    gather    sort and    merge, if   unique  ordinals of   made one, if
 //!             every    rows      write       there are   and     parents       there are
 //!             row                            several     indexed               many
+//!                    ─► columns that follow from others, made smaller
 //! ```
 //!
 //! Every stage reads what the one before it has written, so none holds more than its share of the
@@ -30,7 +31,7 @@ use crate::records::{OrdinalsRecord, SegmentRecord};
 use crate::segment::Segment;
 use crate::snapshot::Table;
 use crate::workers::Workers;
-use crate::{compact, edges};
+use crate::{compact, derive, edges};
 use arrow::record_batch::RecordBatch;
 use chunk::Chunk;
 use input::Input;
@@ -55,6 +56,8 @@ pub struct LoadOptions {
     pub memory_bytes: usize,
     /// Threads to encode and sort with.
     pub threads: usize,
+    /// Whether columns that follow from others are stored as the rule that they follow.
+    pub derive_columns: bool,
     /// Called with the number of rows that have been read so far.
     pub progress: Option<Arc<dyn Fn(u64) + Send + Sync>>,
 }
@@ -62,7 +65,7 @@ pub struct LoadOptions {
 impl Default for LoadOptions {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { memory_bytes: MEMORY_BYTES_DEFAULT, threads, progress: None }
+        Self { memory_bytes: MEMORY_BYTES_DEFAULT, threads, derive_columns: true, progress: None }
     }
 }
 
@@ -71,6 +74,7 @@ impl fmt::Debug for LoadOptions {
         out.debug_struct("LoadOptions")
             .field("memory_bytes", &self.memory_bytes)
             .field("threads", &self.threads)
+            .field("derive_columns", &self.derive_columns)
             .finish_non_exhaustive()
     }
 }
@@ -113,6 +117,9 @@ pub(crate) fn load(
     index::index(&job, &mut after, &new, &numbers)?;
     references::resolve(&job, &mut after, new.len(), &numbers)?;
     compact::compact(&job, &mut after)?;
+    if options.derive_columns {
+        derive::derive(&job, &mut after, before)?;
+    }
     Ok(Some((after, rows)))
 }
 

@@ -68,6 +68,11 @@ pub(crate) fn column(folder: &str, id: ColumnId) -> String {
     format!("{folder}/{id}.col")
 }
 
+/// The name of a file while it is written beside the one that it replaces.
+pub(crate) fn unfinished(path: &str) -> String {
+    format!("{path}.new")
+}
+
 /// A pin; `holder` makes it unique among processes and within them.
 pub(crate) fn pin(version: Version, holder: &str) -> String {
     format!("{PINS}/{version}-{holder}")

@@ -73,9 +73,37 @@ impl Segment {
         if let Some(file) = opened.get() {
             return Ok(Some(Arc::clone(file)));
         }
-        let path = paths::column(&self.folder, id);
-        let file = open_column(self.dir.as_ref(), &path, expected, self.record.rows)?;
+        let mut file = self.open(expected)?;
+        let ids = file.source_ids();
+        if !ids.is_empty() {
+            let sources = ids.iter().map(|id| Ok((*id, self.source(*id, file.path())?)));
+            let sources = sources.collect::<Result<Vec<_>>>()?;
+            file = file.with_sources(sources)?;
+        }
         Ok(Some(Arc::clone(opened.get_or_init(|| Arc::new(file)))))
+    }
+
+    /// The file of a column that the one at `path` is derived from. It is opened as it is: one that
+    /// is derived itself is no source, so nothing goes in a circle.
+    fn source(&self, id: ColumnId, path: &str) -> Result<Arc<ColumnFile>> {
+        let Some((expected, opened)) = self.find(id) else {
+            let what = "source of a derived column";
+            let found = format!("column {id}");
+            return Err(Corruption::new(0, what, "a column of the segment", found).in_file(path));
+        };
+        if let Some(file) = opened.get() {
+            return Ok(Arc::clone(file));
+        }
+        let file = Arc::new(self.open(expected)?);
+        match file.source_ids().is_empty() {
+            true => Ok(Arc::clone(opened.get_or_init(|| file))),
+            false => Ok(file),
+        }
+    }
+
+    fn open(&self, expected: &FileRecord) -> Result<ColumnFile> {
+        let path = paths::column(&self.folder, expected.column);
+        open_column(self.dir.as_ref(), &path, expected, self.record.rows)
     }
 
     pub(crate) fn folder(&self) -> &Arc<str> {
@@ -109,6 +137,17 @@ impl Segment {
         let (files, opened) = files.into_iter().unzip();
         let record = SegmentRecord { files, ..self.record.clone() };
         Self { dir: Arc::clone(&self.dir), folder: Arc::clone(&self.folder), record, opened }
+    }
+
+    /// The same segment with files that have taken the place of larger ones.
+    pub(crate) fn with_smaller_files(&self, smaller: &[FileRecord]) -> Self {
+        let mut segment = self.with_files(&[]);
+        for (file, opened) in segment.record.files.iter_mut().zip(&mut segment.opened) {
+            if let Some(new) = smaller.iter().find(|new| new.column == file.column) {
+                (*file, *opened) = (*new, OnceLock::new());
+            }
+        }
+        segment
     }
 
     fn find(&self, id: ColumnId) -> Option<(&FileRecord, &OnceLock<Arc<ColumnFile>>)> {

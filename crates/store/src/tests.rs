@@ -2,6 +2,7 @@
 
 mod crashes;
 mod damage;
+mod derive;
 mod fixtures;
 mod keys;
 mod loads;

@@ -31,6 +31,7 @@ pub(crate) mod wide;
 pub(crate) mod zstd;
 
 use crate::bytes::Reader;
+use crate::derive::Derived;
 use crate::keys::KeySet;
 use crate::native::Native;
 use crate::predicate::FilterError;
@@ -96,6 +97,8 @@ pub(crate) enum Integers {
     RunLength(RunLength),
     Dictionary(Dictionary),
     Zstd(Zstd),
+    /// The values of a derived block; never the child of another node.
+    Derived(Box<Derived>),
 }
 
 impl Integers {
@@ -145,6 +148,7 @@ impl Integers {
             Self::RunLength(node) => node.decode(range, out),
             Self::Dictionary(node) => node.decode(range, out),
             Self::Zstd(node) => node.plain()?.decode(range, out),
+            Self::Derived(node) => node.decode(range, out),
         }
     }
 
@@ -160,6 +164,7 @@ impl Integers {
             Self::RunLength(node) => node.take(rows, out),
             Self::Dictionary(node) => node.take(rows, out),
             Self::Zstd(node) => node.plain()?.take(rows, out),
+            Self::Derived(node) => node.take(rows, out),
         }
     }
 
@@ -177,6 +182,7 @@ impl Integers {
             Self::RunLength(node) => node.filter(set, selection),
             Self::Dictionary(node) => node.filter(set, selection),
             Self::Zstd(node) => node.plain()?.filter(set, selection),
+            Self::Derived(node) => node.filter(set, selection),
         }
     }
 
@@ -197,6 +203,7 @@ impl Integers {
             }
             Self::RunLength(node) => node.filter_values(evaluate, selection),
             Self::Dictionary(node) => node.filter_values(evaluate, selection),
+            Self::Derived(node) => node.filter_values(self, evaluate, selection),
             Self::Offsets(_) | Self::Wide(_) | Self::Zstd(_) => {
                 if selection.is_empty() {
                     return Ok(());
@@ -240,6 +247,7 @@ impl Integers {
             Self::RunLength(node) => node.tree(),
             Self::Dictionary(node) => node.tree(),
             Self::Zstd(node) => node.tree(),
+            Self::Derived(node) => node.tree(),
         }
     }
 }

@@ -76,6 +76,16 @@ impl Offsets {
         Ok(Self { layout, rows, base, max, checked, bytes, position })
     }
 
+    /// The same offsets from a base that lies `distance` further, as keys of `domain`; `None` if
+    /// that has no such base, or if rows that it has no keys for count for nothing.
+    pub(crate) fn shifted(&self, distance: i128, domain: Domain, is_valid: bool) -> Option<Self> {
+        let base = self.base.checked_add(distance).filter(|base| domain.contains(*base))?;
+        let (room, held) = (domain.room_above(base), u64::MAX >> (64 - self.layout.width()));
+        let (max, checked) = (room.min(held), held > room);
+        let bytes = self.bytes.clone();
+        (is_valid || !checked).then_some(Self { base, max, checked, bytes, ..*self })
+    }
+
     /// Appends the keys of `range` to `out`.
     pub(crate) fn decode<T: Native>(
         &self,

@@ -66,6 +66,7 @@ impl Context {
             memory_bytes: memory_bytes.min(2 << 30),
             threads: self.settings.threads,
             progress: self.progress.clone(),
+            ..LoadOptions::default()
         }
     }
 }

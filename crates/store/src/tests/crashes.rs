@@ -31,7 +31,7 @@ type Change = fn(&Store) -> Result<()>;
 
 fn small_options() -> LoadOptions {
     // One thread, so that operations come in the same order every time, and spills.
-    LoadOptions { memory_bytes: 2_000, threads: 1, progress: None }
+    LoadOptions { memory_bytes: 2_000, threads: 1, ..LoadOptions::default() }
 }
 
 fn create_tables(store: &Store) -> Result<()> {

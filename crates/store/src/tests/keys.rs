@@ -123,7 +123,7 @@ fn an_unresolved_reference_is_named() {
 fn faults_are_named_by_input_row_when_sorting_on_disk() {
     let store = open(&MemDir::new());
     dims(&store, [1]);
-    let options = LoadOptions { memory_bytes: 100_000, threads: 2, progress: None };
+    let options = LoadOptions { memory_bytes: 100_000, threads: 2, ..LoadOptions::default() };
     let rows = |ids: Vec<i32>, dims: Vec<i32>| -> Vec<RecordBatch> {
         let all: Vec<(i32, i32)> = ids.into_iter().zip(dims).collect();
         let days = |id: i32| (i64::from(id) * 7919 % 1009) as i32;

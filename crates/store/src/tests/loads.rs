@@ -89,7 +89,7 @@ fn load_shuffled(memory_bytes: usize, threads: usize, batch_rows: usize) -> (Vec
         let dims = ints(rows.iter().map(|(id, _)| [10, 20, 30][(id % 3) as usize]));
         batch(vec![ids, dims, ints(rows.iter().map(|(_, day)| *day))])
     });
-    let options = LoadOptions { memory_bytes, threads, progress: None };
+    let options = LoadOptions { memory_bytes, threads, ..LoadOptions::default() };
     insert_with(&store, "fact", batches.collect(), &options).unwrap();
     assert_eq!(unnamed_files(&store, &dir), Vec::<String>::new());
     (read(&store, "fact", "id"), table(&store, "fact").segments().len())

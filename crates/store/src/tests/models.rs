@@ -18,7 +18,7 @@ fn first_fault(known: &BTreeSet<i32>, keys: &[i32]) -> Option<usize> {
 }
 
 fn options(memory_bytes: usize) -> LoadOptions {
-    LoadOptions { memory_bytes, threads: 1, progress: None }
+    LoadOptions { memory_bytes, threads: 1, ..LoadOptions::default() }
 }
 
 /// A table with a key, a nullable reference to itself and a sort order.

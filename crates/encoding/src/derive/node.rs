@@ -1,0 +1,245 @@
+//! The values of a derived block: sources, rule and residual, which answer like any other node.
+
+use super::map::WORDS;
+use super::quotient::Bounds;
+use super::{Derivation, Map, Rule};
+use crate::bytes::Reader;
+use crate::cpu;
+use crate::integer::{Evaluate, Integers, Rows, clear_refused};
+use crate::keys::KeySet;
+use crate::native::Native;
+use crate::predicate::FilterError;
+use crate::selection::Selection;
+use crate::types::Domain;
+use starfact_base::Corruption;
+use starfact_base::limits::VECTOR_ROWS;
+use std::ops::Range;
+
+/// Rows that are computed at a time, so that they stay in the cache.
+const STEP_ROWS: usize = 4 * VECTOR_ROWS;
+
+/// The values of a derived block.
+#[derive(Clone, Debug)]
+pub(crate) struct Derived {
+    derivation: Derivation,
+    sources: Vec<Integers>,
+    /// There for [`Rule::Mapped`].
+    map: Option<Map>,
+    residual: Integers,
+    /// The source, if all it takes is another base.
+    shifted: Option<Box<Integers>>,
+    domain: Domain,
+    /// 1 where the row is not NULL; the keys of the others may lie outside of the domain.
+    validity: Integers,
+    rows: usize,
+    /// Where the residual begins in the block, for messages.
+    position: usize,
+}
+
+impl Derived {
+    /// Parses what follows the validity of a block of `rows` rows. There is a source of as many
+    /// rows for each that the rule has.
+    pub(crate) fn parse(
+        reader: &mut Reader,
+        rows: usize,
+        domain: Domain,
+        derivation: &Derivation,
+        sources: Vec<Integers>,
+        validity: &Integers,
+    ) -> Result<Self, Corruption> {
+        let map = match derivation.rule {
+            Rule::Mapped => Some(Map::parse(reader)?),
+            _ => None,
+        };
+        let position = reader.position();
+        let residual = Integers::parse(reader, rows, WORDS, 1)?;
+        let mut node = Self {
+            derivation: derivation.clone(),
+            sources,
+            map,
+            residual,
+            shifted: None,
+            domain,
+            validity: validity.clone(),
+            rows,
+            position,
+        };
+        node.shifted = node.shift().map(Box::new);
+        Ok(node)
+    }
+
+    /// Offsets from a base that lie a constant further than the source's.
+    fn shift(&self) -> Option<Integers> {
+        match (self.derivation.rule, self.sources.as_slice(), &self.residual) {
+            (Rule::Same, [Integers::Offsets(source)], Integers::Constant(residual)) => {
+                let is_valid = self.validity.is_all(1);
+                source.shifted(residual.key, self.domain, is_valid).map(Integers::Offsets)
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn decode<T: Native>(
+        &self,
+        range: Range<usize>,
+        out: &mut Vec<T>,
+    ) -> Result<(), Corruption> {
+        if let Some(shifted) = &self.shifted {
+            return shifted.decode(range, out);
+        }
+        let mut start = range.start;
+        while start < range.end {
+            let end = range.end.min((start / STEP_ROWS + 1) * STEP_ROWS);
+            let keys = self.keys(&Rows::Range(start..end))?;
+            out.extend(keys.iter().map(|&key| T::from_key(key.into())));
+            start = end;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
+        if let Some(shifted) = &self.shifted {
+            return shifted.take(rows, out);
+        }
+        for rows in rows.chunks(STEP_ROWS) {
+            let keys = self.keys(&Rows::Indices(rows))?;
+            out.extend(keys.iter().map(|&key| T::from_key(key.into())));
+        }
+        Ok(())
+    }
+
+    /// The keys of `rows`, each of which the domain has.
+    fn keys(&self, rows: &Rows<'_>) -> Result<Vec<i64>, Corruption> {
+        let mut keys = values(self.derivation.rule, self.map.as_ref(), &self.sources, rows)
+            .map_err(|damage| self.of_source(damage))?;
+        match &self.residual {
+            Integers::Constant(residual) => {
+                let residual = residual.key as i64;
+                if residual != 0 {
+                    keys.iter_mut().for_each(|key| *key = key.wrapping_add(residual));
+                }
+            }
+            residual => {
+                for (key, residual) in keys.iter_mut().zip(residual.fetch::<i64>(rows)?) {
+                    *key = key.wrapping_add(residual);
+                }
+            }
+        }
+        let (min, max) = cpu::run(Bounds(&keys));
+        if !self.domain.contains(min.into()) || !self.domain.contains(max.into()) {
+            self.check_each(rows, &mut keys)?;
+        }
+        Ok(keys)
+    }
+
+    /// Damage in a source, which another block has; its place is in the words.
+    fn of_source(&self, damage: Corruption) -> Corruption {
+        let what = format!("source of {}, {} at {}", self.derivation, damage.what, damage.offset);
+        Corruption::new(self.position as u64, what, damage.expected, damage.found)
+    }
+
+    /// Refuses keys outside of the domain in rows that are not NULL; the others become 0.
+    fn check_each(&self, rows: &Rows<'_>, keys: &mut [i64]) -> Result<(), Corruption> {
+        let validity: Vec<u8> = self.validity.fetch(rows)?;
+        for (key, is_valid) in keys.iter_mut().zip(validity) {
+            if self.domain.contains((*key).into()) {
+                continue;
+            }
+            if is_valid == 1 {
+                let expected = format!("{} to {}", self.domain.min, self.domain.max);
+                let position = self.position as u64;
+                return Err(Corruption::new(position, "derived value", expected, *key));
+            }
+            *key = 0;
+        }
+        Ok(())
+    }
+
+    /// Clears the rows whose keys are not in `set`.
+    pub(crate) fn filter(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
+        if let Some(shifted) = &self.shifted {
+            return shifted.filter(set, selection);
+        }
+        if let (Some(set), [source]) = (self.set_of_source(set), self.sources.as_slice()) {
+            return source.filter(&set, selection);
+        }
+        let mut start = 0;
+        while start < self.rows {
+            let end = self.rows.min(start + VECTOR_ROWS);
+            let rows = selection.slice(start..end).indices();
+            if !rows.is_empty() {
+                let rows: Vec<u32> = rows.into_iter().map(|row| row + start as u32).collect();
+                // Whole vectors are decoded at the cost of a few rows.
+                let is_dense = rows.len() > (end - start) / 8;
+                let wanted = if is_dense { Rows::Range(start..end) } else { Rows::Indices(&rows) };
+                let keys = self.keys(&wanted)?;
+                for (place, &row) in rows.iter().enumerate() {
+                    let place = if is_dense { row as usize - start } else { place };
+                    let key = keys.get(place).copied().unwrap_or_default();
+                    if !set.contains(key.into()) {
+                        selection.clear(row as usize);
+                    }
+                }
+            }
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// The keys of the only source for which the derived ones are in `set`, if that can be told.
+    fn set_of_source(&self, set: &KeySet) -> Option<KeySet> {
+        let Integers::Constant(residual) = &self.residual else { return None };
+        match (self.derivation.rule, &self.map) {
+            (Rule::Same, _) => Some(set.shifted(residual.key.checked_neg()?)),
+            // Keys that the map does not have count as 0.
+            (Rule::Mapped, Some(map)) if !set.contains(residual.key) => {
+                let is_wanted =
+                    |value: i64| set.contains(value.wrapping_add(residual.key as i64).into());
+                let wanted = map.iter().filter(|(_, value)| is_wanted(*value));
+                Some(KeySet::points(wanted.map(|(key, _)| key.into()).collect()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Clears the rows for whose keys `evaluate`, asked about `node`, does not answer true.
+    pub(crate) fn filter_values(
+        &self,
+        node: &Integers,
+        evaluate: &mut Evaluate<'_>,
+        selection: &mut Selection,
+    ) -> Result<(), FilterError> {
+        if selection.is_empty() {
+            return Ok(());
+        }
+        let rows = selection.indices();
+        let answers = evaluate(node, Rows::Indices(&rows))?;
+        clear_refused(&answers, &rows, selection);
+        Ok(())
+    }
+
+    pub(crate) fn tree(&self) -> String {
+        format!("derived({}, {})", self.derivation, self.residual.tree())
+    }
+}
+
+/// The values of a rule at `rows`.
+pub(super) fn values(
+    rule: Rule,
+    map: Option<&Map>,
+    sources: &[Integers],
+    rows: &Rows<'_>,
+) -> Result<Vec<i64>, Corruption> {
+    let fetch = |place: usize| match sources.get(place) {
+        Some(source) => source.fetch::<i64>(rows),
+        None => Ok(vec![0; rows.len()]),
+    };
+    let mut x = fetch(0)?;
+    if let Some(map) = map {
+        map.apply(&mut x);
+    }
+    match rule.quotient() {
+        None => Ok(x),
+        Some(quotient) => Ok(quotient.of_all(&x, &fetch(1)?)),
+    }
+}
