@@ -94,6 +94,8 @@ pub fn find_rules(samples: &[Sample], group_rows: usize) -> Vec<Found> {
 struct Column<'a> {
     place: usize,
     sample: &'a Sample,
+    /// Bits of a row as it is stored, or as a number within the range of its block.
+    bits: f64,
     /// The rows of each group, by key.
     by_key: Vec<Vec<usize>>,
     /// Distinct keys of a group, at the most.
@@ -114,15 +116,19 @@ impl<'a> Column<'a> {
         let rows: Vec<usize> = (0..keys.len()).collect();
         let mut by_key: Vec<Vec<usize>> =
             rows.chunks(group_rows.max(1)).map(<[usize]>::to_vec).collect();
-        let mut distinct = 0;
+        let (mut distinct, mut range_bits) = (0, 0);
         for group in &mut by_key {
             group.sort_by_key(key);
+            if let (Some(first), Some(last)) = (group.first(), group.last()) {
+                range_bits = range_bits.max(width(key(last).abs_diff(key(first))));
+            }
             distinct = distinct.max(group.chunk_by(|a, b| key(a) == key(b)).count());
         }
         let mut top = rows;
         top.sort_by_key(|row| Reverse(key(row).unsigned_abs()));
         top.truncate(TOP_ROWS);
-        Some(Self { place, sample, by_key, distinct, top })
+        let bits = sample.bits.min(range_bits.into());
+        Some(Self { place, sample, bits, by_key, distinct, top })
     }
 
     fn key(&self, row: usize) -> i64 {
@@ -134,7 +140,7 @@ impl<'a> Column<'a> {
     }
 
     fn found(&self, rule: Rule, sources: Vec<usize>, bits_left: f64) -> Option<Found> {
-        let saved = self.sample.bits - bits_left;
+        let saved = self.bits - bits_left;
         Some(Found { column: self.place, rule, sources, saved })
     }
 
@@ -151,7 +157,7 @@ impl<'a> Column<'a> {
             if max > min {
                 bits = bits.max(width(u64::try_from(max - min).unwrap_or(u64::MAX)));
             }
-            if f64::from(bits) >= self.sample.bits {
+            if f64::from(bits) >= self.bits {
                 return None;
             }
         }

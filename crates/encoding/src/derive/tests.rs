@@ -112,7 +112,7 @@ fn any_keys() -> impl Strategy<Value = Keys> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn any_rule_gives_back_any_keys(keys in any_keys(), x in any_keys(), y in any_keys()) {
@@ -246,7 +246,7 @@ fn the_rules_of_order_lines_are_found_with_their_parameters() {
     let mut columns = lines(1_536);
     let expected = [
         (1, Rule::Same, vec![0]),
-        (3, Rule::Mapped, vec![2]),
+        (2, Rule::Mapped, vec![3]),
         (7, Rule::ScaledDown { addend: 100, divisor: 100, rounding: FLOOR }, vec![4, 6]),
         (8, Rule::Ratio { factor: 3, divisor: 5, rounding: FLOOR }, vec![4, 5]),
     ];
@@ -255,10 +255,10 @@ fn the_rules_of_order_lines_are_found_with_their_parameters() {
     for (row, key) in columns[7].iter_mut().enumerate() {
         *key = if row % 50 == 9 { Some(17) } else { key.filter(|_| row % 10 != 3) };
     }
-    let without_same = |rules: Vec<(usize, Rule, Vec<usize>)>| -> Vec<_> {
+    let of_revenue = |rules: Vec<(usize, Rule, Vec<usize>)>| -> Vec<_> {
         rules.into_iter().filter(|(column, ..)| *column == 7).collect()
     };
-    assert_eq!(without_same(choose(&columns)), without_same(expected.to_vec()));
+    assert_eq!(of_revenue(choose(&columns)), of_revenue(expected.to_vec()));
 }
 
 #[test]

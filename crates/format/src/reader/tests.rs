@@ -1,8 +1,8 @@
 //! Files come back as they were written; every flipped bit and every cut is noticed.
 
 use super::*;
-use crate::ColumnWriter;
 use crate::footer::Trailer;
+use crate::{ColumnWriter, DerivedBlock};
 use arrow::array::{
     Array, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array, StringViewArray,
 };
@@ -206,4 +206,80 @@ fn a_block_is_verified_once_and_damage_is_found_at_its_place() {
     let error = open(&bytes).unwrap().block(0).unwrap_err();
     let Error::Corrupt { corruption, .. } = &error else { panic!("{error}") };
     assert_eq!((corruption.offset, corruption.what.as_str()), (64, "checksum of block 0"));
+}
+
+/// A column that is stored, and one whose first block is derived from it: the bytes of both.
+fn source_and_derived() -> (Vec<u8>, Vec<u8>) {
+    let column = |add: i64| -> ArrayRef {
+        let keys = (0..BLOCK_ROWS as i64 + 10).map(|row| (row * row % 701) + add);
+        Arc::new(Int64Array::from_iter_values(keys))
+    };
+    let options = EncodeOptions::default();
+    let source = open(&write(DataType::BigInt, options, &[column(0)])).unwrap();
+    let stored = open(&write(DataType::BigInt, options, &[column(-5)])).unwrap();
+    let dir = MemDir::new();
+    let mut writer = ColumnWriter::create(&dir, PATH, DataType::BigInt, options).unwrap();
+    let sources = [&source.block(0).unwrap()];
+    let bytes = stored.block(0).unwrap().derive(&Rule::Same, &sources).unwrap().unwrap();
+    let derivation = Derivation { rule: Rule::Same, sources: vec![ColumnId(7)] };
+    writer.append_block(&stored, 0, Some(DerivedBlock { derivation, bytes })).unwrap();
+    writer.append_block(&stored, 1, None).unwrap();
+    assert_eq!(writer.finish().unwrap().rows, stored.rows());
+    (write(DataType::BigInt, options, &[column(0)]), dir.read(PATH).unwrap())
+}
+
+fn open_derived(source: &[u8], derived: &[u8]) -> Result<ColumnFile> {
+    let source = Arc::new(open(source)?);
+    let derived = open(derived)?;
+    let ids = derived.source_ids();
+    derived.with_sources(ids.into_iter().map(|id| (id, Arc::clone(&source))).collect())
+}
+
+#[test]
+fn derived_blocks_are_read_with_their_source() {
+    let (source, derived) = source_and_derived();
+    assert!(derived.len() < 1_000 && derived.len() * 20 < source.len(), "{}", derived.len());
+    let file = open_derived(&source, &derived).unwrap();
+    assert_eq!(file.source_ids(), [ColumnId(7)]);
+    assert_eq!(file.block(0).unwrap().tree(), "derived(c7, constant)");
+    for (source, derived) in
+        read_all(&open(&source).unwrap()).unwrap().iter().zip(read_all(&file).unwrap())
+    {
+        let keys = source.as_primitive::<Int64Type>().values().iter().map(|key| key - 5);
+        assert!(derived.as_primitive::<Int64Type>().values().iter().copied().eq(keys));
+    }
+    let alone = open(&derived).unwrap().block(0).unwrap_err();
+    assert!(alone.to_string().contains("without source column 7"), "{alone}");
+}
+
+#[test]
+fn sources_of_other_rows_and_derived_ones_are_refused() {
+    let (_, derived) = source_and_derived();
+    let short: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+    let short = write(DataType::BigInt, EncodeOptions::default(), &[short]);
+    for source in [&short, &derived] {
+        let error = open_derived(source, &derived).unwrap_err();
+        assert!(error.is_corrupt() && error.to_string().starts_with(PATH), "{error}");
+    }
+}
+
+#[test]
+fn damage_of_a_derived_file_is_noticed_and_a_lie_about_rules_does_no_harm() {
+    let (source, derived) = source_and_derived();
+    let base = derived.len() - TRAILER_BYTES as usize;
+    let start = u64::from_le_bytes(derived[base..base + 8].try_into().unwrap()) as usize;
+    for at in 0..derived.len() {
+        let mut flipped = derived.clone();
+        flipped[at] ^= 1 << (at % 8);
+        let error = open_derived(&source, &flipped).and_then(|file| read_all(&file)).unwrap_err();
+        let Error::Corrupt { path, corruption } = &error else { panic!("{at}: {error}") };
+        assert_eq!(path.to_str(), Some(PATH));
+        assert_ne!(corruption.expected, corruption.found, "{error}");
+        if (start..base).contains(&at) {
+            match open_derived(&source, &sealed(flipped)).and_then(|file| read_all(&file)) {
+                Ok(_) => {}
+                Err(error) => assert!(error.is_corrupt(), "{at}: {error}"),
+            }
+        }
+    }
 }

@@ -172,7 +172,7 @@ fn small_segments_are_derived_when_they_become_one() {
     // Some of them are derived themselves.
     for part in 0..70 {
         let rows = sales_rows(part * 300..(part + 1) * 300);
-        insert_with(&store, "sales", vec![rows], &options(part % 2 == 0)).unwrap();
+        insert_with(&store, "sales", vec![rows], &options(part % 2 == 1)).unwrap();
     }
     let compacted = table(&store, "sales");
     assert!(compacted.segments().len() < 10, "{}", compacted.segments().len());
