@@ -27,6 +27,9 @@ use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{Corruption, DataType};
 use std::ops::Range;
 
+/// Keys of some rows, of which the NULL ones have any, and which of them are not NULL.
+pub type SampledKeys = (Vec<i64>, Vec<bool>);
+
 /// A parsed block. What it hands out may share the memory of its bytes.
 #[derive(Clone, Debug)]
 pub struct Block {
@@ -117,12 +120,11 @@ impl Block {
         }
     }
 
-    /// The keys of single rows, of which the NULL ones have any, and which of them are not NULL:
-    /// a sample to find rules in. `None` if no rule applies to the block.
+    /// The keys of single rows: a sample to find rules in. `None` if no rule applies to the block.
     ///
     /// # Errors
     /// Damage, and rows that the block does not have.
-    pub fn keys(&self, rows: &[u32]) -> Result<Option<(Vec<i64>, Vec<bool>)>, Corruption> {
+    pub fn keys(&self, rows: &[u32]) -> Result<Option<SampledKeys>, Corruption> {
         let rows = Rows::Indices(rows);
         rows.check(self.rows)?;
         let Some(keys) = self.word_keys() else { return Ok(None) };

@@ -3,7 +3,7 @@
 //! ```text
 //!   key of a row  =  rule(keys of one or two source columns in that row)  +  residual
 //!
-//!   block  =  validity │ [map: count u32 │ integer node of keys │ integer node of values] │ residual
+//!   block  =  validity │ [map: count u32 │ node of keys │ node of values] │ residual
 //! ```
 //!
 //! A block keeps only the residual, which is the constant 0 where the rule holds throughout. The

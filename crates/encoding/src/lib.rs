@@ -44,7 +44,7 @@ mod zone;
 #[cfg(test)]
 mod conformance;
 
-pub use block::Block;
+pub use block::{Block, SampledKeys};
 pub use derive::{
     Derivation, Found, PARAMETER_MAX, Rounding, Rule, Sample, choose_rules, encode_derived,
     find_rules,

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use starfact_base::checksum::checksum;
 use starfact_base::{ColumnId, Corruption, DataType, Error, Result};
 use starfact_encoding::{
-    Block, Derivation, FilterError, Predicate, Rule, Selection, encode_derived,
+    Block, Derivation, FilterError, Predicate, Rule, SampledKeys, Selection, encode_derived,
 };
 use starfact_vfs::{Dir, ReadFile};
 use std::ops::Range;
@@ -244,7 +244,7 @@ impl ColumnBlock {
 
     /// The keys of single rows and which of them are not NULL, to find rules in; `None` if no
     /// rule applies to the block.
-    pub fn keys(&self, rows: &[u32]) -> Result<Option<(Vec<i64>, Vec<bool>)>> {
+    pub fn keys(&self, rows: &[u32]) -> Result<Option<SampledKeys>> {
         self.block.keys(rows).map_err(|damage| self.blame(damage))
     }
 
