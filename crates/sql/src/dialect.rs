@@ -3,8 +3,11 @@
 //! The parser library asks the dialect by feature, and in places by type. For the latter this
 //! dialect passes for the generic one, which is the most permissive.
 
+use datafusion::sql::sqlparser::ast::ColumnOption;
 use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
 use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Token;
 use std::any::TypeId;
 
 /// The dialect of Starfact.
@@ -22,6 +25,27 @@ macro_rules! accept {
 impl Dialect for StarfactDialect {
     fn dialect(&self) -> TypeId {
         TypeId::of::<GenericDialect>()
+    }
+
+    /// `ENCODING name`: how a column is to be stored.
+    fn parse_column_option(
+        &self,
+        parser: &mut Parser<'_>,
+    ) -> Result<Option<Result<Option<ColumnOption>, ParserError>>, ParserError> {
+        let is_encoding = |token: &Token| {
+            matches!(token, Token::Word(word)
+                if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("encoding"))
+        };
+        let word = parser.peek_token().token;
+        if !is_encoding(&word) {
+            return Ok(None);
+        }
+        parser.next_token();
+        let name = match parser.next_token().token {
+            name @ (Token::Word(_) | Token::SingleQuotedString(_)) => name,
+            _ => return parser.expected("the name of an encoding", parser.peek_token()),
+        };
+        Ok(Some(Ok(Some(ColumnOption::DialectSpecific(vec![word, name])))))
     }
 
     fn is_delimited_identifier_start(&self, ch: char) -> bool {

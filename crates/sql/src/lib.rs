@@ -48,8 +48,10 @@ mod settings;
 mod split;
 mod statement;
 mod stop;
+mod sys;
 mod temporal;
 mod types;
+mod views;
 mod warehouse;
 
 pub use error::{Error, ErrorKind, Position, Result};

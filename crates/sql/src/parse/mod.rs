@@ -129,6 +129,9 @@ fn is_capital(ch: char) -> bool {
 
 fn parse_explain(parser: &mut Parser<'_>) -> Result<Statement> {
     parser.next_token();
+    if let Some(name) = parser.maybe_parse(parse_storage)? {
+        return Ok(Statement::Show(Show::Storage(name)));
+    }
     let (mut analyze, mut verbose) = (false, false);
     loop {
         if parser.parse_keyword(Keyword::ANALYZE) {
@@ -141,6 +144,16 @@ fn parse_explain(parser: &mut Parser<'_>) -> Result<Statement> {
     }
     let statement = Box::new(parse_statement(parser)?);
     Ok(Statement::Explain { analyze, verbose, statement })
+}
+
+/// `STORAGE t`, as in `EXPLAIN STORAGE t`.
+fn parse_storage(parser: &mut Parser<'_>) -> std::result::Result<ast::ObjectName, ParserError> {
+    match parser.next_token().token {
+        Token::Word(word) if word.value.eq_ignore_ascii_case("storage") => {
+            parser.parse_object_name(false)
+        }
+        _ => parser.expected("STORAGE", parser.peek_token()),
+    }
 }
 
 /// `SET [SESSION] name = value` and `PRAGMA name = value`; a value is a literal or a word.

@@ -12,6 +12,7 @@ mod statistics;
 mod stream;
 
 pub(crate) use provider::{StarfactTable, arrow_schema};
+pub(crate) use statistics::scalar_value;
 
 /// Which shortcuts a scan may take; see the settings of the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

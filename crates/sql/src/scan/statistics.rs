@@ -49,7 +49,7 @@ fn row_bytes(columns: &[&Column]) -> usize {
 }
 
 /// A bound as a literal; floats have none, because their order has more than one zero and NaN.
-fn scalar_value(scalar: &Scalar, data_type: DataType) -> Option<ScalarValue> {
+pub(crate) fn scalar_value(scalar: &Scalar, data_type: DataType) -> Option<ScalarValue> {
     let integer = match scalar {
         Scalar::Integer(value) => *value,
         Scalar::String(text) => return Some(ScalarValue::Utf8View(Some(text.clone()))),

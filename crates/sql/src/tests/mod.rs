@@ -8,6 +8,7 @@ mod exact;
 mod limits;
 mod queries;
 mod statements;
+mod storage;
 mod temporal;
 
 use crate::{Error, OpenOptions, Outcome, Result, Session, Warehouse};
