@@ -48,6 +48,7 @@ mod settings;
 mod split;
 mod statement;
 mod stop;
+mod subqueries;
 mod sys;
 mod temporal;
 mod types;

@@ -3,15 +3,17 @@
 
 mod accumulator;
 mod aggregate;
+mod careful_rules;
 mod date_trunc;
-mod distinct_rule;
 mod exact;
 mod groups;
 mod now;
+mod nullable;
 mod signed_ranks;
 
 pub(crate) use aggregate::is_sum;
-pub(crate) use distinct_rule::adapt_rule;
+pub(crate) use careful_rules::adapt_rule;
+pub(crate) use nullable::nullable;
 pub(crate) use signed_ranks::SignedRanks;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};

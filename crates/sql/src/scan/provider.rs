@@ -5,7 +5,7 @@ use super::plan::ScanExec;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Constraint, Constraints, Result, Statistics};
+use datafusion::common::{Result, Statistics};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use starfact_encoding::arrow_type;
@@ -13,18 +13,19 @@ use starfact_store::Table;
 use std::sync::Arc;
 
 /// See the [module](self).
+///
+/// Keys are not declared to the planner: it takes the key of one table for the key of a join, and
+/// then leaves out columns of GROUP BY and ORDER BY that count.
 #[derive(Debug)]
 pub(crate) struct StarfactTable {
     table: Arc<Table>,
     schema: SchemaRef,
-    constraints: Constraints,
 }
 
 impl StarfactTable {
     pub(crate) fn new(table: Arc<Table>) -> Self {
         let schema = Arc::new(arrow_schema(&table));
-        let constraints = constraints(&table);
-        Self { table, schema, constraints }
+        Self { table, schema }
     }
 }
 
@@ -37,23 +38,10 @@ pub(crate) fn arrow_schema(table: &Table) -> Schema {
     Schema::new(fields.collect::<Vec<_>>())
 }
 
-fn constraints(table: &Table) -> Constraints {
-    let place = |id| table.columns().iter().position(|column| column.id == id);
-    let key = table
-        .primary_key()
-        .and_then(|key| key.columns.iter().map(|id| place(*id)).collect::<Option<Vec<usize>>>());
-    let keys = key.map(Constraint::PrimaryKey);
-    Constraints::new_unverified(keys.into_iter().collect())
-}
-
 #[async_trait]
 impl TableProvider for StarfactTable {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
-    }
-
-    fn constraints(&self) -> Option<&Constraints> {
-        Some(&self.constraints)
     }
 
     fn table_type(&self) -> TableType {

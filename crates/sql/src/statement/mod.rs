@@ -10,8 +10,10 @@ mod insert;
 mod names;
 mod normalize;
 mod query;
+mod rewrite;
 mod set;
 mod show;
+mod using;
 mod write;
 
 pub(crate) use names::table as table_named;

@@ -7,6 +7,7 @@ mod errors;
 mod exact;
 mod limits;
 mod queries;
+mod semantics;
 mod statements;
 mod storage;
 mod temporal;
