@@ -6,6 +6,7 @@
 //! refused whatever the values are. Nothing ever becomes NULL on the way.
 
 use crate::arithmetic::to_nearest;
+use crate::csv::texts;
 use crate::error::{Error, Result};
 use crate::types::sql_name;
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array};
@@ -66,6 +67,9 @@ fn convert(values: &ArrayRef, source: &ArrowType, target: &ArrowType) -> Result<
     }
     if let (ArrowType::Date32, ArrowType::Timestamp(..)) = (source, target) {
         check_days(&values)?;
+    }
+    if let (ArrowType::Timestamp(..), ArrowType::Utf8View) = (source, target) {
+        values = texts(&values)?;
     }
     let result = cast(&values, target)?;
     if *target == ArrowType::Float32 {

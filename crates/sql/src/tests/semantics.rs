@@ -272,3 +272,24 @@ fn years_beyond_the_calendar_are_not_stored() {
         ],
     );
 }
+
+#[test]
+fn timestamps_are_one_text_everywhere() {
+    let setup = [
+        "CREATE TABLE t (at TIMESTAMP, zoned TIMESTAMPTZ, note VARCHAR)",
+        "INSERT INTO t SELECT TIMESTAMP '2024-01-02 03:04:05.500', TIMESTAMP '2024-01-02 03:04:05', TIMESTAMP '2024-01-02 03:04:00'",
+    ];
+    check(
+        &session(&setup),
+        &[
+            (
+                "SELECT CAST(at AS VARCHAR), note FROM t",
+                "2024-01-02 03:04:05.5|2024-01-02 03:04:00",
+            ),
+            ("SELECT 'at ' || at || '!' FROM t", "at 2024-01-02 03:04:05.5!"),
+            ("SELECT CAST(zoned AS VARCHAR) FROM t", "2024-01-02 03:04:05+00"),
+            ("SELECT CAST(NULL AS TIMESTAMP) || 'x'", "NULL"),
+            ("SELECT version()", concat!("Starfact ", env!("CARGO_PKG_VERSION"))),
+        ],
+    );
+}
