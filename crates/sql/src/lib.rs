@@ -30,6 +30,7 @@
 //! ```
 
 mod arithmetic;
+mod careful_pushdown;
 mod catalog;
 mod cooperation;
 mod csv;

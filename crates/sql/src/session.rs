@@ -1,6 +1,7 @@
 //! A session: settings, and the execution of one statement after the other.
 
 use crate::arithmetic;
+use crate::careful_pushdown::physical_optimizer_rules;
 use crate::catalog::{CATALOG, SCHEMA, WarehouseCatalog, WarehouseSchema};
 use crate::cooperation::CooperativeJoins;
 use crate::error::{Error, ErrorKind, Result};
@@ -242,6 +243,7 @@ fn build_state(schema: &Arc<WarehouseSchema>, env: Arc<RuntimeEnv>) -> SessionSt
         .with_type_planner(Arc::new(StarfactTypes))
         .with_analyzer_rules(analyzer_rules())
         .with_optimizer_rules(optimizer_rules())
+        .with_physical_optimizer_rules(physical_optimizer_rules())
         .with_physical_optimizer_rule(Arc::new(CooperativeJoins))
         .build();
     for function in functions::scalars() {

@@ -84,6 +84,12 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 let expr = Box::new(operands.remove(0));
                 transformed(Expr::InList(InList { expr, list: operands, negated }), changed)
             }
+            Expr::ScalarFunction(mut call) if call.name() == "date_trunc" => {
+                let is_date = |arg: &Expr| matches!(arg.get_type(schema), Ok(DataType::Date32));
+                let changed = call.args.iter().any(is_date);
+                call.args = call.args.into_iter().map(|arg| *moment(arg, schema)).collect();
+                transformed(Expr::ScalarFunction(call), changed)
+            }
             other => Transformed::no(other),
         })
     })

@@ -1,6 +1,7 @@
 //! The encoded scan as DataFusion sees it: a table provider and an execution plan.
 //!
-//! Filters reach the scan through DataFusion's physical filter push-down. Those that the encodings
+//! Filters reach the scan when it is planned, dynamic ones through DataFusion's physical filter
+//! push-down. Those that the encodings
 //! understand become [`starfact_exec::ColumnFilter`]s; the others are evaluated on decoded values
 //! of the rows that are left; either way the scan is answerable for them and no filter stays above
 //! it.

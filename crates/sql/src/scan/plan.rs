@@ -105,7 +105,7 @@ impl ScanExec {
     }
 
     /// The same scan with these conjuncts, which refer to its output, taken over from above.
-    fn with_filters(&self, conjuncts: &[Arc<dyn PhysicalExpr>]) -> Result<Self> {
+    pub(super) fn with_filters(&self, conjuncts: &[Arc<dyn PhysicalExpr>]) -> Result<Self> {
         let mut next = self.clone();
         let columns: Vec<(ColumnId, DataType)> =
             self.output_columns().iter().map(|column| (column.id, column.data_type)).collect();
@@ -118,6 +118,24 @@ impl ScanExec {
         }
         next.filters = merge_bounds(next.filters);
         next.replan()
+    }
+
+    /// The same rows, of which other columns are given out.
+    pub(super) fn with_projection(&self, projection: Vec<usize>) -> Result<Self> {
+        let mut next = self.clone();
+        next.projection = projection;
+        next.taken = Arc::default();
+        next.schema = Arc::new(self.table_schema.project(&next.projection)?);
+        next.statistics = Arc::default();
+        next.properties =
+            Arc::new(properties(&next.table, &next.projection, &next.schema, next.partitions));
+        Ok(next)
+    }
+
+    /// The same scan, which ends after this many rows of its filters.
+    pub(super) fn with_limit(mut self, limit: Option<usize>) -> Self {
+        self.limit = limit;
+        self
     }
 
     fn residual(&self, conjunct: &Arc<dyn PhysicalExpr>) -> Result<Residual> {
@@ -344,18 +362,11 @@ impl ExecutionPlan for ScanExec {
         if !all_alias_free_columns(projection.expr()) {
             return Ok(None);
         }
-        let mut next = self.clone();
         let kept = projection.expr().iter().filter_map(|projected| {
             let column = projected.expr.downcast_ref::<ColumnExpr>()?;
             self.projection.get(column.index()).copied()
         });
-        next.projection = kept.collect();
-        next.taken = Arc::default();
-        next.schema = Arc::new(self.table_schema.project(&next.projection)?);
-        next.statistics = Arc::default();
-        next.properties =
-            Arc::new(properties(&next.table, &next.projection, &next.schema, next.partitions));
-        Ok(Some(Arc::new(next)))
+        Ok(Some(Arc::new(self.with_projection(kept.collect())?)))
     }
 
     fn handle_child_pushdown_result(

@@ -1,6 +1,7 @@
 //! The statements, one a file, and what they share.
 
 pub(crate) mod assign;
+mod bags;
 mod copy_from;
 mod copy_to;
 mod create_table;

@@ -5,7 +5,7 @@
 //! dropping the stream ends them.
 
 use super::show::table_of;
-use super::{Context, normalize};
+use super::{Context, bags, normalize};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::outcome::{Outcome, Rows};
@@ -25,8 +25,6 @@ use datafusion::physical_plan::stream::{
 use datafusion::sql::parser::{ExplainStatement, Statement as EngineStatement};
 use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
 use futures::StreamExt;
-use std::borrow::Cow;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Batches that may wait for the reader.
@@ -107,6 +105,7 @@ pub(super) fn plan(context: &mut Context, query: Query) -> Result<(LogicalPlan, 
 fn prepare(context: &mut Context, query: &mut Query) -> Result<OutputNames> {
     files::resolve(context, query)?;
     normalize::complete(query);
+    bags::write_out(context, query)?;
     // Names first: they are what the user wrote.
     let names = select_names::make_unique(query);
     normalize::normalize(context, query)?;
@@ -139,31 +138,10 @@ fn refuse_changes(plan: &LogicalPlan) -> Result<()> {
     }
 }
 
-/// Whether rows somewhere in the plan have two columns of one name. The engine passes dynamic
-/// filters down by name, and there it takes one column for the other.
-fn repeats_a_name(plan: &LogicalPlan) -> Result<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        let fields = node.schema().fields();
-        let names: HashSet<&String> = fields.iter().map(|field| field.name()).collect();
-        found = names.len() < fields.len();
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    })?;
-    Ok(found)
-}
-
 /// Optimises a logical plan and starts it on the warehouse's threads.
 pub(super) fn start(context: &Context, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
-    let plan = context.state.optimize(&plan)?;
-    let mut state = Cow::Borrowed(&context.state);
-    if repeats_a_name(&plan)? {
-        let options = state.to_mut().config_mut().options_mut();
-        options.optimizer.enable_dynamic_filter_pushdown = false;
-        options.optimizer.enable_join_dynamic_filter_pushdown = false;
-        options.optimizer.enable_topk_dynamic_filter_pushdown = false;
-    }
     context.wait(async {
-        let physical = state.query_planner().create_physical_plan(&plan, state.as_ref()).await?;
+        let physical = context.state.create_physical_plan(&plan).await?;
         let over = context.cancel.child_token();
         let physical = stoppable(physical, &over)?;
         let mut stream = execute_stream(physical, context.state.task_ctx())?;

@@ -4,9 +4,8 @@
 use crate::error::{Error, Result};
 use crate::parse::parse_expression;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, GroupByExpr, JoinConstraint, JoinOperator, Query, Select, SetExpr,
-    SetOperator, SetQuantifier, TableFactor, UnaryOperator, Value, ValueWithSpan, VisitMut,
-    VisitorMut,
+    BinaryOperator, Expr, GroupByExpr, JoinConstraint, JoinOperator, Query, Select, TableFactor,
+    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use std::ops::ControlFlow;
 
@@ -29,10 +28,6 @@ struct Rewrite {
 
 impl VisitorMut for Rewrite {
     type Break = Box<Error>;
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Box<Error>> {
-        finish(refuse_bags(&query.body))
-    }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Box<Error>> {
         if let GroupByExpr::Expressions(keys, _) = &mut select.group_by {
@@ -76,18 +71,6 @@ fn flatten(key: Expr) -> Vec<Expr> {
         Expr::Tuple(keys) => keys,
         key => vec![key],
     }
-}
-
-/// The engine's INTERSECT ALL and EXCEPT ALL do not count how often a row is there.
-fn refuse_bags(body: &SetExpr) -> Result<()> {
-    let SetExpr::SetOperation { op, set_quantifier, left, right } = body else { return Ok(()) };
-    let is_all = matches!(set_quantifier, SetQuantifier::All | SetQuantifier::AllByName);
-    if is_all && !matches!(op, SetOperator::Union) {
-        return Err(Error::sql(format!("{op} ALL is not supported"))
-            .with_hint("use it without ALL, or number equal rows with row_number() first"));
-    }
-    refuse_bags(left)?;
-    refuse_bags(right)
 }
 
 fn join_operator(operator: &mut JoinOperator, needs_condition: bool) -> Result<()> {

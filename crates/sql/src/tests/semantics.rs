@@ -221,7 +221,6 @@ fn powers_patterns_and_escapes() {
         &[
             ("SELECT * FROM t TABLESAMPLE (10 PERCENT)", "TABLESAMPLE is not supported"),
             ("SELECT * FROM t x JOIN t y", "a JOIN needs a condition"),
-            ("(VALUES (1), (1)) EXCEPT ALL (VALUES (1))", "EXCEPT ALL is not supported"),
             ("SELECT INTERVAL '25 hours' > INTERVAL '1 day'", "intervals cannot be compared"),
         ],
     );
@@ -290,6 +289,65 @@ fn timestamps_are_one_text_everywhere() {
             ("SELECT CAST(zoned AS VARCHAR) FROM t", "2024-01-02 03:04:05+00"),
             ("SELECT CAST(NULL AS TIMESTAMP) || 'x'", "NULL"),
             ("SELECT version()", concat!("Starfact ", env!("CARGO_PKG_VERSION"))),
+        ],
+    );
+}
+
+#[test]
+fn bags_count_equal_rows() {
+    check(
+        &session(NUMBERS),
+        &[
+            ("(VALUES (1), (1)) EXCEPT ALL (VALUES (1))", "1"),
+            (
+                "SELECT x FROM (VALUES (1), (1), (1)) s(x) INTERSECT ALL VALUES (1), (1), (2)",
+                "1; 1",
+            ),
+            (
+                "SELECT i AS a, 7 FROM n EXCEPT ALL SELECT i, 7 FROM n WHERE i < 3 ORDER BY a",
+                "3|7; NULL|7",
+            ),
+            (
+                "WITH t AS (SELECT i FROM n UNION ALL SELECT i FROM n) SELECT * FROM t EXCEPT ALL SELECT i FROM n ORDER BY 1",
+                "1; 2; 3; NULL",
+            ),
+            (
+                "SELECT count(*) FROM (SELECT i FROM n EXCEPT ALL (SELECT i FROM n INTERSECT ALL SELECT 1)) s",
+                "3",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn filters_keep_to_their_table() {
+    let setup = [
+        "CREATE TABLE d (k INTEGER, u INTEGER)",
+        "CREATE TABLE f (k INTEGER, r INTEGER)",
+        "INSERT INTO d VALUES (1, 5), (2, 6)",
+        "INSERT INTO f VALUES (1, 1), (2, 1)",
+    ];
+    let session = session(&setup);
+    let sql = "SELECT e.k, d.k FROM f JOIN d ON d.k = f.k AND d.u > 100 RIGHT JOIN d e ON f.r = e.k
+        WHERE e.u IS NOT DISTINCT FROM 7 OR e.k >= d.k";
+    check(&session, &[(sql, "")]);
+    session.execute("SET starfact.encoded_filters = off").unwrap();
+    check(&session, &[(sql, "")]);
+    let plan = super::answer(&session, "EXPLAIN SELECT k FROM d WHERE u = 5 LIMIT 1");
+    assert!(plan.contains("FilterExec"), "{plan}");
+    session.execute("SET starfact.encoded_filters = on").unwrap();
+    let plan =
+        super::answer(&session, "EXPLAIN SELECT a.k FROM d a JOIN d b ON a.k = b.u WHERE a.u = 5");
+    assert!(!plan.contains("FilterExec") && plan.contains("filters=[u@1 = 5]"), "{plan}");
+    check(
+        &session,
+        &[
+            ("SELECT k FROM d WHERE u = 6 LIMIT 1", "2"),
+            ("SELECT k FROM d WHERE u > 5 AND 10 / (k - 1) = 10 LIMIT 5", "2"),
+            (
+                "SELECT date_trunc('year', DATE '9999-12-31'), date_trunc('month', DATE '0001-02-03')",
+                "9999-01-01T00:00:00|0001-02-01T00:00:00",
+            ),
         ],
     );
 }
