@@ -5,6 +5,7 @@
 //!   microseconds; nanoseconds hold the years from 1678 to 2262 only.
 //! - Decimals that are compared with floats become floats; a decimal cannot be NaN.
 //! - A date moved by hours is a timestamp.
+//! - Windows in the order of a time of day are in the order of its microseconds.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::config::ConfigOptions;
@@ -83,6 +84,17 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 changed |= add_other_zero(&mut operands);
                 let expr = Box::new(operands.remove(0));
                 transformed(Expr::InList(InList { expr, list: operands, negated }), changed)
+            }
+            Expr::WindowFunction(mut window) => {
+                let mut changed = false;
+                for key in &mut window.params.order_by {
+                    if matches!(key.expr.get_type(schema), Ok(DataType::Time64(_))) {
+                        let expr = std::mem::take(&mut key.expr);
+                        key.expr = Expr::Cast(Cast::new(Box::new(expr), DataType::Int64));
+                        changed = true;
+                    }
+                }
+                transformed(Expr::WindowFunction(window), changed)
             }
             Expr::ScalarFunction(mut call) if call.name() == "date_trunc" => {
                 let is_date = |arg: &Expr| matches!(arg.get_type(schema), Ok(DataType::Date32));

@@ -2,10 +2,11 @@
 
 use super::ScanSettings;
 use super::filter::{merge_bounds, remap, translate};
-use super::statistics::table_statistics;
+use super::statistics::{row_bytes, table_statistics};
 use super::stream::{Partition, Queue, Residual, external};
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::config::ConfigOptions;
@@ -35,6 +36,9 @@ use starfact_store::{Column, Table};
 use std::fmt;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
+
+/// A filter is taken to leave one row in this many, as the query engine takes it.
+const FILTER_SHARE: usize = 5;
 
 /// Reads some columns of one table at one snapshot.
 #[derive(Clone, Debug)]
@@ -328,8 +332,13 @@ impl ExecutionPlan for ScanExec {
         let columns = self.output_columns();
         let mut statistics = table_statistics(&self.table, &columns).map_err(external)?;
         if !self.filters.is_empty() || !self.residuals.is_empty() {
-            let rows = self.scan.morsels().iter().map(starfact_exec::Morsel::rows).sum();
-            statistics.num_rows = datafusion::common::stats::Precision::Exact(rows);
+            let mut rows: usize = self.scan.morsels().iter().map(starfact_exec::Morsel::rows).sum();
+            if !self.filters.is_empty() || self.residuals.iter().any(|it| !it.is_dynamic) {
+                rows = rows.div_ceil(FILTER_SHARE);
+            }
+            let row_bytes = row_bytes(&columns);
+            statistics.num_rows = Precision::Inexact(rows);
+            statistics.total_byte_size = Precision::Inexact(row_bytes.saturating_mul(rows));
             statistics = statistics.to_inexact();
         }
         if self.limit.is_some() {

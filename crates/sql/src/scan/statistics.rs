@@ -39,7 +39,7 @@ pub(super) fn table_statistics(table: &Table, columns: &[&Column]) -> Result<Sta
 }
 
 /// Bytes that a decoded row of these columns takes, roughly.
-fn row_bytes(columns: &[&Column]) -> usize {
+pub(super) fn row_bytes(columns: &[&Column]) -> usize {
     let bytes = |column: &&Column| match arrow_type(column.data_type) {
         ArrowType::Boolean => 1,
         ArrowType::Utf8View => 24,

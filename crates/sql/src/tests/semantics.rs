@@ -244,6 +244,10 @@ fn types_meet_where_nothing_is_lost() {
             ("SELECT count(*) FROM t WHERE at BETWEEN '1000-01-01' AND '9999-12-31 23:00:00'", "2"),
             ("SELECT DATE '1993-03-01' - INTERVAL '1' SECOND", "1993-02-28T23:59:59"),
             ("SELECT DATE '1998-12-01' - INTERVAL '90' DAY", "1998-09-02"),
+            (
+                "SELECT count(*) OVER (ORDER BY t) FROM (VALUES (TIME '10:00:00'), (TIME '09:00:00'), (TIME '10:00:00')) s(t) ORDER BY 1",
+                "1; 3; 3",
+            ),
         ],
     );
 }
