@@ -20,7 +20,8 @@ TIMEOUT_SECONDS = 300
 def parser(description):
     """The arguments that every check has."""
     arguments = argparse.ArgumentParser(description=description)
-    arguments.add_argument("--binary", default=str(ROOT / "target/debug/starfact"),
+    arguments.add_argument("--binary", type=os.path.abspath,
+                           default=str(ROOT / "target/debug/starfact"),
                            help="the program under test")
     arguments.add_argument("--verbose", action="store_true", help="print checks that pass, too")
     arguments.add_argument("--keep", metavar="DIR", help="work here and leave everything behind")

@@ -102,7 +102,7 @@ def observe(binary, warehouse):
     """The state as a fresh reader sees it, or what went wrong."""
     listing = common.run(binary, warehouse, "--readonly", "--csv", "-c",
                          "SELECT table_name FROM information_schema.tables "
-                         "WHERE table_schema <> 'information_schema'")
+                         "WHERE table_schema = 'main'")
     if listing.code != 0:
         return None, str(listing)
     names = [row[0] for row in common.read_csv(listing.out)[1:] if row[0] != "city"]

@@ -90,7 +90,7 @@ def expected_rows(duck, sql):
         columns = [[expected_value(value, of) for value in stamps(column, of)]
                    for column, of in zip(table.columns, types)]
         return types, [list(row) for row in zip(*columns)] if columns else []
-    except (duckdb.Error, ValueError, pa.ArrowException) as error:
+    except (duckdb.Error, ValueError, OverflowError, pa.ArrowException) as error:
         return None, str(error)
 
 

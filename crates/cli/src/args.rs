@@ -146,7 +146,7 @@ pub struct ImportArgs {
     pub warehouse: PathBuf,
     /// Table to add the rows to
     pub table: String,
-    /// Files: .csv and .tsv with a header line, .parquet, .json, .jsonl, .arrow
+    /// Files: .csv and .tsv with a header line, .parquet; each is a commit of its own
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
     #[command(flatten)]
@@ -161,7 +161,7 @@ pub struct ExportArgs {
     /// Name of a table, or a query
     #[arg(value_name = "TABLE|QUERY")]
     pub source: String,
-    /// File to write: .csv, .tsv, .parquet, .json, .jsonl, .arrow
+    /// File to write: .csv, .tsv, .parquet
     pub file: PathBuf,
     #[command(flatten)]
     pub resources: Resources,
@@ -289,15 +289,60 @@ fn warehouse_or_sql(
         Some(text) if is_query(text) && !Path::new(text).exists() => {
             Ok((None, Some(text.to_owned())))
         }
+        Some(text) if is_unlikely(text) && !Path::new(text).exists() => {
+            let message = format!(
+                "{text:?} is no warehouse, and no statement that begins with a known word\n\n  \
+                 tip: -c runs it as SQL; a new warehouse of this name is written with its folder, \
+                 as in ./name"
+            );
+            Err(grammar.error(ErrorKind::InvalidValue, message))
+        }
         _ => Ok((Some(first.into()), None)),
     }
 }
 
+/// Whether `text` is more likely to be mistyped SQL, or a command of the shell, than the name of a
+/// new directory.
+fn is_unlikely(text: &str) -> bool {
+    let has_folder =
+        text.contains(std::path::MAIN_SEPARATOR) && !text.contains(char::is_whitespace);
+    let is_spelled = ["./", "../", "/", "~"].iter().any(|start| text.starts_with(start));
+    let is_command = text.starts_with('\\') || (text.starts_with('.') && text.len() > 2);
+    !has_folder
+        && !is_spelled
+        && (is_command || text.contains(|c: char| c.is_whitespace() || "'\"();*".contains(c)))
+}
+
 /// Whether `text` is several words of which the first begins a statement.
 pub fn is_query(text: &str) -> bool {
-    const VERBS: [&str; 14] = [
-        "alter", "copy", "create", "delete", "describe", "drop", "explain", "from", "insert",
-        "select", "show", "update", "values", "with",
+    const VERBS: [&str; 27] = [
+        "alter",
+        "analyze",
+        "begin",
+        "call",
+        "check",
+        "commit",
+        "copy",
+        "create",
+        "delete",
+        "desc",
+        "describe",
+        "drop",
+        "explain",
+        "from",
+        "insert",
+        "merge",
+        "pragma",
+        "reset",
+        "rollback",
+        "select",
+        "set",
+        "show",
+        "summarize",
+        "truncate",
+        "update",
+        "values",
+        "with",
     ];
     let text = text.trim_start().trim_start_matches('(');
     let verb = text.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();

@@ -17,7 +17,7 @@ pub struct Table {
 /// When the warehouse cannot be read.
 pub fn tables(session: &Session) -> Result<Vec<String>, Error> {
     let sql = "SELECT table_name FROM information_schema.tables \
-               WHERE table_schema <> 'information_schema' ORDER BY table_name";
+               WHERE table_schema = 'main' ORDER BY table_name";
     Ok(texts(session, sql)?.into_iter().flatten().collect())
 }
 
@@ -27,7 +27,7 @@ pub fn tables(session: &Session) -> Result<Vec<String>, Error> {
 /// When the warehouse cannot be read.
 pub fn columns(session: &Session) -> Result<Vec<Table>, Error> {
     let sql = "SELECT table_name, column_name FROM information_schema.columns \
-               WHERE table_schema <> 'information_schema' ORDER BY table_name, ordinal_position";
+               WHERE table_schema = 'main' ORDER BY table_name, ordinal_position";
     let mut tables: Vec<Table> = Vec::new();
     for row in texts(session, sql)? {
         let [name, column] = row.as_slice() else { continue };

@@ -168,6 +168,11 @@ fn describe(path: Option<&Path>, is_read_only: bool) -> String {
 }
 
 fn import(arguments: &ImportArgs, signals: Signals) -> Exit {
+    if !arguments.warehouse.exists() {
+        let message = format!("there is no warehouse {}", arguments.warehouse.display());
+        let hint = "create it with the table: starfact WAREHOUSE 'CREATE TABLE …'";
+        return refuse(&Error::new(ErrorKind::CannotOpen, message).with_hint(hint));
+    }
     let statements = arguments.files.iter().map(|file| transfer::copy_from(&arguments.table, file));
     match statements.collect() {
         Ok(statements) => {

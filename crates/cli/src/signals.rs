@@ -6,7 +6,7 @@
 //! It is woken if it waits for input. A second signal ends the process at once.
 
 use crate::exit::Exit;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,6 +50,8 @@ impl Signals {
         if !is_ignored(SIGHUP) {
             wanted.push(SIGHUP);
         }
+        // A write beyond the limit for files is then an error and not the end.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         let mut received = signal_hook::iterator::Signals::new(wanted)?;
         let state = signals.clone();
         std::thread::Builder::new().name("signals".into()).spawn(move || {

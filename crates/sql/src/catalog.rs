@@ -3,9 +3,11 @@
 //! A session has one of these for its whole life and points it at the snapshot of each statement
 //! before the statement is planned, so that a statement sees exactly one epoch.
 
-use crate::information_schema::{INFORMATION_SCHEMA, InformationSchema};
+use crate::information_schema::{self, INFORMATION_SCHEMA};
 use crate::scan::StarfactTable;
 use crate::statement::table_named;
+use crate::sys::{self, SYS};
+use crate::views::Views;
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::common::Result;
@@ -27,17 +29,17 @@ pub(crate) struct WarehouseCatalog {
 
 impl CatalogProvider for WarehouseCatalog {
     fn schema_names(&self) -> Vec<String> {
-        vec![SCHEMA.to_owned(), INFORMATION_SCHEMA.to_owned()]
+        [SCHEMA, INFORMATION_SCHEMA, SYS].map(str::to_owned).to_vec()
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
-        match name {
-            SCHEMA => Some(Arc::clone(&self.schema) as _),
-            INFORMATION_SCHEMA => {
-                Some(Arc::new(InformationSchema { main: Arc::clone(&self.schema) }))
-            }
-            _ => None,
-        }
+        let views = match name {
+            SCHEMA => return Some(Arc::clone(&self.schema) as _),
+            INFORMATION_SCHEMA => information_schema::VIEWS,
+            SYS => sys::VIEWS,
+            _ => return None,
+        };
+        Some(Arc::new(Views { main: Arc::clone(&self.schema), views }))
     }
 }
 

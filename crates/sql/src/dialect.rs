@@ -3,8 +3,11 @@
 //! The parser library asks the dialect by feature, and in places by type. For the latter this
 //! dialect passes for the generic one, which is the most permissive.
 
-use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect};
+use datafusion::sql::sqlparser::ast::{ColumnOption, Expr};
+use datafusion::sql::sqlparser::dialect::{Dialect, GenericDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Token;
 use std::any::TypeId;
 
 /// The dialect of Starfact.
@@ -22,6 +25,62 @@ macro_rules! accept {
 impl Dialect for StarfactDialect {
     fn dialect(&self) -> TypeId {
         TypeId::of::<GenericDialect>()
+    }
+
+    /// `ENCODING name`: how a column is to be stored.
+    fn parse_column_option(
+        &self,
+        parser: &mut Parser<'_>,
+    ) -> Result<Option<Result<Option<ColumnOption>, ParserError>>, ParserError> {
+        let is_encoding = |token: &Token| {
+            matches!(token, Token::Word(word)
+                if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("encoding"))
+        };
+        let word = parser.peek_token().token;
+        if !is_encoding(&word) {
+            return Ok(None);
+        }
+        parser.next_token();
+        let name = match parser.next_token().token {
+            name @ (Token::Word(_) | Token::SingleQuotedString(_)) => name,
+            _ => return parser.expected("the name of an encoding", parser.peek_token()),
+        };
+        Ok(Some(Ok(Some(ColumnOption::DialectSpecific(vec![word, name])))))
+    }
+
+    /// `^` is a power, as in PostgreSQL: it binds more tightly than `*`.
+    fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
+        let is_power = parser.peek_token_ref().token == Token::Caret;
+        is_power.then(|| Ok(self.prec_value(Precedence::MulDivModOp) + 1))
+    }
+
+    /// The right side of `IS [NOT] DISTINCT FROM` ends where that of a comparison does.
+    fn parse_infix(
+        &self,
+        parser: &mut Parser<'_>,
+        expr: &Expr,
+        _precedence: u8,
+    ) -> Option<Result<Expr, ParserError>> {
+        let negated = if parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM]) {
+            false
+        } else if parser.parse_keywords(&[
+            Keyword::IS,
+            Keyword::NOT,
+            Keyword::DISTINCT,
+            Keyword::FROM,
+        ]) {
+            true
+        } else {
+            return None;
+        };
+        let right = parser.parse_subexpr(self.prec_value(Precedence::Is));
+        Some(right.map(|right| {
+            let (left, right) = (Box::new(expr.clone()), Box::new(right));
+            match negated {
+                false => Expr::IsDistinctFrom(left, right),
+                true => Expr::IsNotDistinctFrom(left, right),
+            }
+        }))
     }
 
     fn is_delimited_identifier_start(&self, ch: char) -> bool {

@@ -334,7 +334,16 @@ fn of_storage(error: &starfact_base::Error) -> Error {
         Base::Internal(_) => ErrorKind::Internal,
         _ => ErrorKind::Sql,
     };
-    Error::new(kind, error.to_string())
+    let found = Error::new(kind, error.to_string());
+    match error {
+        Base::Locked(_) => found.with_hint(
+            "--readonly reads beside a writer, and --wait SECONDS waits for it to finish",
+        ),
+        Base::Corrupt { .. } => {
+            found.with_hint("nothing was changed; restore the file from a backup of the warehouse")
+        }
+        _ => found,
+    }
 }
 
 /// The candidate that is nearest to a name, if one is near enough to be what was meant.

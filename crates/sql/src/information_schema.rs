@@ -2,23 +2,19 @@
 //!
 //! The query engine has one too, but that knows neither our types nor keys.
 
-use crate::catalog::{CATALOG, SCHEMA, WarehouseSchema};
-use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
-use arrow::datatypes::{Field, Schema};
-use async_trait::async_trait;
-use datafusion::catalog::{MemTable, SchemaProvider, TableProvider};
-use datafusion::common::Result;
+use crate::catalog::{CATALOG, SCHEMA};
+use crate::error::Result;
+use crate::sys::{self, SYS};
+use crate::views::{View, integers, rows, texts};
+use arrow::array::RecordBatch;
 use starfact_base::{ColumnId, DataType};
 use starfact_store::{Snapshot, Table};
-use std::sync::Arc;
 
 /// Name of the schema.
 pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
 
-/// A view: its name and how it is made.
-type View = (&'static str, fn(&Snapshot) -> Result<RecordBatch>);
-
-const VIEWS: &[View] = &[
+/// The views in it.
+pub(crate) const VIEWS: &[View] = &[
     ("columns", columns),
     ("key_column_usage", key_column_usage),
     ("schemata", schemata),
@@ -26,34 +22,8 @@ const VIEWS: &[View] = &[
     ("tables", tables),
 ];
 
-/// See the [module](self).
-#[derive(Debug)]
-pub(crate) struct InformationSchema {
-    pub(crate) main: Arc<WarehouseSchema>,
-}
-
-#[async_trait]
-impl SchemaProvider for InformationSchema {
-    fn table_names(&self) -> Vec<String> {
-        VIEWS.iter().map(|(name, _)| (*name).to_owned()).collect()
-    }
-
-    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let Some((_, view)) = VIEWS.iter().find(|(known, _)| *known == name) else {
-            return Ok(None);
-        };
-        let Some(snapshot) = self.main.snapshot() else { return Ok(None) };
-        let rows = view(&snapshot)?;
-        Ok(Some(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?)))
-    }
-
-    fn table_exist(&self, name: &str) -> bool {
-        VIEWS.iter().any(|(known, _)| *known == name)
-    }
-}
-
 fn schemata(_snapshot: &Snapshot) -> Result<RecordBatch> {
-    let schemas = [SCHEMA, INFORMATION_SCHEMA];
+    let schemas = [SCHEMA, INFORMATION_SCHEMA, SYS];
     rows(vec![
         ("catalog_name", texts(schemas.map(|_| Some(CATALOG.to_owned())))),
         ("schema_name", texts(schemas.map(|name| Some(name.to_owned())))),
@@ -62,7 +32,10 @@ fn schemata(_snapshot: &Snapshot) -> Result<RecordBatch> {
 
 fn tables(snapshot: &Snapshot) -> Result<RecordBatch> {
     let ours = snapshot.tables().map(|table| (SCHEMA, table.name().to_owned(), "BASE TABLE"));
-    let views = VIEWS.iter().map(|(name, _)| (INFORMATION_SCHEMA, (*name).to_owned(), "VIEW"));
+    let views = [(INFORMATION_SCHEMA, VIEWS), (SYS, sys::VIEWS)];
+    let views = views.into_iter().flat_map(|(schema, views)| {
+        views.iter().map(move |(name, _)| (schema, (*name).to_owned(), "VIEW"))
+    });
     let all: Vec<(&str, String, &str)> = ours.chain(views).collect();
     rows(vec![
         ("table_catalog", texts(all.iter().map(|_| Some(CATALOG.to_owned())))),
@@ -164,20 +137,4 @@ fn key_column_usage(snapshot: &Snapshot) -> Result<RecordBatch> {
         ("column_name", texts(all.iter().map(|(found, _, id)| column(found, *id)))),
         ("ordinal_position", integers(all.iter().map(|(_, place, _)| Some(*place)))),
     ])
-}
-
-fn rows(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {
-    let fields =
-        columns.iter().map(|(name, values)| Field::new(*name, values.data_type().clone(), true));
-    let schema = Schema::new(fields.collect::<Vec<_>>());
-    let arrays = columns.into_iter().map(|(_, values)| values).collect();
-    Ok(RecordBatch::try_new(Arc::new(schema), arrays)?)
-}
-
-fn texts(values: impl IntoIterator<Item = Option<String>>) -> ArrayRef {
-    Arc::new(values.into_iter().collect::<StringArray>())
-}
-
-fn integers(values: impl IntoIterator<Item = Option<i32>>) -> ArrayRef {
-    Arc::new(values.into_iter().collect::<Int32Array>())
 }

@@ -30,6 +30,7 @@
 //! ```
 
 mod arithmetic;
+mod careful_pushdown;
 mod catalog;
 mod cooperation;
 mod csv;
@@ -48,8 +49,11 @@ mod settings;
 mod split;
 mod statement;
 mod stop;
+mod subqueries;
+mod sys;
 mod temporal;
 mod types;
+mod views;
 mod warehouse;
 
 pub use error::{Error, ErrorKind, Position, Result};

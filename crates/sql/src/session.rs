@@ -1,6 +1,7 @@
 //! A session: settings, and the execution of one statement after the other.
 
 use crate::arithmetic;
+use crate::careful_pushdown::physical_optimizer_rules;
 use crate::catalog::{CATALOG, SCHEMA, WarehouseCatalog, WarehouseSchema};
 use crate::cooperation::CooperativeJoins;
 use crate::error::{Error, ErrorKind, Result};
@@ -9,6 +10,7 @@ use crate::outcome::Outcome;
 use crate::parse::parse;
 use crate::settings::Settings;
 use crate::statement::{Context, execute};
+use crate::subqueries::ExactSubqueries;
 use crate::temporal::CommonTimestamps;
 use crate::types::StarfactTypes;
 use crate::warehouse::Inner;
@@ -219,7 +221,10 @@ pub(crate) fn engine_config() -> SessionConfig {
     options.sql_parser.collect_spans = true;
     options.sql_parser.default_null_ordering = "nulls_last".into();
     options.execution.time_zone = Some("UTC".into());
-    options.execution.perfect_hash_join_min_key_density = 0.0;
+    // Keys of a filtered dimension are sparse; an array of some thirty times their number pays.
+    options.execution.perfect_hash_join_min_key_density = 0.03;
+    // It takes the bound of one aggregate for a filter of all of them.
+    options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     // A dimension of this size is cheaper to look up whole than to be divided along with its facts.
     options.optimizer.hash_join_single_partition_threshold = 128 << 20;
     options.optimizer.hash_join_single_partition_threshold_rows = 2 << 20;
@@ -238,6 +243,7 @@ fn build_state(schema: &Arc<WarehouseSchema>, env: Arc<RuntimeEnv>) -> SessionSt
         .with_type_planner(Arc::new(StarfactTypes))
         .with_analyzer_rules(analyzer_rules())
         .with_optimizer_rules(optimizer_rules())
+        .with_physical_optimizer_rules(physical_optimizer_rules())
         .with_physical_optimizer_rule(Arc::new(CooperativeJoins))
         .build();
     for function in functions::scalars() {
@@ -253,6 +259,7 @@ fn build_state(schema: &Arc<WarehouseSchema>, env: Arc<RuntimeEnv>) -> SessionSt
 /// Dates meet timestamps before types are coerced; arithmetic is made exact afterwards.
 fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
+        Arc::new(ExactSubqueries),
         Arc::new(functions::SignedRanks),
         Arc::new(CommonTimestamps),
         arithmetic::rule_before_coercion(),

@@ -139,7 +139,7 @@ fn open_store(path: &Path, read_only: bool, wait: Duration) -> Result<Store> {
             error.message = format!("{what}: {}", error.message);
         }
         if read_only && !path.exists() {
-            error = error.with_hint("without --readonly a new warehouse is created there");
+            error = error.with_hint("opened for writing, a new warehouse would be created there");
         }
         error
     })

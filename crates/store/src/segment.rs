@@ -6,6 +6,7 @@ use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, Corruption, Error, Result, SegmentId, TableId};
 use starfact_format::ColumnFile;
 use starfact_vfs::Dir;
+use std::io::ErrorKind;
 use std::sync::{Arc, OnceLock};
 
 /// An immutable run of rows, one file a column. Shared freely between threads and snapshots.
@@ -163,7 +164,13 @@ pub(crate) fn open_column(
     expected: &FileRecord,
     rows: u64,
 ) -> Result<ColumnFile> {
-    let file = ColumnFile::open(dir, path)?;
+    let file = ColumnFile::open(dir, path).map_err(|error| match error {
+        Error::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
+            let size = format!("a file of {} bytes", expected.bytes);
+            Corruption::new(0, "file", size, "none").in_file(path)
+        }
+        other => other,
+    })?;
     let differs = |what: &str, expected: String, found: String| {
         Err(Corruption::new(0, format!("{what} (manifest against file)"), expected, found)
             .in_file(path))

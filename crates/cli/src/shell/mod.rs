@@ -75,7 +75,8 @@ fn converse(runner: &mut Runner, signals: &Signals, editor: &mut Editor) -> Resu
             None => text,
         };
         match runner.run(&Source::Direct, &mut TextLines::new(&text)) {
-            Ok(()) | Err(Stop::Cancelled) => {}
+            // A script ends at its first error if it is to; the shell stays.
+            Ok(()) | Err(Stop::Cancelled | Stop::Failed) => {}
             Err(stop) => return Err(stop),
         }
     }

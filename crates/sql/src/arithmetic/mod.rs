@@ -8,6 +8,7 @@
 //!   a + b  - * / %    integers and decimals     Operation
 //!   -a                integers and decimals     Negation
 //!   CAST(a AS INT)    decimals and floats       CAST(Rounding(a) AS INT)
+//!   CAST(a AS TEXT)   timestamps                CAST(timestamp_text(a) AS TEXT)
 //! ```
 //!
 //! All are functions without side effects, so constants still fold: one that fails to fold stays
@@ -22,6 +23,7 @@ mod rounding;
 
 pub(crate) use rounding::to_nearest;
 
+use crate::functions::timestamp_text;
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -90,6 +92,10 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let expr = Box::new(rounding::function().call(vec![*expr]));
             Ok(Transformed::yes(Expr::Cast(Cast { expr, field })))
         }
+        Expr::Cast(Cast { expr, field }) if shows_timestamp(&expr, field.data_type(), schema)? => {
+            let expr = Box::new(timestamp_text().call(vec![*expr]));
+            Ok(Transformed::yes(Expr::Cast(Cast { expr, field })))
+        }
         Expr::TryCast(TryCast { expr, field })
             if loses_fraction(&expr, field.data_type(), schema)? =>
         {
@@ -142,6 +148,10 @@ fn is_arithmetic(op: Operator) -> bool {
 /// Whether values of the type have an exact arithmetic.
 fn is_exact(data_type: &DataType) -> bool {
     data_type.is_integer() || data_type.is_decimal()
+}
+
+fn shows_timestamp(expr: &Expr, target: &DataType, schema: &DFSchema) -> Result<bool> {
+    Ok(target.is_string() && matches!(expr.get_type(schema)?, DataType::Timestamp(..)))
 }
 
 fn loses_fraction(expr: &Expr, target: &DataType, schema: &DFSchema) -> Result<bool> {

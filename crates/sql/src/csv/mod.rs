@@ -31,6 +31,7 @@ pub(crate) use dialect::Dialect;
 pub(crate) use header::{Target, open};
 pub(crate) use sniff::{Known, Layout, open as open_layout, sniff};
 pub(crate) use stream::run;
+pub(crate) use text::texts;
 pub(crate) use write::Writer;
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::types::sql_name;
 use arrow::array::types::{
     ArrowPrimitiveType, ArrowTimestampType, DecimalType, Float32Type, Float64Type,
 };
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType as ArrowType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type,
@@ -19,9 +19,27 @@ use arrow::datatypes::{
     TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use std::fmt::{Display, Write};
+use std::sync::Arc;
 
 /// Appends the value of a row, which is not NULL, to a text.
 pub(super) type WriteValue = Box<dyn Fn(usize, &mut String)>;
+
+/// The values of an array as text.
+///
+/// # Errors
+/// Types without a text form that reads back.
+pub(crate) fn texts(array: &ArrayRef) -> Result<ArrayRef> {
+    let write = writer("value", array)?;
+    let mut text = String::new();
+    let texts = (0..array.len()).map(|row| {
+        text.clear();
+        (!array.is_null(row)).then(|| {
+            write(row, &mut text);
+            text.clone()
+        })
+    });
+    Ok(Arc::new(texts.collect::<StringViewArray>()))
+}
 
 /// How the values of an array are written.
 ///

@@ -3,16 +3,21 @@
 
 mod accumulator;
 mod aggregate;
+mod careful_rules;
 mod date_trunc;
-mod distinct_rule;
 mod exact;
 mod groups;
 mod now;
+mod nullable;
 mod signed_ranks;
+mod timestamp_text;
+mod version;
 
 pub(crate) use aggregate::is_sum;
-pub(crate) use distinct_rule::adapt_rule;
+pub(crate) use careful_rules::adapt_rule;
+pub(crate) use nullable::nullable;
 pub(crate) use signed_ranks::SignedRanks;
+pub(crate) use timestamp_text::timestamp_text;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 use std::sync::Arc;
@@ -25,5 +30,9 @@ pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
 
 /// The scalar functions.
 pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
-    vec![Arc::new(date_trunc::DateTrunc::new().into()), Arc::new(now::Now::new().into())]
+    vec![
+        Arc::new(date_trunc::DateTrunc::new().into()),
+        Arc::new(now::Now::new().into()),
+        Arc::new(version::Version::new().into()),
+    ]
 }

@@ -59,7 +59,7 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
     }
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(RECURSION_LIMIT)
-        .with_tokens_with_locations(tokens);
+        .with_tokens_with_locations(without_materialized(tokens));
     while parser.consume_token(&Token::SemiColon) {}
     if parser.peek_token().token == Token::EOF {
         return Err(Error::sql("there is no statement"));
@@ -75,6 +75,38 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
         return Err(Error::sql(message).at(position(rest.span.start)));
     }
     Ok(statement)
+}
+
+/// `WITH t AS [NOT] MATERIALIZED (…)` without the hint, which the parser knows in one dialect only:
+/// whether the query is computed once or in place is for the planner to decide.
+fn without_materialized(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let is = |at: Option<&TokenWithSpan>, keyword: Keyword| {
+        at.is_some_and(|token| matches!(&token.token, Token::Word(word) if word.keyword == keyword))
+    };
+    let has_hint = tokens.iter().any(|token| is(Some(token), Keyword::MATERIALIZED));
+    if !has_hint {
+        return tokens;
+    }
+    let words: Vec<TokenWithSpan> =
+        tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    let is_hint = |place: usize| {
+        let before = |back: usize| place.checked_sub(back).and_then(|place| words.get(place));
+        let after = |ahead: usize| words.get(place + ahead);
+        let opens = |at: Option<&TokenWithSpan>| at.is_some_and(|it| it.token == Token::LParen);
+        match &words[place].token {
+            Token::Word(word) if word.keyword == Keyword::MATERIALIZED => {
+                let is_behind_as = is(before(1), Keyword::AS)
+                    || (is(before(1), Keyword::NOT) && is(before(2), Keyword::AS));
+                is_behind_as && opens(after(1))
+            }
+            Token::Word(word) if word.keyword == Keyword::NOT => {
+                is(before(1), Keyword::AS) && is(after(1), Keyword::MATERIALIZED) && opens(after(2))
+            }
+            _ => false,
+        }
+    };
+    let kept = (0..words.len()).filter(|place| !is_hint(*place));
+    kept.map(|place| words[place].clone()).collect()
 }
 
 /// Parses one expression, as in DEFAULT.
@@ -129,6 +161,9 @@ fn is_capital(ch: char) -> bool {
 
 fn parse_explain(parser: &mut Parser<'_>) -> Result<Statement> {
     parser.next_token();
+    if let Some(name) = parser.maybe_parse(parse_storage)? {
+        return Ok(Statement::Show(Show::Storage(name)));
+    }
     let (mut analyze, mut verbose) = (false, false);
     loop {
         if parser.parse_keyword(Keyword::ANALYZE) {
@@ -141,6 +176,16 @@ fn parse_explain(parser: &mut Parser<'_>) -> Result<Statement> {
     }
     let statement = Box::new(parse_statement(parser)?);
     Ok(Statement::Explain { analyze, verbose, statement })
+}
+
+/// `STORAGE t`, as in `EXPLAIN STORAGE t`.
+fn parse_storage(parser: &mut Parser<'_>) -> std::result::Result<ast::ObjectName, ParserError> {
+    match parser.next_token().token {
+        Token::Word(word) if word.value.eq_ignore_ascii_case("storage") => {
+            parser.parse_object_name(false)
+        }
+        _ => parser.expected("STORAGE", parser.peek_token()),
+    }
 }
 
 /// `SET [SESSION] name = value` and `PRAGMA name = value`; a value is a literal or a word.

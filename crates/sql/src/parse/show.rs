@@ -20,6 +20,8 @@ pub(crate) enum Show {
     QueryColumns(Box<Query>),
     /// Statistics of each column of a table or query.
     Summary(Box<Query>),
+    /// How each column of a table is stored.
+    Storage(ObjectName),
     /// All settings.
     Settings,
     /// One setting.

@@ -1,6 +1,7 @@
 //! The encoded scan as DataFusion sees it: a table provider and an execution plan.
 //!
-//! Filters reach the scan through DataFusion's physical filter push-down. Those that the encodings
+//! Filters reach the scan when it is planned, dynamic ones through DataFusion's physical filter
+//! push-down. Those that the encodings
 //! understand become [`starfact_exec::ColumnFilter`]s; the others are evaluated on decoded values
 //! of the rows that are left; either way the scan is answerable for them and no filter stays above
 //! it.
@@ -12,6 +13,7 @@ mod statistics;
 mod stream;
 
 pub(crate) use provider::{StarfactTable, arrow_schema};
+pub(crate) use statistics::scalar_value;
 
 /// Which shortcuts a scan may take; see the settings of the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,11 @@
 
 use super::ScanSettings;
 use super::filter::{merge_bounds, remap, translate};
-use super::statistics::table_statistics;
+use super::statistics::{row_bytes, table_statistics};
 use super::stream::{Partition, Queue, Residual, external};
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::config::ConfigOptions;
@@ -35,6 +36,9 @@ use starfact_store::{Column, Table};
 use std::fmt;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
+
+/// A filter is taken to leave one row in this many, as the query engine takes it.
+const FILTER_SHARE: usize = 5;
 
 /// Reads some columns of one table at one snapshot.
 #[derive(Clone, Debug)]
@@ -105,7 +109,7 @@ impl ScanExec {
     }
 
     /// The same scan with these conjuncts, which refer to its output, taken over from above.
-    fn with_filters(&self, conjuncts: &[Arc<dyn PhysicalExpr>]) -> Result<Self> {
+    pub(super) fn with_filters(&self, conjuncts: &[Arc<dyn PhysicalExpr>]) -> Result<Self> {
         let mut next = self.clone();
         let columns: Vec<(ColumnId, DataType)> =
             self.output_columns().iter().map(|column| (column.id, column.data_type)).collect();
@@ -118,6 +122,24 @@ impl ScanExec {
         }
         next.filters = merge_bounds(next.filters);
         next.replan()
+    }
+
+    /// The same rows, of which other columns are given out.
+    pub(super) fn with_projection(&self, projection: Vec<usize>) -> Result<Self> {
+        let mut next = self.clone();
+        next.projection = projection;
+        next.taken = Arc::default();
+        next.schema = Arc::new(self.table_schema.project(&next.projection)?);
+        next.statistics = Arc::default();
+        next.properties =
+            Arc::new(properties(&next.table, &next.projection, &next.schema, next.partitions));
+        Ok(next)
+    }
+
+    /// The same scan, which ends after this many rows of its filters.
+    pub(super) fn with_limit(mut self, limit: Option<usize>) -> Self {
+        self.limit = limit;
+        self
     }
 
     fn residual(&self, conjunct: &Arc<dyn PhysicalExpr>) -> Result<Residual> {
@@ -310,8 +332,13 @@ impl ExecutionPlan for ScanExec {
         let columns = self.output_columns();
         let mut statistics = table_statistics(&self.table, &columns).map_err(external)?;
         if !self.filters.is_empty() || !self.residuals.is_empty() {
-            let rows = self.scan.morsels().iter().map(starfact_exec::Morsel::rows).sum();
-            statistics.num_rows = datafusion::common::stats::Precision::Exact(rows);
+            let mut rows: usize = self.scan.morsels().iter().map(starfact_exec::Morsel::rows).sum();
+            if !self.filters.is_empty() || self.residuals.iter().any(|it| !it.is_dynamic) {
+                rows = rows.div_ceil(FILTER_SHARE);
+            }
+            let row_bytes = row_bytes(&columns);
+            statistics.num_rows = Precision::Inexact(rows);
+            statistics.total_byte_size = Precision::Inexact(row_bytes.saturating_mul(rows));
             statistics = statistics.to_inexact();
         }
         if self.limit.is_some() {
@@ -344,18 +371,11 @@ impl ExecutionPlan for ScanExec {
         if !all_alias_free_columns(projection.expr()) {
             return Ok(None);
         }
-        let mut next = self.clone();
         let kept = projection.expr().iter().filter_map(|projected| {
             let column = projected.expr.downcast_ref::<ColumnExpr>()?;
             self.projection.get(column.index()).copied()
         });
-        next.projection = kept.collect();
-        next.taken = Arc::default();
-        next.schema = Arc::new(self.table_schema.project(&next.projection)?);
-        next.statistics = Arc::default();
-        next.properties =
-            Arc::new(properties(&next.table, &next.projection, &next.schema, next.partitions));
-        Ok(Some(Arc::new(next)))
+        Ok(Some(Arc::new(self.with_projection(kept.collect())?)))
     }
 
     fn handle_child_pushdown_result(

@@ -5,27 +5,46 @@ use super::plan::ScanExec;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{Constraint, Constraints, Result, Statistics};
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{DFSchema, Result, Statistics};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::{PhysicalExpr, conjunction, split_conjunction};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::filter::FilterExecBuilder;
 use starfact_encoding::arrow_type;
 use starfact_store::Table;
 use std::sync::Arc;
 
 /// See the [module](self).
+///
+/// Keys are not declared to the planner: it takes the key of one table for the key of a join, and
+/// then leaves out columns of GROUP BY and ORDER BY that count.
 #[derive(Debug)]
 pub(crate) struct StarfactTable {
     table: Arc<Table>,
     schema: SchemaRef,
-    constraints: Constraints,
 }
 
 impl StarfactTable {
     pub(crate) fn new(table: Arc<Table>) -> Self {
         let schema = Arc::new(arrow_schema(&table));
-        let constraints = constraints(&table);
-        Self { table, schema, constraints }
+        Self { table, schema }
     }
+}
+
+/// Whether a row of the table is all that is needed to evaluate a filter.
+fn stands_alone(filter: &Expr) -> bool {
+    let needs_more = |expr: &Expr| {
+        matches!(
+            expr,
+            Expr::ScalarSubquery(_)
+                | Expr::InSubquery(_)
+                | Expr::Exists(_)
+                | Expr::SetComparison(_)
+                | Expr::OuterReferenceColumn(..)
+        )
+    };
+    filter.exists(|expr| Ok(needs_more(expr))).is_ok_and(|found| !found)
 }
 
 /// The visible columns of a table as an Arrow schema.
@@ -37,23 +56,10 @@ pub(crate) fn arrow_schema(table: &Table) -> Schema {
     Schema::new(fields.collect::<Vec<_>>())
 }
 
-fn constraints(table: &Table) -> Constraints {
-    let place = |id| table.columns().iter().position(|column| column.id == id);
-    let key = table
-        .primary_key()
-        .and_then(|key| key.columns.iter().map(|id| place(*id)).collect::<Option<Vec<usize>>>());
-    let keys = key.map(Constraint::PrimaryKey);
-    Constraints::new_unverified(keys.into_iter().collect())
-}
-
 #[async_trait]
 impl TableProvider for StarfactTable {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
-    }
-
-    fn constraints(&self) -> Option<&Constraints> {
-        Some(&self.constraints)
     }
 
     fn table_type(&self) -> TableType {
@@ -68,7 +74,7 @@ impl TableProvider for StarfactTable {
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let settings = state.config().get_extension::<ScanSettings>();
@@ -78,14 +84,37 @@ impl TableProvider for StarfactTable {
             None => (0..self.schema.fields().len()).collect(),
         };
         let partitions = state.config().target_partitions();
-        let plan = ScanExec::new(
-            Arc::clone(&self.table),
-            &self.schema,
-            projection,
-            partitions,
-            limit,
-            settings,
-        )?;
-        Ok(Arc::new(plan))
+        let scan = |projection, limit| {
+            let table = Arc::clone(&self.table);
+            ScanExec::new(table, &self.schema, projection, partitions, limit, settings)
+        };
+        if filters.is_empty() {
+            return Ok(Arc::new(scan(projection, limit)?));
+        }
+        let everything = scan((0..self.schema.fields().len()).collect(), None)?;
+        let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
+        let filters: Vec<Arc<dyn PhysicalExpr>> = filters
+            .iter()
+            .map(|filter| state.create_physical_expr(filter.clone(), &schema))
+            .collect::<Result<_>>()?;
+        if settings.encoded_filters {
+            let conjuncts: Vec<Arc<dyn PhysicalExpr>> =
+                filters.iter().flat_map(split_conjunction).cloned().collect();
+            let filtered = everything.with_filters(&conjuncts)?.with_projection(projection)?;
+            return Ok(Arc::new(filtered.with_limit(limit)));
+        }
+        let filter = FilterExecBuilder::new(conjunction(filters), Arc::new(everything));
+        Ok(Arc::new(filter.apply_projection(Some(projection))?.build()?))
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        let support = |filter: &&Expr| match stands_alone(filter) {
+            true => TableProviderFilterPushDown::Exact,
+            false => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(support).collect())
     }
 }

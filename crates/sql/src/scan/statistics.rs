@@ -39,7 +39,7 @@ pub(super) fn table_statistics(table: &Table, columns: &[&Column]) -> Result<Sta
 }
 
 /// Bytes that a decoded row of these columns takes, roughly.
-fn row_bytes(columns: &[&Column]) -> usize {
+pub(super) fn row_bytes(columns: &[&Column]) -> usize {
     let bytes = |column: &&Column| match arrow_type(column.data_type) {
         ArrowType::Boolean => 1,
         ArrowType::Utf8View => 24,
@@ -49,7 +49,7 @@ fn row_bytes(columns: &[&Column]) -> usize {
 }
 
 /// A bound as a literal; floats have none, because their order has more than one zero and NaN.
-fn scalar_value(scalar: &Scalar, data_type: DataType) -> Option<ScalarValue> {
+pub(crate) fn scalar_value(scalar: &Scalar, data_type: DataType) -> Option<ScalarValue> {
     let integer = match scalar {
         Scalar::Integer(value) => *value,
         Scalar::String(text) => return Some(ScalarValue::Utf8View(Some(text.clone()))),

@@ -6,14 +6,22 @@
 //! refused whatever the values are. Nothing ever becomes NULL on the way.
 
 use crate::arithmetic::to_nearest;
+use crate::csv::texts;
 use crate::error::{Error, Result};
 use crate::types::sql_name;
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType as ArrowType, Date32Type, Float32Type, Float64Type};
+use arrow::array::{Array, ArrayRef, AsArray, Date32Array};
+use arrow::compute::{CastOptions, cast_with_options, max, min};
+use arrow::datatypes::{
+    DataType as ArrowType, Date32Type, Float32Type, Float64Type, TimeUnit, TimestampMicrosecondType,
+};
+use arrow::util::display::array_value_to_string;
 use starfact_base::DataType;
 use starfact_encoding::arrow_type;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+
+/// 0001-01-01 to 9999-12-31 in days since 1970-01-01.
+const DAYS: RangeInclusive<i64> = -719_162..=2_932_896;
 
 /// An error instead of NULL for what cannot be cast.
 const STRICT: CastOptions<'static> =
@@ -24,6 +32,15 @@ const STRICT: CastOptions<'static> =
 /// # Errors
 /// Values that do not fit, and types that are not assigned to each other; both name the column.
 pub(crate) fn assign(values: &ArrayRef, column: &str, data_type: DataType) -> Result<ArrayRef> {
+    let values = assign_any_year(values, column, data_type)?;
+    check_years(&values).map_err(|shown| {
+        Error::sql(format!("column \"{column}\": {data_type} out of range: {shown}"))
+            .with_hint("years are from 1 to 9999")
+    })?;
+    Ok(values)
+}
+
+fn assign_any_year(values: &ArrayRef, column: &str, data_type: DataType) -> Result<ArrayRef> {
     let target = arrow_type(data_type);
     if *values.data_type() == target {
         return Ok(Arc::clone(values));
@@ -50,6 +67,9 @@ fn convert(values: &ArrayRef, source: &ArrowType, target: &ArrowType) -> Result<
     }
     if let (ArrowType::Date32, ArrowType::Timestamp(..)) = (source, target) {
         check_days(&values)?;
+    }
+    if let (ArrowType::Timestamp(..), ArrowType::Utf8View) = (source, target) {
+        values = texts(&values)?;
     }
     let result = cast(&values, target)?;
     if *target == ArrowType::Float32 {
@@ -98,6 +118,31 @@ fn is_assignable(source: &ArrowType, target: DataType) -> bool {
     }
 }
 
+/// Finds a day or a moment outside of the years 1 to 9999.
+fn check_years(values: &ArrayRef) -> std::result::Result<(), String> {
+    const MICROS: i64 = 86_400_000_000;
+    let bounds = match values.data_type() {
+        ArrowType::Date32 => {
+            let days = values.as_primitive::<Date32Type>();
+            min(days).map(i64::from).zip(max(days).map(i64::from))
+        }
+        ArrowType::Timestamp(TimeUnit::Microsecond, _) => {
+            let micros = values.as_primitive::<TimestampMicrosecondType>();
+            let day = |micros: i64| micros.div_euclid(MICROS);
+            min(micros).map(day).zip(max(micros).map(day))
+        }
+        _ => None,
+    };
+    let Some((first, last)) = bounds else { return Ok(()) };
+    if DAYS.contains(&first) && DAYS.contains(&last) {
+        return Ok(());
+    }
+    let day = if DAYS.contains(&first) { last } else { first };
+    let date = i32::try_from(day).map(|day| Date32Array::from(vec![day]));
+    let shown = date.ok().and_then(|date| array_value_to_string(&date, 0).ok());
+    Err(shown.unwrap_or_else(|| format!("{day} days after 1970-01-01")))
+}
+
 /// Microseconds reach as far as the year 294,000; dates reach further.
 fn check_days(values: &ArrayRef) -> Result<()> {
     let days_max = i64::MAX / 86_400_000_000;
@@ -131,10 +176,10 @@ fn check_real(values: &ArrayRef, result: &ArrayRef) -> Result<()> {
 mod tests {
     use super::*;
     use arrow::array::{
-        BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
+        BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray,
         TimestampNanosecondArray,
     };
-    use arrow::datatypes::{Int32Type, TimeUnit};
+    use arrow::datatypes::Int32Type;
 
     const DECIMAL: DataType = DataType::Decimal { precision: 4, scale: 1 };
 
@@ -213,6 +258,19 @@ mod tests {
             micros.data_type(),
             &ArrowType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
         );
+    }
+
+    #[test]
+    fn years_are_from_1_to_9999() {
+        let days = |days: Vec<i32>| Date32Array::from(days);
+        assert!(to(days(vec![-719_162, 2_932_896]), DataType::Date).is_ok());
+        let message = fails(days(vec![0, 2_932_897]), DataType::Date);
+        assert!(message.contains("DATE out of range: +10000-01-01"), "{message}");
+        assert!(to(days(vec![-719_163]), DataType::Date).is_err());
+        assert!(to(days(vec![2_932_897]), DataType::Timestamp).is_err());
+        let late = arrow::array::TimestampMicrosecondArray::from(vec![253_402_300_800_000_000]);
+        assert!(fails(late, DataType::Timestamp).contains("out of range"));
+        assert!(fails(days(vec![i32::MAX]), DataType::Date).contains("out of range"));
     }
 
     #[test]

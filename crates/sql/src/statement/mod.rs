@@ -1,6 +1,7 @@
 //! The statements, one a file, and what they share.
 
 pub(crate) mod assign;
+mod bags;
 mod copy_from;
 mod copy_to;
 mod create_table;
@@ -10,8 +11,10 @@ mod insert;
 mod names;
 mod normalize;
 mod query;
+mod rewrite;
 mod set;
 mod show;
+mod using;
 mod write;
 
 pub(crate) use names::table as table_named;

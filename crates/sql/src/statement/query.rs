@@ -5,7 +5,7 @@
 //! dropping the stream ends them.
 
 use super::show::table_of;
-use super::{Context, normalize};
+use super::{Context, bags, normalize};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::outcome::{Outcome, Rows};
@@ -105,6 +105,7 @@ pub(super) fn plan(context: &mut Context, query: Query) -> Result<(LogicalPlan, 
 fn prepare(context: &mut Context, query: &mut Query) -> Result<OutputNames> {
     files::resolve(context, query)?;
     normalize::complete(query);
+    bags::write_out(context, query)?;
     // Names first: they are what the user wrote.
     let names = select_names::make_unique(query);
     normalize::normalize(context, query)?;

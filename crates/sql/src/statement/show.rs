@@ -1,6 +1,7 @@
 //! `SHOW`, `DESCRIBE` and `SUMMARIZE`: what there is, as rows.
 
 mod create;
+mod storage;
 mod summary;
 
 use super::{Context, names, query, set};
@@ -23,6 +24,7 @@ pub(super) fn show(context: &mut Context, what: Show) -> Result<Outcome> {
         Show::Columns(name) => columns(context, &name),
         Show::QueryColumns(query) => query_columns(context, *query),
         Show::Summary(query) => summary::summary(context, *query),
+        Show::Storage(name) => storage::storage(context, &name),
         Show::Settings => settings(context),
         Show::Setting(name) => {
             let value = set::get(context, &name)?;

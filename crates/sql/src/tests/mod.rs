@@ -7,7 +7,9 @@ mod errors;
 mod exact;
 mod limits;
 mod queries;
+mod semantics;
 mod statements;
+mod storage;
 mod temporal;
 
 use crate::{Error, OpenOptions, Outcome, Result, Session, Warehouse};

@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{
     ForeignKeyConstraint, Ident, IndexColumn, NullsDistinctOption, ReferentialAction,
     TableConstraint,
 };
+use datafusion::sql::sqlparser::tokenizer::Token;
 use starfact_encoding::arrow_type;
 use starfact_store::{
     CheckDefinition, ColumnDefinition, ForeignKeyDefinition, KeyDefinition, TableDefinition,
@@ -67,11 +68,24 @@ fn column_option(
         }
         ColumnOption::Check(check) => add_check(table, check, name),
         ColumnOption::Comment(_) => {}
+        ColumnOption::DialectSpecific(tokens) => {
+            table.columns[place].encoding = encoding_name(tokens);
+        }
         other => {
             return Err(Error::sql(format!("column \"{column}\": {other} is not supported")));
         }
     }
     Ok(())
+}
+
+/// `ENCODING run_length` and `ENCODING 'run-length'` are one.
+fn encoding_name(tokens: &[Token]) -> Option<String> {
+    let name = match tokens.last()? {
+        Token::Word(word) => &word.value,
+        Token::SingleQuotedString(text) => text,
+        _ => return None,
+    };
+    Some(name.to_lowercase().replace('_', "-"))
 }
 
 fn table_constraint(

@@ -20,6 +20,9 @@ pub(super) fn create_table_sql(table: &Table, snapshot: &Snapshot) -> String {
         if let Some(default) = &column.default {
             line.push_str(&format!(" DEFAULT {default}"));
         }
+        if let Some(encoding) = &column.encoding {
+            line.push_str(&format!(" ENCODING '{encoding}'"));
+        }
         lines.push(line);
     }
     for key in table.keys() {

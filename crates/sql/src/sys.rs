@@ -1,0 +1,258 @@
+//! The schema `sys`: how tables are stored, down to the block.
+//!
+//! Columns that users do not see are here, too: `ordinal(a, b)` holds the ordinals of the rows that
+//! the foreign key (a, b) references.
+
+use crate::error::Result;
+use crate::scan::scalar_value;
+use crate::views::{View, counts, integers, rows, texts};
+use arrow::array::RecordBatch;
+use arrow::util::display::array_value_to_string;
+use starfact_base::data_type::Physical;
+use starfact_base::{ColumnId, DataType, Scalar};
+use starfact_format::Zone;
+use starfact_store::{Segment, Snapshot, Table};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Name of the schema.
+pub(crate) const SYS: &str = "sys";
+
+/// The views in it.
+pub(crate) const VIEWS: &[View] =
+    &[("blocks", blocks), ("columns", columns), ("segments", segments)];
+
+/// A column as it is stored, hidden or not.
+pub(crate) struct StoredColumn {
+    pub(crate) id: ColumnId,
+    pub(crate) name: String,
+    pub(crate) data_type: DataType,
+    pub(crate) is_hidden: bool,
+}
+
+/// The columns of a table, then the hidden ones.
+pub(crate) fn stored_columns(table: &Table) -> Vec<StoredColumn> {
+    let visible = table.columns().iter().map(|column| StoredColumn {
+        id: column.id,
+        name: column.name.clone(),
+        data_type: column.data_type,
+        is_hidden: false,
+    });
+    let hidden = table.foreign_keys().iter().map(|key| {
+        let names = key.columns.iter().filter_map(|id| table.column(*id));
+        let names: Vec<&str> = names.map(|column| column.name.as_str()).collect();
+        StoredColumn {
+            id: key.ordinal_column,
+            name: format!("ordinal({})", names.join(", ")),
+            data_type: DataType::BigInt,
+            is_hidden: true,
+        }
+    });
+    visible.chain(hidden).collect()
+}
+
+/// Bytes of a value of this type in memory; `None` for text.
+pub(crate) fn plain_value_bytes(data_type: DataType) -> Option<u64> {
+    Some(match data_type {
+        DataType::Boolean => 1,
+        DataType::SmallInt => 2,
+        DataType::Integer | DataType::Real | DataType::Date => 4,
+        DataType::Varchar => return None,
+        _ if data_type.physical() == Physical::Wide => 16,
+        _ => 8,
+    })
+}
+
+fn segments(snapshot: &Snapshot) -> Result<RecordBatch> {
+    let all: Vec<(&Arc<Table>, &Arc<Segment>)> = snapshot
+        .tables()
+        .flat_map(|table| table.segments().iter().map(move |segment| (table, segment)))
+        .collect();
+    rows(vec![
+        ("table_name", texts(all.iter().map(|(table, _)| Some(table.name().to_owned())))),
+        ("segment_id", counts(all.iter().map(|(_, segment)| segment.id().0))),
+        ("run", counts(all.iter().map(|(_, segment)| segment.run()))),
+        ("first_ordinal", counts(all.iter().map(|(_, segment)| segment.first_ordinal()))),
+        ("rows", counts(all.iter().map(|(_, segment)| segment.row_count()))),
+        ("blocks", counts(all.iter().map(|(_, segment)| segment.block_count() as u64))),
+        ("bytes", counts(all.iter().map(|(_, segment)| segment.byte_len()))),
+    ])
+}
+
+/// What `sys.columns` shows of a column.
+#[derive(Default)]
+struct Total {
+    rows: u64,
+    nulls: u64,
+    bytes: u64,
+    blocks: u64,
+    /// Blocks of each encoding, without widths.
+    encodings: BTreeMap<String, u64>,
+}
+
+fn columns(snapshot: &Snapshot) -> Result<RecordBatch> {
+    let mut all = Vec::new();
+    for table in snapshot.tables() {
+        for column in stored_columns(table) {
+            let total = total(table, column.id)?;
+            all.push((table.name().to_owned(), column, total));
+        }
+    }
+    let ratio = |column: &StoredColumn, total: &Total| {
+        let plain = plain_value_bytes(column.data_type)? * total.rows;
+        (total.bytes > 0).then(|| plain as f64 / total.bytes as f64)
+    };
+    let yes_no = |yes: bool| Some(if yes { "YES" } else { "NO" }.to_owned());
+    let ratios: arrow::array::Float64Array =
+        all.iter().map(|(_, column, total)| ratio(column, total)).collect();
+    rows(vec![
+        ("table_name", texts(all.iter().map(|(table, ..)| Some(table.clone())))),
+        ("column_name", texts(all.iter().map(|(_, column, _)| Some(column.name.clone())))),
+        ("data_type", texts(all.iter().map(|(_, column, _)| Some(column.data_type.to_string())))),
+        ("is_hidden", texts(all.iter().map(|(_, column, _)| yes_no(column.is_hidden)))),
+        ("rows", counts(all.iter().map(|(.., total)| total.rows))),
+        ("nulls", counts(all.iter().map(|(.., total)| total.nulls))),
+        ("blocks", counts(all.iter().map(|(.., total)| total.blocks))),
+        ("bytes", counts(all.iter().map(|(.., total)| total.bytes))),
+        ("ratio", Arc::new(ratios)),
+        ("encodings", texts(all.iter().map(|(.., total)| Some(encodings(&total.encodings))))),
+    ])
+}
+
+fn total(table: &Table, column: ColumnId) -> Result<Total> {
+    let mut total = Total::default();
+    for segment in table.segments() {
+        total.rows += segment.row_count();
+        total.bytes += segment.column_byte_len(column);
+        let Some(file) = segment.column(column)? else {
+            total.nulls += segment.row_count();
+            continue;
+        };
+        total.nulls += file.zones().iter().map(|zone| u64::from(zone.stats.nulls)).sum::<u64>();
+        total.blocks += file.block_count() as u64;
+        for block in 0..file.block_count() {
+            *total.encodings.entry(without_widths(&file.block(block)?.tree())).or_default() += 1;
+        }
+    }
+    Ok(total)
+}
+
+/// `dictionary(plain, bit-packed) 90, run-length(…) 2`: the encodings, the most frequent first.
+pub(crate) fn encodings(counts: &BTreeMap<String, u64>) -> String {
+    let mut counts: Vec<(&String, &u64)> = counts.iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    match counts.as_slice() {
+        [(only, _)] => (*only).clone(),
+        counts => {
+            let parts = counts.iter().map(|(tree, count)| format!("{tree} × {count}"));
+            parts.collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
+/// An encoding tree without the bits and bytes of its leaves.
+pub(crate) fn without_widths(tree: &str) -> String {
+    let mut plain = String::with_capacity(tree.len());
+    let mut rest = tree.chars().peekable();
+    while let Some(ch) = rest.next() {
+        if ch == ' ' && rest.peek().is_some_and(char::is_ascii_digit) {
+            while rest.next_if(char::is_ascii_digit).is_some() {}
+        } else {
+            plain.push(ch);
+        }
+    }
+    plain
+}
+
+/// A row of `sys.blocks`.
+struct BlockRow {
+    table: String,
+    column: String,
+    segment: u64,
+    block: u64,
+    bytes: u64,
+    tree: String,
+    zone: Zone,
+    data_type: DataType,
+}
+
+fn blocks(snapshot: &Snapshot) -> Result<RecordBatch> {
+    let mut all = Vec::new();
+    for table in snapshot.tables() {
+        for column in stored_columns(table) {
+            for segment in table.segments() {
+                let Some(file) = segment.column(column.id)? else { continue };
+                for (block, zone) in file.zones().iter().enumerate() {
+                    all.push(BlockRow {
+                        table: table.name().to_owned(),
+                        column: column.name.clone(),
+                        segment: segment.id().0,
+                        block: block as u64,
+                        bytes: file.block_byte_len(block),
+                        tree: file.block(block)?.tree(),
+                        zone: zone.clone(),
+                        data_type: column.data_type,
+                    });
+                }
+            }
+        }
+    }
+    let bound = |row: &BlockRow, bound: &Option<Scalar>| {
+        bound.as_ref().map(|bound| shown(bound, row.data_type))
+    };
+    let sum = |row: &BlockRow| {
+        let sum = Scalar::Integer(row.zone.sum?);
+        let wide = match row.data_type {
+            DataType::Decimal { scale, .. } => DataType::Decimal { precision: 38, scale },
+            _ => DataType::Decimal { precision: 38, scale: 0 },
+        };
+        Some(shown(&sum, wide))
+    };
+    let count = |count: u32| i32::try_from(count).ok();
+    rows(vec![
+        ("table_name", texts(all.iter().map(|row| Some(row.table.clone())))),
+        ("column_name", texts(all.iter().map(|row| Some(row.column.clone())))),
+        ("segment_id", counts(all.iter().map(|row| row.segment))),
+        ("block", counts(all.iter().map(|row| row.block))),
+        ("rows", integers(all.iter().map(|row| count(row.zone.stats.rows)))),
+        ("nulls", integers(all.iter().map(|row| count(row.zone.stats.nulls)))),
+        ("min", texts(all.iter().map(|row| bound(row, &row.zone.stats.min)))),
+        ("max", texts(all.iter().map(|row| bound(row, &row.zone.stats.max)))),
+        ("sum", texts(all.iter().map(sum))),
+        ("bytes", counts(all.iter().map(|row| row.bytes))),
+        ("encoding", texts(all.iter().map(|row| Some(row.tree.clone())))),
+    ])
+}
+
+/// A bound as SQL shows the value.
+fn shown(scalar: &Scalar, data_type: DataType) -> String {
+    let value = match scalar {
+        Scalar::String(text) => return text.clone(),
+        Scalar::Float(float) => return float.to_string(),
+        Scalar::Integer(_) => scalar_value(scalar, data_type),
+    };
+    let array = value.and_then(|value| value.to_array().ok());
+    array.and_then(|array| array_value_to_string(&array, 0).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trees_of_one_shape_are_one() {
+        assert_eq!(
+            without_widths(
+                "dictionary(plain 4, bit-packed 12), nulls run-length(plain 2, plain 1)"
+            ),
+            "dictionary(plain, bit-packed), nulls run-length(plain, plain)"
+        );
+    }
+
+    #[test]
+    fn the_most_frequent_encoding_comes_first() {
+        let counts = [("a".to_owned(), 1), ("b".to_owned(), 5)].into();
+        assert_eq!(encodings(&counts), "b × 5; a × 1");
+        assert_eq!(encodings(&[("a".to_owned(), 3)].into()), "a");
+    }
+}
