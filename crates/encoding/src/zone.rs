@@ -56,6 +56,7 @@ impl Predicate {
             Self::Compare { op, value } => Bounds::new(stats, value, value).compare(*op),
             Self::Between { low, high } => between(stats, low, high),
             Self::In(values) => is_in(stats, values),
+            Self::Prefix(prefix) => starts_with(stats, prefix),
             Self::IsNull | Self::IsNotNull | Self::Values(_) => Verdict::Some,
         }
     }
@@ -149,6 +150,16 @@ fn is_in(stats: &ZoneStats, values: &[Scalar]) -> Verdict {
         }
         Some(_) => Verdict::Some,
     }
+}
+
+/// All texts that begin with a prefix are neighbours, and the prefix itself is the first of them.
+fn starts_with(stats: &ZoneStats, prefix: &str) -> Verdict {
+    let (Some(Scalar::String(min)), Some(Scalar::String(max))) = (&stats.min, &stats.max) else {
+        return Verdict::Some;
+    };
+    let above = min.as_str() > prefix && !min.starts_with(prefix);
+    let below = max.as_str() < prefix;
+    verdict(above || below, min.as_str() >= prefix && max.starts_with(prefix))
 }
 
 fn verdict(none: bool, all: bool) -> Verdict {

@@ -3,11 +3,13 @@
 use super::choose::{COMPRESS_BYTES_MIN, DISTINCT_MAX};
 use super::constant::Constant;
 use super::distinct::Distinct;
+use super::fsst::{Compressed, Trained};
 use super::{choose, dictionary, plain, zstd};
 use crate::EncodingName;
 use crate::bytes::Writer;
 use crate::compression::{compress, pays};
 use crate::integer;
+use crate::integer::choose::sample;
 use crate::integer::stats::Stats;
 use arrow::array::{Array, StringViewArray};
 use starfact_base::limits::{BLOCK_BYTES_MAX, STRING_BYTES_MAX};
@@ -92,11 +94,15 @@ pub(crate) fn encode<'a>(
 ) -> Result<Bounds<'a>> {
     match encoding {
         Some(EncodingName::Plain) => {
-            encode_strings(&column.texts, Compression::Never, writer)?;
+            encode_strings(&column.texts, Form::Plain, writer)?;
+            Ok(column.bounds())
+        }
+        Some(EncodingName::Fsst) if !column.texts.is_empty() => {
+            encode_strings(&column.texts, Form::Fsst, writer)?;
             Ok(column.bounds())
         }
         Some(EncodingName::Zstd) => {
-            encode_strings(&column.texts, Compression::Always, writer)?;
+            encode_strings(&column.texts, Form::Zstd, writer)?;
             Ok(column.bounds())
         }
         Some(EncodingName::Dictionary) if !column.texts.is_empty() => {
@@ -120,7 +126,7 @@ fn encode_best<'a>(column: &Column<'a>, writer: &mut Writer) -> Result<Bounds<'a
     {
         return encode_dictionary(&distinct, writer);
     }
-    encode_strings(&column.texts, Compression::IfItPays, writer)?;
+    encode_strings(&column.texts, Form::Best, writer)?;
     Ok(column.bounds())
 }
 
@@ -136,22 +142,25 @@ fn is_smaller(distinct: &Distinct<'_>, texts: &[&[u8]], position: usize) -> bool
 
 fn encode_dictionary<'a>(distinct: &Distinct<'a>, writer: &mut Writer) -> Result<Bounds<'a>> {
     dictionary::encode_header(distinct.texts.len(), writer);
-    encode_strings(&distinct.texts, Compression::IfItPays, writer)?;
+    encode_strings(&distinct.texts, Form::Best, writer)?;
     integer::encode::encode_simple(&distinct.codes, &Stats::of(&distinct.codes), writer);
     let least = distinct.texts.first().copied().unwrap_or_default();
     let greatest = distinct.texts.last().copied().unwrap_or_default();
     Ok((least, greatest))
 }
 
+/// How the bytes of texts are stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Compression {
-    Never,
-    IfItPays,
-    Always,
+enum Form {
+    Plain,
+    Fsst,
+    Zstd,
+    /// Whichever of them is best.
+    Best,
 }
 
-/// Writes a plain or a zstd node.
-fn encode_strings(texts: &[&[u8]], compression: Compression, writer: &mut Writer) -> Result<()> {
+/// Writes a plain, an FSST or a zstd node.
+fn encode_strings(texts: &[&[u8]], form: Form, writer: &mut Writer) -> Result<()> {
     let total = total(texts);
     if total > BLOCK_BYTES_MAX {
         return Err(Error::Limit {
@@ -160,20 +169,56 @@ fn encode_strings(texts: &[&[u8]], compression: Compression, writer: &mut Writer
         });
     }
     let bytes = texts.concat();
-    let frame = match compression {
-        Compression::Never => None,
-        Compression::IfItPays if total < COMPRESS_BYTES_MIN => None,
-        Compression::IfItPays => compress(&bytes).filter(|frame| pays(frame.len(), total)),
-        Compression::Always => compress(&bytes),
+    let frame = match form {
+        Form::Best if total < COMPRESS_BYTES_MIN => None,
+        Form::Best => compress(&bytes).filter(|frame| pays(frame.len(), total)),
+        Form::Zstd => compress(&bytes),
+        Form::Plain | Form::Fsst => None,
     };
-    writer.u8(if frame.is_some() { zstd::TAG } else { plain::TAG });
     let lengths = lengths(texts);
-    integer::encode::encode_simple(&lengths, &Stats::of(&lengths), writer);
+    let stats = Stats::of(&lengths);
+    let coded = match form {
+        Form::Best if total < COMPRESS_BYTES_MIN => None,
+        Form::Best => {
+            let position = writer.position();
+            let plain = choose::strings(position, &stats.shape, total) - position;
+            let zstd = frame.as_ref().map(|frame| plain - total + size_of::<u32>() + frame.len());
+            choose::fsst_bytes_max(plain, zstd, total)
+                .and_then(|max| fsst_within(texts, total, max, position))
+        }
+        Form::Fsst => Trained::on(texts).compress(texts),
+        Form::Plain | Form::Zstd => None,
+    };
+    if let Some(coded) = coded {
+        coded.encode(writer);
+        return Ok(());
+    }
+    writer.u8(if frame.is_some() { zstd::TAG } else { plain::TAG });
+    integer::encode::encode_simple(&lengths, &stats, writer);
     match frame {
         Some(frame) => zstd::encode_frame(total, &frame, writer),
         None => plain::encode_bytes(&bytes, writer),
     }
     Ok(())
+}
+
+/// The texts as FSST if the node at `position` takes at most `bytes_max`. Many texts are compressed
+/// only if a sample of them says that it will.
+fn fsst_within(
+    texts: &[&[u8]],
+    total_bytes: usize,
+    bytes_max: usize,
+    position: usize,
+) -> Option<Compressed> {
+    let trained = Trained::on(texts);
+    if let Some(sample) = sample(texts) {
+        let (codes, table) = trained.measure(&sample)?;
+        let scaled = codes.saturating_mul(total_bytes) / total(&sample).max(1);
+        if scaled + table > bytes_max {
+            return None;
+        }
+    }
+    trained.compress(texts).filter(|coded| coded.estimate(position) - position <= bytes_max)
 }
 
 fn lengths(texts: &[&[u8]]) -> Vec<u32> {
@@ -227,6 +272,38 @@ mod tests {
             let is_plain = tree.starts_with("dictionary(plain(");
             assert!(if is_plain { end == expected } else { end < expected }, "{tree}: {end}");
         }
+    }
+
+    #[test]
+    fn codes_end_where_the_estimate_said() {
+        for (rows, distinct) in [(1, 1), (9, 9), (300, 2), (3_000, 3_000), (20_000, 9_000)] {
+            let array = repeated(rows, distinct);
+            let column = Column::of(&array).unwrap();
+            let coded = Trained::on(&column.texts).compress(&column.texts).unwrap();
+            let (end, tree) = written(&array, Some(EncodingName::Fsst));
+            assert_eq!(end, coded.estimate(17), "{tree}");
+            assert!(tree.starts_with("fsst("), "{tree}");
+        }
+    }
+
+    #[test]
+    fn text_of_short_phrases_is_fsst_and_text_that_repeats_from_afar_is_zstd() {
+        let phrases = "almond antique aquamarine azure beige bisque black blanched blue blush \
+                       burlywood burnished chartreuse chiffon chocolate coral cornflower cornsilk";
+        let phrases: Vec<&str> = phrases.split_whitespace().collect();
+        let mut state = 1u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            phrases[(state >> 40) as usize % phrases.len()]
+        };
+        let texts = (0..60_000).map(|_| format!("{} {} {} {}", next(), next(), next(), next()));
+        let (end, tree) = written(&StringViewArray::from_iter_values(texts), None);
+        assert!(tree.starts_with("fsst("), "{tree}");
+        assert!(end < 60_000 * 12, "{end}");
+        let long = "a long text of which every row has some part, so that zstd finds it again";
+        let texts = (0..5_000).map(|row| format!("{}{row}", &long[row % 9..][..60]));
+        let (_, tree) = written(&StringViewArray::from_iter_values(texts), None);
+        assert!(tree.starts_with("zstd("), "{tree}");
     }
 
     #[test]

@@ -59,7 +59,7 @@ fn satisfies(predicate: &Predicate, row: Option<i128>) -> bool {
             compare(low).is_some_and(Ordering::is_ge) && compare(high).is_some_and(Ordering::is_le)
         }
         Predicate::In(values) => values.iter().any(|value| compare(value) == Some(Ordering::Equal)),
-        Predicate::Values(_) => unreachable!("not among these predicates"),
+        Predicate::Prefix(_) | Predicate::Values(_) => unreachable!("not among these predicates"),
     }
 }
 
@@ -148,6 +148,33 @@ fn truncated_strings_still_exclude() {
     assert_eq!(verdict(CompareOp::Greater, "ma"), Verdict::Some);
     assert_eq!(verdict(CompareOp::LessOrEqual, "n"), Verdict::All);
     assert_eq!(verdict(CompareOp::NotEqual, "zz"), Verdict::All);
+}
+
+#[test]
+fn beginnings_of_text_are_judged_by_the_bounds() {
+    let texts = ["", "a", "ab", "abc", "ac", "b", "ba", "c"];
+    let text = |text: &str| Some(Scalar::String(text.into()));
+    for (low, min) in texts.iter().enumerate() {
+        for (high, max) in texts.iter().enumerate().skip(low) {
+            let (min, max) = (text(min), text(max));
+            let (min_exact, max_exact) = (true, true);
+            let stats = ZoneStats { rows: 9, nulls: 0, min, max, min_exact, max_exact };
+            for prefix in texts {
+                let begin = |text: &&&str| text.starts_with(prefix);
+                let run = &texts[low..=high];
+                let label = format!("{prefix:?} in {run:?}");
+                match Predicate::Prefix(prefix.into()).zone_verdict(&stats) {
+                    Verdict::None => assert_eq!(run.iter().filter(begin).count(), 0, "{label}"),
+                    Verdict::All => assert_eq!(run.iter().filter(begin).count(), run.len()),
+                    Verdict::Some => {
+                        assert!(!run.iter().all(|text| text.starts_with(prefix)), "{label}");
+                    }
+                }
+            }
+        }
+    }
+    let stats = stats(&[Some(1)], Some(0), Some(0));
+    assert_eq!(Predicate::Prefix("1".into()).zone_verdict(&stats), Verdict::Some);
 }
 
 #[test]

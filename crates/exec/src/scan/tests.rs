@@ -120,6 +120,9 @@ fn holds(predicate: &Predicate, value: &Option<Scalar>) -> bool {
             order(low) != Ordering::Less && order(high) != Ordering::Greater
         }
         Predicate::In(list) => list.contains(value),
+        Predicate::Prefix(prefix) => {
+            matches!(value, Scalar::String(text) if text.starts_with(prefix))
+        }
         Predicate::IsNull => false,
         Predicate::IsNotNull => true,
         Predicate::Values(_) => matches!(value, Scalar::String(text) if text.ends_with('7')),
