@@ -10,13 +10,17 @@ mod data;
 mod reference;
 
 use crate::types::tests::EVERY_TYPE;
-use crate::{Block, EncodeOptions, EncodingName, Predicate, Selection, Verdict, ZoneStats, encode};
+use crate::{
+    Block, EncodeOptions, EncodingName, PRESENT_MAX, Predicate, Selection, Verdict, ZoneStats,
+    encode,
+};
 use arrow::array::{Array, ArrayRef};
 use data::{Row, array, rows_of, value};
 use proptest::prelude::*;
 use reference::{Asked, Random, predicates, same};
 use starfact_base::DataType;
 use starfact_base::limits::BLOCK_ROWS;
+use std::cmp::Ordering;
 
 /// Every way to ask for an encoding.
 fn all_options() -> impl Iterator<Item = EncodeOptions> {
@@ -41,6 +45,7 @@ fn conform(label: &str, ty: DataType, rows: &[Row], options: &EncodeOptions) {
         nulls: encoded.stats.nulls,
         min: encoded.stats.min,
         max: encoded.stats.max,
+        present: encoded.stats.present,
         min_exact: true,
         max_exact: true,
     };
@@ -75,6 +80,10 @@ fn statistics_are_exact(label: &str, rows: &[Row], stats: &crate::BlockStats) {
     assert_eq!(stats.nulls as usize, rows.len() - values.len(), "{label}");
     assert!(same(&stats.min, &values.first().copied().cloned()), "{label}: {:?}", stats.min);
     assert!(same(&stats.max, &values.last().copied().cloned()), "{label}: {:?}", stats.max);
+    if !stats.present.is_empty() {
+        values.dedup_by(|a, b| a.compare(b) == Some(Ordering::Equal));
+        assert!(values.len() <= PRESENT_MAX && values.into_iter().eq(&stats.present), "{label}");
+    }
 }
 
 fn decodes_what_was_encoded(label: &str, rows: &[Row], block: &Block, array: &ArrayRef) {

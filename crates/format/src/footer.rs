@@ -6,6 +6,7 @@
 //!   1 column : type tag u8 · precision u8 · scale u8 · rows u64 · blocks u32
 //!   2 blocks : (offset u64 · length u32 · rows u32 · checksum u32) per block
 //!   3 zones  : (flags u8 · nulls u32 · [min] · [max] · [sum i128]) per block
+//!   4 values : optional, see [`crate::presence`]
 //! trailer = footer offset u64 · footer length u32 · footer checksum u32
 //!           · checksum u32 of these 16 bytes · version u32 · zeros u64 · magic
 //! ```
@@ -13,6 +14,7 @@
 //! A section with an unknown tag is skipped: a newer Starfact may add some that older ones can do
 //! without. What they cannot do without raises the version instead.
 
+use crate::presence;
 use crate::wire::Reader;
 use crate::zone::Zone;
 use crate::{FORMAT_VERSION, HEADER_BYTES, HEADER_MAGIC, TRAILER_BYTES, TRAILER_MAGIC};
@@ -23,6 +25,7 @@ use starfact_base::{Corruption, DataType};
 const SECTION_COLUMN: u16 = 1;
 const SECTION_BLOCKS: u16 = 2;
 const SECTION_ZONES: u16 = 3;
+const SECTION_PRESENCE: u16 = 4;
 /// Bytes of one entry of the block directory.
 const BLOCK_ENTRY_BYTES: usize = 20;
 
@@ -161,9 +164,9 @@ impl Footer {
             zone.put(&mut zones);
         }
         let mut out = Vec::new();
-        for (tag, bytes) in
-            [(SECTION_COLUMN, column), (SECTION_BLOCKS, blocks), (SECTION_ZONES, zones)]
-        {
+        let needed = [(SECTION_COLUMN, column), (SECTION_BLOCKS, blocks), (SECTION_ZONES, zones)];
+        let optional = presence::put(&self.zones).map(|bytes| (SECTION_PRESENCE, bytes));
+        for (tag, bytes) in needed.into_iter().chain(optional) {
             out.extend(tag.to_le_bytes());
             out.extend((bytes.len() as u32).to_le_bytes());
             out.extend(bytes);
@@ -173,7 +176,7 @@ impl Footer {
 
     /// Reads a footer; `data_end` is the offset at which the blocks must have ended.
     pub(crate) fn decode(bytes: &[u8], data_end: u64) -> Result<Self, Corruption> {
-        let (mut column, mut blocks, mut zones) = (None, None, None);
+        let (mut column, mut blocks, mut zones, mut present) = (None, None, None, None);
         let mut reader = Reader::new(bytes);
         while reader.remaining() > 0 {
             let tag = reader.u16("section tag")?;
@@ -184,6 +187,7 @@ impl Footer {
                 SECTION_COLUMN => column = Some((section, base)),
                 SECTION_BLOCKS => blocks = Some((section, base)),
                 SECTION_ZONES => zones = Some((section, base)),
+                SECTION_PRESENCE => present = Some((section, base)),
                 _ => {}
             }
         }
@@ -203,6 +207,10 @@ impl Footer {
             zones.push(zone.map_err(|damage| damage.shifted(base))?);
         }
         reader.finish("zone maps").map_err(|damage| damage.shifted(base))?;
+        if let Some((section, base)) = present {
+            presence::read(section, &mut zones, data_type)
+                .map_err(|damage| damage.shifted(base))?;
+        }
         Ok(Self { data_type, rows, blocks, zones })
     }
 }

@@ -15,6 +15,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod footer;
+mod presence;
 mod reader;
 mod wire;
 mod writer;

@@ -5,12 +5,12 @@ use super::constant::Constant;
 use super::distinct::Distinct;
 use super::fsst::{Compressed, Trained};
 use super::{choose, dictionary, plain, zstd};
-use crate::EncodingName;
 use crate::bytes::Writer;
 use crate::compression::{compress, pays};
 use crate::integer;
 use crate::integer::choose::sample;
 use crate::integer::stats::Stats;
+use crate::{EncodingName, PRESENT_MAX};
 use arrow::array::{Array, StringViewArray};
 use starfact_base::limits::{BLOCK_BYTES_MAX, STRING_BYTES_MAX};
 use starfact_base::{Error, Result};
@@ -62,10 +62,10 @@ impl<'a> Column<'a> {
         self.texts.iter().all(|text| Some(text) == first)
     }
 
-    fn bounds(&self) -> Bounds<'a> {
+    fn bounds(&self) -> Known<'a> {
         let least = self.texts.iter().min().copied().unwrap_or_default();
         let greatest = self.texts.iter().max().copied().unwrap_or_default();
-        (least, greatest)
+        Known { least, greatest, few: Vec::new() }
     }
 }
 
@@ -79,11 +79,18 @@ fn check_len(row: usize, text: &[u8]) -> Result<()> {
     })
 }
 
-/// The least and the greatest text.
-type Bounds<'a> = (&'a [u8], &'a [u8]);
+/// What is known of the texts after they were encoded.
+#[derive(Debug)]
+pub(crate) struct Known<'a> {
+    /// The first in their order.
+    pub(crate) least: &'a [u8],
+    /// The last in their order.
+    pub(crate) greatest: &'a [u8],
+    /// The distinct texts if a dictionary was made of a few.
+    pub(crate) few: Vec<&'a [u8]>,
+}
 
-/// Writes a column as `encoding`, or as is best if it is `None` or cannot hold the column. Returns
-/// the bounds of the texts.
+/// Writes a column as `encoding`, or as is best if it is `None` or cannot hold the column.
 ///
 /// # Errors
 /// More text than a block may hold.
@@ -91,7 +98,7 @@ pub(crate) fn encode<'a>(
     column: &Column<'a>,
     encoding: Option<EncodingName>,
     writer: &mut Writer,
-) -> Result<Bounds<'a>> {
+) -> Result<Known<'a>> {
     match encoding {
         Some(EncodingName::Plain) => {
             encode_strings(&column.texts, Form::Plain, writer)?;
@@ -115,11 +122,11 @@ pub(crate) fn encode<'a>(
     }
 }
 
-fn encode_best<'a>(column: &Column<'a>, writer: &mut Writer) -> Result<Bounds<'a>> {
+fn encode_best<'a>(column: &Column<'a>, writer: &mut Writer) -> Result<Known<'a>> {
     if column.is_constant() {
         let text = column.texts.first().copied().unwrap_or_default();
         Constant::encode(text, writer);
-        return Ok((text, text));
+        return Ok(Known { least: text, greatest: text, few: Vec::new() });
     }
     if let Some(distinct) = Distinct::of(column, DISTINCT_MAX, true)
         && is_smaller(&distinct, &column.texts, writer.position())
@@ -140,13 +147,17 @@ fn is_smaller(distinct: &Distinct<'_>, texts: &[&[u8]], position: usize) -> bool
         < choose::strings(position, &all_lengths, all_bytes)
 }
 
-fn encode_dictionary<'a>(distinct: &Distinct<'a>, writer: &mut Writer) -> Result<Bounds<'a>> {
+fn encode_dictionary<'a>(distinct: &Distinct<'a>, writer: &mut Writer) -> Result<Known<'a>> {
     dictionary::encode_header(distinct.texts.len(), writer);
     encode_strings(&distinct.texts, Form::Best, writer)?;
     integer::encode::encode_simple(&distinct.codes, &Stats::of(&distinct.codes), writer);
     let least = distinct.texts.first().copied().unwrap_or_default();
     let greatest = distinct.texts.last().copied().unwrap_or_default();
-    Ok((least, greatest))
+    let few = match distinct.texts.len() {
+        2..=PRESENT_MAX => distinct.texts.clone(),
+        _ => Vec::new(),
+    };
+    Ok(Known { least, greatest, few })
 }
 
 /// How the bytes of texts are stored.
@@ -287,19 +298,19 @@ mod tests {
     }
 
     #[test]
-    fn text_of_short_phrases_is_fsst_and_text_that_repeats_from_afar_is_zstd() {
-        let phrases = "almond antique aquamarine azure beige bisque black blanched blue blush \
-                       burlywood burnished chartreuse chiffon chocolate coral cornflower cornsilk";
-        let phrases: Vec<&str> = phrases.split_whitespace().collect();
+    fn numbers_of_telephones_are_fsst_and_text_that_repeats_from_afar_is_zstd() {
         let mut state = 1u64;
-        let mut next = || {
+        let mut below = |limit: u64| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            phrases[(state >> 40) as usize % phrases.len()]
+            (state >> 33) % limit
         };
-        let texts = (0..60_000).map(|_| format!("{} {} {} {}", next(), next(), next(), next()));
+        let texts = (0..60_000).map(|_| {
+            let [country, area, local] = [10 + below(25), 100 + below(900), 100 + below(900)];
+            format!("{country}-{area}-{local}-{}", 1_000 + below(9_000))
+        });
         let (end, tree) = written(&StringViewArray::from_iter_values(texts), None);
         assert!(tree.starts_with("fsst("), "{tree}");
-        assert!(end < 60_000 * 12, "{end}");
+        assert!(end < 60_000 * 8, "{end}");
         let long = "a long text of which every row has some part, so that zstd finds it again";
         let texts = (0..5_000).map(|row| format!("{}{row}", &long[row % 9..][..60]));
         let (_, tree) = written(&StringViewArray::from_iter_values(texts), None);

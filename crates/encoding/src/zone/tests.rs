@@ -69,6 +69,7 @@ fn stats(run: &[Option<i128>], below: Option<i128>, above: Option<i128>) -> Zone
     ZoneStats {
         rows: run.len() as u32,
         nulls: run.iter().filter(|row| row.is_none()).count() as u32,
+        present: Vec::new(),
         min: min.zip(below).map(|(min, slack)| Scalar::Integer(min - slack)),
         max: max.zip(above).map(|(max, slack)| Scalar::Integer(max + slack)),
         min_exact: below == Some(0),
@@ -90,6 +91,13 @@ fn no_verdict_contradicts_the_rows() {
                     Verdict::All => assert_eq!(satisfying, run.len(), "{context}"),
                     Verdict::Some => {}
                 }
+                let mut present: Vec<i128> = run.iter().copied().flatten().collect();
+                present.sort_unstable();
+                present.dedup();
+                let present = present.into_iter().map(Scalar::Integer).collect();
+                let stats = ZoneStats { present, ..stats(&run, below, above) };
+                let expected = share(satisfying as u32, run.len() as u32);
+                assert_eq!(predicate.zone_verdict(&stats), expected, "{context}, values known");
             }
         }
     }
@@ -133,6 +141,7 @@ fn truncated_strings_still_exclude() {
     let stats = ZoneStats {
         rows: 9,
         nulls: 0,
+        present: Vec::new(),
         min: text("ma"),
         max: text("n"),
         min_exact: false,
@@ -157,8 +166,15 @@ fn beginnings_of_text_are_judged_by_the_bounds() {
     for (low, min) in texts.iter().enumerate() {
         for (high, max) in texts.iter().enumerate().skip(low) {
             let (min, max) = (text(min), text(max));
-            let (min_exact, max_exact) = (true, true);
-            let stats = ZoneStats { rows: 9, nulls: 0, min, max, min_exact, max_exact };
+            let stats = ZoneStats {
+                rows: 9,
+                nulls: 0,
+                min,
+                max,
+                present: Vec::new(),
+                min_exact: true,
+                max_exact: true,
+            };
             for prefix in texts {
                 let begin = |text: &&&str| text.starts_with(prefix);
                 let run = &texts[low..=high];
