@@ -14,17 +14,6 @@ use starfact_base::DataType;
 /// passes is that of a zstd frame of some hundred bytes.
 const ALLOCATION_MAX: usize = 32 << 20;
 
-/// One type of each kind of block.
-const TYPES: [DataType; 7] = [
-    DataType::Boolean,
-    DataType::Integer,
-    DataType::Real,
-    DataType::Double,
-    DataType::Decimal { precision: 18, scale: 2 },
-    DataType::Decimal { precision: 38, scale: 38 },
-    DataType::Varchar,
-];
-
 /// Small rows that make every codec: single values, runs, repeated values, NULLs.
 fn small_rows(ty: DataType) -> Vec<Vec<Row>> {
     // Values near to each other where the type has such, so that bit-packed vectors are short.
@@ -79,7 +68,7 @@ fn is_sound_text(array: Option<&StringViewArray>) {
 
 /// Calls `check` for small blocks of every type and encoding.
 fn for_every_small_block(check: impl Fn(&[u8], DataType, usize)) {
-    for ty in TYPES {
+    for ty in EVERY_TYPE {
         for rows in small_rows(ty) {
             let array = array(ty, &rows);
             let mut seen = Vec::new();
