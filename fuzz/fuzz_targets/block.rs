@@ -1,3 +1,5 @@
+//! Fuzzes every decoder; see `targets`.
+
 #![no_main]
 
 #[path = "../targets.rs"]

@@ -1,3 +1,5 @@
+//! Fuzzes filters on encoded blocks; see `targets`.
+
 #![no_main]
 
 #[path = "../targets.rs"]

@@ -1,3 +1,5 @@
+//! Fuzzes footers of column files under right checksums; see `targets`.
+
 #![no_main]
 
 #[path = "../targets.rs"]

@@ -1,3 +1,5 @@
+//! Fuzzes rows taken one by one; see `targets`.
+
 #![no_main]
 
 #[path = "../targets.rs"]

@@ -50,8 +50,8 @@ pub struct BlockStats {
     /// The greatest value; `None` if all rows are NULL.
     pub max: Option<Scalar>,
     /// The distinct values, ascending, where they are at most
-    /// [`PRESENT_MAX`](crate::PRESENT_MAX) and the bounds do not say as much; empty otherwise, and for
-    /// floats.
+    /// [`PRESENT_MAX`](crate::PRESENT_MAX) and the bounds do not say as much; empty otherwise, and
+    /// for floats.
     pub present: Vec<Scalar>,
     /// The sum of the values of an integer or a decimal type; `None` for other types, and if it
     /// does not fit.

@@ -1,5 +1,5 @@
-//! The distinct values of a block where they are few: what its bounds do not say, that of the values
-//! in between only these are there.
+//! The distinct values of a block where they are few: what its bounds do not say, that of the
+//! values in between only these are there.
 //!
 //! Found on the way of encoding, in one pass that ends at the first value too many.
 

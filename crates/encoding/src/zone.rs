@@ -70,8 +70,8 @@ impl Predicate {
         if stats.present.is_empty() { Verdict::Some } else { verdict(none, all) }
     }
 
-    /// Whether a value satisfies the predicate; `None` if that cannot be said here, as of a value of
-    /// another type.
+    /// Whether a value satisfies the predicate; `None` if that cannot be said here, as of a value
+    /// of another type.
     fn holds(&self, value: &Scalar) -> Option<bool> {
         let compare = |to: &Scalar| value.compare(to);
         match self {

@@ -53,8 +53,8 @@ pub struct Covered {
 }
 
 impl Scan {
-    /// Answers `asked` for the blocks that the filters of the scan cover completely, as far as their
-    /// zone maps know it exactly. With zone maps switched off, everything is left to scan.
+    /// Answers `asked` for the blocks that the filters of the scan cover completely, as far as
+    /// their zone maps know it exactly. With zone maps switched off, everything is left to scan.
     ///
     /// # Errors
     /// A column file that is missing or damaged; a column that the table does not have.

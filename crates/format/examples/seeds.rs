@@ -8,31 +8,26 @@
 #[path = "../../../fuzz/targets.rs"]
 mod targets;
 
+use starfact_base::{Error, Result};
 use starfact_format::ColumnFile;
-use starfact_vfs::OsDir;
-use std::error::Error;
-use std::fs;
-use std::path::Path;
+use starfact_vfs::{Dir, OsDir};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<()> {
     let folders: Vec<String> = std::env::args().skip(1).collect();
     let [from, to] = folders.as_slice() else {
-        return Err("name the folder of column files and the folder of the seeds".into());
+        return Err(Error::invalid("name the folder of column files and the folder of the seeds"));
     };
     let dir = OsDir::open(from)?;
+    let names = dir.list("")?.into_iter().map(|entry| entry.name);
+    let names: Vec<String> = names.filter(|name| name.ends_with(".col")).collect();
     for (target, _) in targets::TARGETS {
-        fs::create_dir_all(Path::new(to).join(target))?;
-    }
-    for entry in fs::read_dir(from)? {
-        let path = entry?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        if !name.ends_with(".col") {
-            continue;
-        }
-        let ty = ColumnFile::open(&dir, name)?.data_type();
-        for (target, _) in targets::TARGETS {
-            for (idx, seed) in targets::seeds(target, &fs::read(&path)?, ty).iter().enumerate() {
-                fs::write(Path::new(to).join(target).join(format!("{name}-{idx}")), seed)?;
+        let out = OsDir::create(format!("{to}/{target}"))?;
+        for name in &names {
+            let ty = ColumnFile::open(&dir, name)?.data_type();
+            for (idx, seed) in targets::seeds(target, &dir.read(name)?, ty).iter().enumerate() {
+                let mut file = out.create(&format!("{name}-{idx}"))?;
+                file.write(seed)?;
+                file.finish()?;
             }
         }
     }

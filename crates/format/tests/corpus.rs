@@ -4,10 +4,8 @@
 #[path = "../../../fuzz/targets.rs"]
 mod targets;
 
-use starfact_format::ColumnFile;
-use starfact_vfs::OsDir;
-use std::fs;
-use std::path::{Path, PathBuf};
+use starfact_format::{ColumnFile, FORMAT_VERSION};
+use starfact_vfs::{Dir, OsDir};
 use targets::TARGETS;
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -16,27 +14,26 @@ const MUTATIONS: usize = 30_000;
 /// Larger inputs are not mutated, they take their time.
 const MUTATED_BYTES_MAX: usize = 4_096;
 
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files
+/// The folder of the repository, and the names of the files in it.
+fn folder(path: &str) -> (OsDir, Vec<String>) {
+    let dir = OsDir::open(format!("{REPOSITORY}/{path}")).unwrap();
+    let mut names: Vec<String> =
+        dir.list("").unwrap().into_iter().map(|entry| entry.name).collect();
+    names.sort();
+    (dir, names)
 }
 
 /// What cargo-fuzz found worth keeping, and what the column files of all versions say.
 fn inputs(target: &str) -> Vec<Vec<u8>> {
-    let corpus = files(&Path::new(REPOSITORY).join("fuzz/corpus").join(target));
-    assert!(!corpus.is_empty(), "no corpus of {target}");
-    let mut inputs: Vec<Vec<u8>> = corpus.iter().map(|path| fs::read(path).unwrap()).collect();
-    let fixtures = Path::new(REPOSITORY).join("datasets/fixtures");
-    for folder in files(&fixtures).into_iter().filter(|path| path.join("date-plain.col").exists()) {
-        let dir = OsDir::open(&folder).unwrap();
-        for path in
-            files(&folder).into_iter().filter(|path| path.extension() == Some("col".as_ref()))
-        {
-            let name = path.file_name().unwrap().to_str().unwrap();
-            let ty = ColumnFile::open(&dir, name).unwrap().data_type();
-            inputs.extend(targets::seeds(target, &fs::read(&path).unwrap(), ty));
+    let (dir, corpus) = folder(&format!("fuzz/corpus/{target}"));
+    let mut inputs: Vec<Vec<u8>> =
+        corpus.iter().map(|name| dir.read(name).unwrap().to_vec()).collect();
+    assert!(!inputs.is_empty(), "no corpus of {target}");
+    for version in 1..=FORMAT_VERSION {
+        let (dir, names) = folder(&format!("datasets/fixtures/v{version}"));
+        for name in names.into_iter().filter(|name| name.ends_with(".col")) {
+            let ty = ColumnFile::open(&dir, &name).unwrap().data_type();
+            inputs.extend(targets::seeds(target, &dir.read(&name).unwrap(), ty));
         }
     }
     inputs

@@ -9,9 +9,10 @@
 //!    = 19             bytes of codes of a row   bytes of all texts, decoded
 //! ```
 //!
-//! The table of symbols is that of [`symbols`]. Every row is decoded on its own, so single rows cost
-//! no more than themselves, and a comparison stops at the first code that tells. Equality is decided
-//! by decoding too, not by the codes of the constant: two writers may cut one text differently.
+//! The table of symbols is that of [`symbols`]. Every row is decoded on its own, so single rows
+//! cost no more than themselves, and a comparison stops at the first code that tells. Equality is
+//! decided by decoding too, not by the codes of the constant: two writers may cut one text
+//! differently.
 //!
 //! The table is trained and the codes are made by the crate `fsst-rs`; what it made is read back
 //! before it is kept.

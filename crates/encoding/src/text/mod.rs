@@ -8,7 +8,8 @@
 //! | 21 | dictionary | [`dictionary`] |
 //! | 22 | zstd | [`zstd`] |
 //!
-//! The tags are those of the integer codecs of the same name, where there is one, plus 16. Parsing checks the structure;
+//! The tags are those of the integer codecs of the same name, where there is one, plus 16.
+//! Parsing checks the structure;
 //! that the bytes are UTF-8, and cut between characters, is checked before the first look at them.
 
 pub(crate) mod choose;
