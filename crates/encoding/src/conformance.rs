@@ -10,13 +10,17 @@ mod data;
 mod reference;
 
 use crate::types::tests::EVERY_TYPE;
-use crate::{Block, EncodeOptions, EncodingName, Predicate, Selection, Verdict, ZoneStats, encode};
+use crate::{
+    Block, EncodeOptions, EncodingName, PRESENT_MAX, Predicate, Selection, Verdict, ZoneStats,
+    encode,
+};
 use arrow::array::{Array, ArrayRef};
 use data::{Row, array, rows_of, value};
 use proptest::prelude::*;
 use reference::{Asked, Random, predicates, same};
 use starfact_base::DataType;
 use starfact_base::limits::BLOCK_ROWS;
+use std::cmp::Ordering;
 
 /// Every way to ask for an encoding.
 fn all_options() -> impl Iterator<Item = EncodeOptions> {
@@ -41,6 +45,7 @@ fn conform(label: &str, ty: DataType, rows: &[Row], options: &EncodeOptions) {
         nulls: encoded.stats.nulls,
         min: encoded.stats.min,
         max: encoded.stats.max,
+        present: encoded.stats.present,
         min_exact: true,
         max_exact: true,
     };
@@ -63,6 +68,7 @@ fn may_decline(asked: EncodingName, ty: DataType, rows: &[Row]) -> bool {
             rows.is_empty() || ty == DataType::Varchar || is_wide
         }
         EncodingName::RunLength => rows.is_empty() || ty == DataType::Varchar,
+        EncodingName::Fsst => rows.is_empty() || ty != DataType::Varchar,
         EncodingName::Dictionary | EncodingName::Plain | EncodingName::Zstd => rows.is_empty(),
     }
 }
@@ -74,6 +80,10 @@ fn statistics_are_exact(label: &str, rows: &[Row], stats: &crate::BlockStats) {
     assert_eq!(stats.nulls as usize, rows.len() - values.len(), "{label}");
     assert!(same(&stats.min, &values.first().copied().cloned()), "{label}: {:?}", stats.min);
     assert!(same(&stats.max, &values.last().copied().cloned()), "{label}: {:?}", stats.max);
+    if !stats.present.is_empty() {
+        values.dedup_by(|a, b| a.compare(b) == Some(Ordering::Equal));
+        assert!(values.len() <= PRESENT_MAX && values.into_iter().eq(&stats.present), "{label}");
+    }
 }
 
 fn decodes_what_was_encoded(label: &str, rows: &[Row], block: &Block, array: &ArrayRef) {
@@ -235,7 +245,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn arbitrary_rows_conform((ty, rows) in any_rows(), asked in 0usize..7) {
+    fn arbitrary_rows_conform((ty, rows) in any_rows(), asked in 0..=EncodingName::ALL.len()) {
         let options = all_options().nth(asked).unwrap();
         conform("arbitrary", ty, &rows, &options);
     }

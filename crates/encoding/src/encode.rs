@@ -7,6 +7,7 @@ use crate::integer::constant::Constant;
 use crate::integer::encode as integers;
 use crate::integer::stats::Stats;
 use crate::native::{Native, float32_key, float64_key};
+use crate::presence;
 use crate::text::encode as text;
 use crate::types::{Domain, arrow_type};
 use arrow::array::{Array, AsArray};
@@ -48,6 +49,10 @@ pub struct BlockStats {
     pub min: Option<Scalar>,
     /// The greatest value; `None` if all rows are NULL.
     pub max: Option<Scalar>,
+    /// The distinct values, ascending, where they are at most
+    /// [`PRESENT_MAX`](crate::PRESENT_MAX) and the bounds do not say as much; empty otherwise, and
+    /// for floats.
+    pub present: Vec<Scalar>,
     /// The sum of the values of an integer or a decimal type; `None` for other types, and if it
     /// does not fit.
     pub sum: Option<i128>,
@@ -72,14 +77,16 @@ pub fn encode(array: &dyn Array, ty: DataType, options: &EncodeOptions) -> Resul
         None => Constant::encode(1, &mut writer),
         Some(bits) => integers::encode_simple(bits, &Stats::of(bits), &mut writer),
     }
-    let mut column = Column { rows, validity: validity.as_deref(), options, writer };
+    let mut column =
+        Column { rows, validity: validity.as_deref(), options, writer, present: Vec::new() };
     let (bounds, sum) = column.encode(array, ty)?;
     let null_count = nulls.map_or(0, NullBuffer::null_count);
     let (min, max) = match bounds {
         Some((min, max)) if null_count < rows => (Some(min), Some(max)),
         _ => (None, None),
     };
-    let stats = BlockStats { rows: rows as u32, nulls: null_count as u32, min, max, sum };
+    let present = column.present;
+    let stats = BlockStats { rows: rows as u32, nulls: null_count as u32, min, max, present, sum };
     Ok(Encoded { bytes: column.writer.into_bytes(), stats })
 }
 
@@ -103,6 +110,8 @@ struct Column<'a> {
     validity: Option<&'a [u8]>,
     options: &'a EncodeOptions,
     writer: Writer,
+    /// The distinct values, as in [`BlockStats`].
+    present: Vec<Scalar>,
 }
 
 impl Column<'_> {
@@ -140,8 +149,10 @@ impl Column<'_> {
             DataType::Varchar => {
                 let column = text::Column::of(array.as_string_view())?;
                 let encoding = self.options.encoding;
-                let (min, max) = text::encode(&column, encoding, &mut self.writer)?;
-                without_sum(string(min).zip(string(max)))
+                let text::Known { least, greatest, few } =
+                    text::encode(&column, encoding, &mut self.writer)?;
+                self.present = few.into_iter().filter_map(string).collect();
+                without_sum(string(least).zip(string(greatest)))
             }
         })
     }
@@ -172,6 +183,7 @@ impl Column<'_> {
         if !self.encode_as_asked(keys, stats) {
             integers::encode(keys, stats, &mut self.writer);
         }
+        self.present = presence::of_keys(keys, stats);
         Some((Scalar::Integer(stats.min.key()), Scalar::Integer(stats.max.key())))
     }
 

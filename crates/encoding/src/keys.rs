@@ -107,6 +107,7 @@ impl KeySet {
                 }
                 Self::points(keys)
             }
+            Predicate::Prefix(_) => return Err("the beginning of a text"),
             Predicate::IsNull | Predicate::IsNotNull | Predicate::Values(_) => return Ok(None),
         }))
     }

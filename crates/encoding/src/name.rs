@@ -17,18 +17,21 @@ pub enum EncodingName {
     RunLength,
     /// Distinct values in order, and their numbers.
     Dictionary,
+    /// Frequent substrings of text as codes of one byte.
+    Fsst,
     /// Plain, compressed.
     Zstd,
 }
 
 impl EncodingName {
     /// Every encoding.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Constant,
         Self::Plain,
         Self::BitPacked,
         Self::RunLength,
         Self::Dictionary,
+        Self::Fsst,
         Self::Zstd,
     ];
 
@@ -40,6 +43,7 @@ impl EncodingName {
             Self::BitPacked => bit_packed::NAME,
             Self::RunLength => run_length::NAME,
             Self::Dictionary => dictionary::NAME,
+            Self::Fsst => text::fsst::NAME,
             Self::Zstd => zstd::NAME,
         }
     }
@@ -62,6 +66,7 @@ pub(crate) fn tag_name(tag: u8) -> Option<&'static str> {
         zstd::TAG => "zstd integers",
         text::constant::TAG => "constant text",
         text::plain::TAG => "plain text",
+        text::fsst::TAG => "fsst text",
         text::dictionary::TAG => "a dictionary of text",
         text::zstd::TAG => "zstd text",
         _ => return None,
@@ -78,12 +83,14 @@ mod tests {
         let mut distinct = names.clone();
         distinct.sort_unstable();
         distinct.dedup();
-        assert_eq!((names.len(), distinct.len()), (10, 10));
+        assert_eq!((names.len(), distinct.len()), (11, 11));
     }
 
     #[test]
     fn encodings_print_as_their_names() {
         let names = EncodingName::ALL.map(|name| name.to_string());
-        assert_eq!(names, ["constant", "plain", "bit-packed", "run-length", "dictionary", "zstd"]);
+        let expected =
+            ["constant", "plain", "bit-packed", "run-length", "dictionary", "fsst", "zstd"];
+        assert_eq!(names, expected);
     }
 }

@@ -40,6 +40,8 @@ pub enum Predicate {
     },
     /// The value is one of a list: ascending, without duplicates. [`Predicate::is_in`] makes one.
     In(Vec<Scalar>),
+    /// The text begins like this, which is a range in the order of text.
+    Prefix(String),
     /// The row is NULL.
     IsNull,
     /// The row is not NULL.

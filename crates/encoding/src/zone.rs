@@ -17,6 +17,8 @@ pub struct ZoneStats {
     pub min: Option<Scalar>,
     /// No value that is not NULL is greater than this.
     pub max: Option<Scalar>,
+    /// All distinct values that are not NULL, ascending; empty if they are not known.
+    pub present: Vec<Scalar>,
     /// Whether `min` is itself a value of the run, not only a bound.
     pub min_exact: bool,
     /// Whether `max` is itself a value of the run, not only a bound.
@@ -34,6 +36,13 @@ pub enum Verdict {
     All,
 }
 
+impl Verdict {
+    /// This verdict, or another if it says nothing.
+    fn or_else(self, other: impl FnOnce() -> Self) -> Self {
+        if self == Self::Some { other() } else { self }
+    }
+}
+
 impl Predicate {
     /// Judges a run of rows by its statistics. [`Verdict::Some`] is always a correct answer, so
     /// that is what statistics of another type than the predicate's get.
@@ -43,19 +52,50 @@ impl Predicate {
             Self::IsNotNull => share(stats.rows.saturating_sub(stats.nulls), stats.rows),
             Self::Values(_) => Verdict::Some,
             _ if stats.nulls >= stats.rows => Verdict::None,
-            _ => match self.verdict_of_values(stats) {
+            _ => match self.verdict_of_values(stats).or_else(|| self.verdict_of_present(stats)) {
                 Verdict::All if stats.nulls > 0 => Verdict::Some,
                 verdict => verdict,
             },
         }
     }
 
-    /// Judges the rows that are not NULL.
+    /// Judges the rows that are not NULL by their distinct values.
+    fn verdict_of_present(&self, stats: &ZoneStats) -> Verdict {
+        let (mut none, mut all) = (true, true);
+        for value in &stats.present {
+            let Some(holds) = self.holds(value) else { return Verdict::Some };
+            none &= !holds;
+            all &= holds;
+        }
+        if stats.present.is_empty() { Verdict::Some } else { verdict(none, all) }
+    }
+
+    /// Whether a value satisfies the predicate; `None` if that cannot be said here, as of a value
+    /// of another type.
+    fn holds(&self, value: &Scalar) -> Option<bool> {
+        let compare = |to: &Scalar| value.compare(to);
+        match self {
+            Self::Compare { op, value } => compare(value).map(|order| op.holds(order)),
+            Self::Between { low, high } => Some(compare(low)?.is_ge() && compare(high)?.is_le()),
+            Self::In(list) => {
+                let mut orders = list.iter().map(compare);
+                orders.try_fold(false, |found, order| Some(found | order?.is_eq()))
+            }
+            Self::Prefix(prefix) => match value {
+                Scalar::String(text) => Some(text.starts_with(prefix)),
+                Scalar::Integer(_) | Scalar::Float(_) => None,
+            },
+            Self::IsNull | Self::IsNotNull | Self::Values(_) => None,
+        }
+    }
+
+    /// Judges the rows that are not NULL by their bounds.
     fn verdict_of_values(&self, stats: &ZoneStats) -> Verdict {
         match self {
             Self::Compare { op, value } => Bounds::new(stats, value, value).compare(*op),
             Self::Between { low, high } => between(stats, low, high),
             Self::In(values) => is_in(stats, values),
+            Self::Prefix(prefix) => starts_with(stats, prefix),
             Self::IsNull | Self::IsNotNull | Self::Values(_) => Verdict::Some,
         }
     }
@@ -149,6 +189,16 @@ fn is_in(stats: &ZoneStats, values: &[Scalar]) -> Verdict {
         }
         Some(_) => Verdict::Some,
     }
+}
+
+/// All texts that begin with a prefix are neighbours, and the prefix itself is the first of them.
+fn starts_with(stats: &ZoneStats, prefix: &str) -> Verdict {
+    let (Some(Scalar::String(min)), Some(Scalar::String(max))) = (&stats.min, &stats.max) else {
+        return Verdict::Some;
+    };
+    let above = min.as_str() > prefix && !min.starts_with(prefix);
+    let below = max.as_str() < prefix;
+    verdict(above || below, min.as_str() >= prefix && max.starts_with(prefix))
 }
 
 fn verdict(none: bool, all: bool) -> Verdict {

@@ -38,7 +38,7 @@ impl Default for ScanOptions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Morsel {
     segment_idx: usize,
-    block_idx: usize,
+    pub(crate) block_idx: usize,
     rows: usize,
 }
 
@@ -53,10 +53,10 @@ impl Morsel {
 #[derive(Debug)]
 pub struct Scan {
     table: Arc<Table>,
-    filters: Vec<ColumnFilter>,
+    pub(crate) filters: Vec<ColumnFilter>,
     morsels: Vec<Morsel>,
     pruned_blocks: usize,
-    options: ScanOptions,
+    pub(crate) options: ScanOptions,
 }
 
 impl Scan {
@@ -168,7 +168,7 @@ impl Scan {
     }
 
     /// Whether a NULL satisfies a filter.
-    fn null_satisfies(&self, filter: &ColumnFilter) -> Result<bool> {
+    pub(crate) fn null_satisfies(&self, filter: &ColumnFilter) -> Result<bool> {
         match &filter.predicate {
             Predicate::IsNull => Ok(true),
             Predicate::Values(predicate) => {
@@ -209,7 +209,7 @@ impl Scan {
         Ok(MorselColumns { columns, rows: morsel.rows })
     }
 
-    fn data_type(&self, column: ColumnId) -> Result<DataType> {
+    pub(crate) fn data_type(&self, column: ColumnId) -> Result<DataType> {
         if let Some(column) = self.table.column(column) {
             return Ok(column.data_type);
         }
@@ -220,7 +220,7 @@ impl Scan {
         Err(Error::internal(format!("no column {column} in table {}", self.table.name())))
     }
 
-    fn segment(&self, morsel: &Morsel) -> Result<&Arc<Segment>> {
+    pub(crate) fn segment(&self, morsel: &Morsel) -> Result<&Arc<Segment>> {
         let segments = self.table.segments();
         segments.get(morsel.segment_idx).ok_or_else(|| {
             let count = segments.len();
@@ -238,4 +238,4 @@ fn mark_pruned(segment: &Segment, filter: &ColumnFilter, keep: &mut [bool]) -> R
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

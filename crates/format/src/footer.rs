@@ -7,6 +7,7 @@
 //!   2 blocks : (offset u64 · length u32 · rows u32 · checksum u32) per block
 //!   3 zones  : (flags u8 · nulls u32 · [min] · [max] · [sum i128]) per block
 //!   4 rules  : see `derivations`; there if any block is derived
+//!   5 values : optional, see [`crate::presence`]
 //! trailer = footer offset u64 · footer length u32 · footer checksum u32
 //!           · checksum u32 of these 16 bytes · version u32 · zeros u64 · magic
 //! ```
@@ -15,6 +16,7 @@
 //! without. What they cannot do without raises the version instead.
 
 use crate::derivations;
+use crate::presence;
 use crate::wire::Reader;
 use crate::zone::Zone;
 use crate::{FORMAT_VERSION, HEADER_BYTES, HEADER_MAGIC, TRAILER_BYTES, TRAILER_MAGIC};
@@ -27,6 +29,7 @@ const SECTION_COLUMN: u16 = 1;
 const SECTION_BLOCKS: u16 = 2;
 const SECTION_ZONES: u16 = 3;
 const SECTION_DERIVATIONS: u16 = 4;
+const SECTION_PRESENCE: u16 = 5;
 /// Bytes of one entry of the block directory.
 const BLOCK_ENTRY_BYTES: usize = 20;
 
@@ -176,6 +179,7 @@ impl Footer {
             sections.push((SECTION_DERIVATIONS, rules));
         }
         let mut out = Vec::new();
+        sections.extend(presence::put(&self.zones).map(|bytes| (SECTION_PRESENCE, bytes)));
         for (tag, bytes) in sections {
             out.extend(tag.to_le_bytes());
             out.extend((bytes.len() as u32).to_le_bytes());
@@ -186,7 +190,8 @@ impl Footer {
 
     /// Reads a footer; `data_end` is the offset at which the blocks must have ended.
     pub(crate) fn decode(bytes: &[u8], data_end: u64) -> Result<Self, Corruption> {
-        let (mut column, mut blocks, mut zones, mut rules) = (None, None, None, None);
+        let (mut column, mut blocks, mut zones) = (None, None, None);
+        let (mut rules, mut present) = (None, None);
         let mut reader = Reader::new(bytes);
         while reader.remaining() > 0 {
             let tag = reader.u16("section tag")?;
@@ -198,6 +203,7 @@ impl Footer {
                 SECTION_BLOCKS => blocks = Some((section, base)),
                 SECTION_ZONES => zones = Some((section, base)),
                 SECTION_DERIVATIONS => rules = Some((section, base)),
+                SECTION_PRESENCE => present = Some((section, base)),
                 _ => {}
             }
         }
@@ -223,6 +229,10 @@ impl Footer {
                 derivations::read(rules, blocks.len()).map_err(|damage| damage.shifted(base))?
             }
         };
+        if let Some((section, base)) = present {
+            presence::read(section, &mut zones, data_type)
+                .map_err(|damage| damage.shifted(base))?;
+        }
         Ok(Self { data_type, rows, blocks, zones, derivations })
     }
 }

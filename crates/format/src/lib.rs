@@ -16,6 +16,7 @@
 
 mod derivations;
 mod footer;
+mod presence;
 mod reader;
 mod wire;
 mod writer;

@@ -4,12 +4,13 @@
 //! to a prefix whose last character is raised by one. Such bounds still enclose every value but
 //! need not occur themselves, which the `exact` flags record: only exact bounds answer MIN and MAX.
 
+use crate::presence;
 use crate::wire::{Reader, put_scalar};
 use starfact_base::{Corruption, DataType, Scalar, data_type::Physical};
 use starfact_encoding::{BlockStats, Predicate, Verdict, ZoneStats};
 
 /// Bytes that a string bound may take in a zone map.
-const BOUND_BYTES_MAX: usize = 64;
+pub(crate) const BOUND_BYTES_MAX: usize = 64;
 
 const HAS_MIN: u8 = 1;
 const HAS_MAX: u8 = 2;
@@ -39,7 +40,9 @@ impl Zone {
             other => (other.clone(), other.is_some()),
         };
         let (rows, nulls) = (stats.rows, stats.nulls);
-        Self { stats: ZoneStats { rows, nulls, min, max, min_exact, max_exact }, sum: stats.sum }
+        let present = presence::kept(&stats.present);
+        let stats_of = ZoneStats { rows, nulls, min, max, present, min_exact, max_exact };
+        Self { stats: stats_of, sum: stats.sum }
     }
 
     /// Whether no, some or every row of the block satisfies `predicate`.
@@ -100,11 +103,14 @@ impl Zone {
         let sum = if flags & HAS_SUM == 0 { None } else { Some(reader.i128("zone sum")?) };
         let exact = |bit: u8| flags & bit != 0;
         let (min_exact, max_exact) = (exact(MIN_EXACT), exact(MAX_EXACT));
-        Ok(Self { stats: ZoneStats { rows, nulls, min, max, min_exact, max_exact }, sum })
+        let present = Vec::new();
+        let stats = ZoneStats { rows, nulls, min, max, present, min_exact, max_exact };
+        Ok(Self { stats, sum })
     }
 }
 
-fn belongs(scalar: &Scalar, ty: DataType) -> bool {
+/// Whether a value is of the physical type of a column.
+pub(crate) fn belongs(scalar: &Scalar, ty: DataType) -> bool {
     match scalar {
         Scalar::Integer(_) => matches!(ty.physical(), Physical::Integer | Physical::Wide),
         Scalar::Float(_) => matches!(ty.physical(), Physical::Float32 | Physical::Float64),
@@ -190,6 +196,7 @@ mod tests {
                 nulls: 0,
                 min: scalar(texts.iter().min()),
                 max: scalar(texts.iter().max()),
+                present: Vec::new(),
                 sum: None,
             });
             let ZoneStats { min, max, min_exact, max_exact, .. } = &zone.stats;
@@ -221,6 +228,11 @@ mod tests {
         assert_eq!(string(upper_bound(&last).0), "b");
     }
 
+    /// The statistics of NULLs.
+    fn nothing(sum: Option<i128>) -> BlockStats {
+        BlockStats { rows: 7, nulls: 7, min: None, max: None, present: Vec::new(), sum }
+    }
+
     #[test]
     fn zones_survive_a_round_trip() {
         let integers = BlockStats {
@@ -228,10 +240,10 @@ mod tests {
             nulls: 2,
             min: Some(Scalar::Integer(-5)),
             max: Some(Scalar::Integer(9)),
+            present: Vec::new(),
             sum: Some(12),
         };
-        let nothing = BlockStats { rows: 7, nulls: 7, min: None, max: None, sum: Some(0) };
-        for stats in [integers, nothing] {
+        for stats in [integers, nothing(Some(0))] {
             let zone = Zone::of(&stats);
             let mut bytes = Vec::new();
             zone.put(&mut bytes);
@@ -243,7 +255,7 @@ mod tests {
 
     #[test]
     fn more_nulls_than_rows_is_damage() {
-        let zone = Zone::of(&BlockStats { rows: 7, nulls: 7, min: None, max: None, sum: None });
+        let zone = Zone::of(&nothing(None));
         let mut bytes = Vec::new();
         zone.put(&mut bytes);
         let damage = Zone::read(&mut Reader::new(&bytes), 6, DataType::Integer).unwrap_err();

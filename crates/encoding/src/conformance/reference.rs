@@ -56,6 +56,9 @@ impl Asked {
                     && compare(high).is_some_and(Ordering::is_le)
             }
             Predicate::In(values) => values.iter().any(is_equal),
+            Predicate::Prefix(prefix) => {
+                matches!(row, Some(Scalar::String(text)) if text.starts_with(prefix))
+            }
             Predicate::IsNull => row.is_none(),
             Predicate::IsNotNull => row.is_some(),
             Predicate::Values(_) => self.half.unwrap().answer(row),
@@ -119,6 +122,16 @@ pub(super) fn predicates(ty: DataType, rows: &[Row], random: &mut Random) -> Vec
     }
     for _ in 0..3 {
         predicates.push(Predicate::Between { low: pick(), high: pick() }.into());
+    }
+    if ty == DataType::Varchar {
+        for _ in 0..4 {
+            let Scalar::String(text) = pick() else { continue };
+            let longest = text.chars().count().min(7);
+            for chars in [0, 1, longest / 2, longest] {
+                let prefix = text.chars().take(chars).collect();
+                predicates.push(Predicate::Prefix(prefix).into());
+            }
+        }
     }
     for count in [1, 3, 3, 12] {
         predicates.push(Predicate::is_in((0..count).map(|_| pick()).collect()).into());

@@ -25,6 +25,7 @@ fn statistics_are_exact_and_leave_out_nulls() {
         nulls: 2,
         min: integer(-3),
         max: integer(i32::MAX.into()),
+        present: vec![-3, 5, i32::MAX.into()].into_iter().map(Scalar::Integer).collect(),
         sum: Some(i128::from(i32::MAX) + 2),
     };
     assert_eq!(stats(&array, DataType::Integer), expected);
@@ -33,7 +34,8 @@ fn statistics_are_exact_and_leave_out_nulls() {
 #[test]
 fn rows_that_are_all_null_have_no_bounds() {
     let stats = stats(&Int64Array::from(vec![None; 9]), DataType::BigInt);
-    let expected = BlockStats { rows: 9, nulls: 9, min: None, max: None, sum: Some(0) };
+    let (min, max, present) = (None, None, Vec::new());
+    let expected = BlockStats { rows: 9, nulls: 9, min, max, present, sum: Some(0) };
     assert_eq!(stats, expected);
 }
 

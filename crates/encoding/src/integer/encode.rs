@@ -134,7 +134,7 @@ pub(crate) fn encode_as<T: Native>(
             Some(frame) => zstd::encode(stats.min, bytes, &frame, writer),
             None => return false,
         },
-        EncodingName::Constant => return false,
+        EncodingName::Constant | EncodingName::Fsst => return false,
     }
     true
 }

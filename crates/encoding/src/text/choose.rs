@@ -1,13 +1,15 @@
 //! Which encoding text gets: a dictionary where one is smaller than the text itself, by exact sizes
-//! before compression, and zstd on whatever text is then stored, if that pays.
+//! before compression, and FSST or zstd on whatever text is then stored, if that pays.
 //!
 //! ```text
 //!   column      constant │ strings │ dictionary
 //!   dictionary  texts: strings,  codes: leaf │ run-length
-//!   strings     plain │ zstd;  lengths: leaf │ run-length
+//!   strings     plain │ fsst │ zstd;  lengths: leaf │ run-length
 //! ```
 //!
 //! Compression comes second, since a dictionary is filtered and decoded without a look at its text.
+//! FSST is taken where it is about as small as zstd, since its rows are read one by one; whether it
+//! can be is found by a sample.
 
 use super::{dictionary, plain};
 use crate::integer::choose::simple;
@@ -19,6 +21,18 @@ pub(super) const DISTINCT_MAX: usize = 16_384;
 pub(super) const SAMPLE_ROWS: usize = 4_096;
 /// Fewer bytes of text are not worth a pass of decompression at each look.
 pub(super) const COMPRESS_BYTES_MIN: usize = 1_024;
+
+/// Rows that are read one by one are worth a node of FSST that is a sixth larger than that of zstd.
+const FSST_EXCESS: usize = 6;
+/// Texts are rarely shortened by FSST to less than one byte of this many.
+const FSST_RATIO_MAX: usize = 3;
+
+/// The most bytes with which a node of FSST is better than the plain node of `plain` bytes and than
+/// that of zstd, which is there if it pays; `None` if it cannot be, for texts of `total` bytes.
+pub(super) fn fsst_bytes_max(plain: usize, zstd: Option<usize>, total: usize) -> Option<usize> {
+    let max = (plain - plain / 4).min(zstd.map_or(usize::MAX, |zstd| zstd + zstd / FSST_EXCESS));
+    (max > total / FSST_RATIO_MAX).then_some(max)
+}
 
 /// Whether to go on counting after the first `rows` rows had `distinct` distinct texts. Of a column
 /// with [`DISTINCT_MAX`] texts in random order, 89 % of [`SAMPLE_ROWS`] rows are the first of
@@ -61,6 +75,13 @@ mod tests {
     fn a_text_a_row_is_no_dictionary() {
         let plain = strings(17, &shape(1_000, 20), 12_000);
         assert!(dictionary(17, &shape(1_000, 20), 12_000, &shape(1_000, 999)) > plain);
+    }
+
+    #[test]
+    fn fsst_has_to_save_a_quarter_and_to_be_about_as_small_as_zstd() {
+        assert_eq!(fsst_bytes_max(4_000, None, 3_900), Some(3_000));
+        assert_eq!(fsst_bytes_max(4_000, Some(1_500), 3_900), Some(1_750));
+        assert_eq!(fsst_bytes_max(4_000, Some(500), 3_900), None);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   ┌─────┬───────┬─────────────────────────┬───────────────────────────────┐
-//!   │ tag │ count │ texts: plain or zstd    │ codes: integer node of as     │
-//!   │ u8  │ u32   │ text node of `count`    │ many rows as this, 0..count   │
+//!   │ tag │ count │ texts: plain, fsst or   │ codes: integer node of as     │
+//!   │ u8  │ u32   │ zstd node of `count`    │ many rows as this, 0..count   │
 //!   │     │       │ rows, ascending         │                               │
 //!   └─────┴───────┴─────────────────────────┴───────────────────────────────┘
 //!    = 21   1..=rows
@@ -16,7 +16,7 @@
 use super::set::{TextSet, exceeds, reaches};
 use super::strings::{Strings, StringsNode};
 use super::views::Views;
-use super::{Evaluate, plain, zstd};
+use super::{Evaluate, Fsst, fsst, plain, zstd};
 use crate::bytes::{Reader, Writer};
 use crate::integer::{Integers, Rows, check_depth, is_true, unknown_tag};
 use crate::keys::KeySet;
@@ -37,11 +37,45 @@ pub(super) fn encode_header(count: usize, writer: &mut Writer) {
     writer.u32(count);
 }
 
+/// The distinct texts.
+#[derive(Clone, Debug)]
+enum Texts {
+    Strings(StringsNode),
+    Fsst(Fsst),
+}
+
+impl Texts {
+    fn parse(reader: &mut Reader, count: usize, depth: usize) -> Result<Self, Corruption> {
+        let position = reader.position();
+        check_depth(depth, position)?;
+        match reader.u8("encoding tag")? {
+            plain::TAG => plain::parse(reader, count, depth).map(Self::Strings),
+            fsst::TAG => Fsst::parse(reader, count, depth).map(Self::Fsst),
+            zstd::TAG => zstd::parse(reader, count, depth).map(Self::Strings),
+            tag => Err(unknown_tag(position, "plain, fsst or zstd text", tag)),
+        }
+    }
+
+    fn open(&self) -> Result<&Strings, Corruption> {
+        match self {
+            Self::Strings(node) => node.open(),
+            Self::Fsst(node) => node.open(),
+        }
+    }
+
+    fn tree(&self) -> String {
+        match self {
+            Self::Strings(node) => node.tree(),
+            Self::Fsst(node) => node.tree(),
+        }
+    }
+}
+
 /// Codes into ascending texts.
 #[derive(Clone, Debug)]
 pub(crate) struct Dictionary {
     count: usize,
-    texts: StringsNode,
+    texts: Texts,
     codes: Box<Integers>,
     /// Where the texts begin in the block, for messages.
     position: usize,
@@ -57,12 +91,7 @@ impl Dictionary {
     ) -> Result<Self, Corruption> {
         let count = reader.count(rows, "distinct texts")?;
         let position = reader.position();
-        check_depth(depth + 1, position)?;
-        let texts = match reader.u8("encoding tag")? {
-            plain::TAG => plain::parse(reader, count, depth + 1)?,
-            zstd::TAG => zstd::parse(reader, count, depth + 1)?,
-            tag => return Err(unknown_tag(position, "plain or zstd text", tag)),
-        };
+        let texts = Texts::parse(reader, count, depth + 1)?;
         let codes = Box::new(Integers::parse(reader, rows, Domain::codes(count), depth + 1)?);
         Ok(Self { count, texts, codes, position, views: Lazy::default() })
     }
@@ -115,6 +144,14 @@ impl Dictionary {
             TextSet::Range { low, high } => {
                 let from = partition_point(self.count, |code| !reaches(low, texts.get(code)));
                 let to = partition_point(self.count, |code| !exceeds(high, texts.get(code)));
+                KeySet::range(from as i128, to as i128 - 1)
+            }
+            TextSet::Prefix(prefix) => {
+                let from = partition_point(self.count, |code| texts.get(code) < *prefix);
+                let to = partition_point(self.count, |code| {
+                    let text = texts.get(code);
+                    text < *prefix || text.starts_with(prefix)
+                });
                 KeySet::range(from as i128, to as i128 - 1)
             }
             TextSet::Outside(text) => match find(text) {

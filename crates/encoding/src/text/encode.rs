@@ -3,12 +3,14 @@
 use super::choose::{COMPRESS_BYTES_MIN, DISTINCT_MAX};
 use super::constant::Constant;
 use super::distinct::Distinct;
+use super::fsst::{Compressed, Trained};
 use super::{choose, dictionary, plain, zstd};
-use crate::EncodingName;
 use crate::bytes::Writer;
 use crate::compression::{compress, pays};
 use crate::integer;
+use crate::integer::choose::sample;
 use crate::integer::stats::Stats;
+use crate::{EncodingName, PRESENT_MAX};
 use arrow::array::{Array, StringViewArray};
 use starfact_base::limits::{BLOCK_BYTES_MAX, STRING_BYTES_MAX};
 use starfact_base::{Error, Result};
@@ -60,10 +62,10 @@ impl<'a> Column<'a> {
         self.texts.iter().all(|text| Some(text) == first)
     }
 
-    fn bounds(&self) -> Bounds<'a> {
+    fn bounds(&self) -> Known<'a> {
         let least = self.texts.iter().min().copied().unwrap_or_default();
         let greatest = self.texts.iter().max().copied().unwrap_or_default();
-        (least, greatest)
+        Known { least, greatest, few: Vec::new() }
     }
 }
 
@@ -77,11 +79,18 @@ fn check_len(row: usize, text: &[u8]) -> Result<()> {
     })
 }
 
-/// The least and the greatest text.
-type Bounds<'a> = (&'a [u8], &'a [u8]);
+/// What is known of the texts after they were encoded.
+#[derive(Debug)]
+pub(crate) struct Known<'a> {
+    /// The first in their order.
+    pub(crate) least: &'a [u8],
+    /// The last in their order.
+    pub(crate) greatest: &'a [u8],
+    /// The distinct texts if a dictionary was made of a few.
+    pub(crate) few: Vec<&'a [u8]>,
+}
 
-/// Writes a column as `encoding`, or as is best if it is `None` or cannot hold the column. Returns
-/// the bounds of the texts.
+/// Writes a column as `encoding`, or as is best if it is `None` or cannot hold the column.
 ///
 /// # Errors
 /// More text than a block may hold.
@@ -89,14 +98,18 @@ pub(crate) fn encode<'a>(
     column: &Column<'a>,
     encoding: Option<EncodingName>,
     writer: &mut Writer,
-) -> Result<Bounds<'a>> {
+) -> Result<Known<'a>> {
     match encoding {
         Some(EncodingName::Plain) => {
-            encode_strings(&column.texts, Compression::Never, writer)?;
+            encode_strings(&column.texts, Form::Plain, writer)?;
+            Ok(column.bounds())
+        }
+        Some(EncodingName::Fsst) if !column.texts.is_empty() => {
+            encode_strings(&column.texts, Form::Fsst, writer)?;
             Ok(column.bounds())
         }
         Some(EncodingName::Zstd) => {
-            encode_strings(&column.texts, Compression::Always, writer)?;
+            encode_strings(&column.texts, Form::Zstd, writer)?;
             Ok(column.bounds())
         }
         Some(EncodingName::Dictionary) if !column.texts.is_empty() => {
@@ -109,18 +122,18 @@ pub(crate) fn encode<'a>(
     }
 }
 
-fn encode_best<'a>(column: &Column<'a>, writer: &mut Writer) -> Result<Bounds<'a>> {
+fn encode_best<'a>(column: &Column<'a>, writer: &mut Writer) -> Result<Known<'a>> {
     if column.is_constant() {
         let text = column.texts.first().copied().unwrap_or_default();
         Constant::encode(text, writer);
-        return Ok((text, text));
+        return Ok(Known { least: text, greatest: text, few: Vec::new() });
     }
     if let Some(distinct) = Distinct::of(column, DISTINCT_MAX, true)
         && is_smaller(&distinct, &column.texts, writer.position())
     {
         return encode_dictionary(&distinct, writer);
     }
-    encode_strings(&column.texts, Compression::IfItPays, writer)?;
+    encode_strings(&column.texts, Form::Best, writer)?;
     Ok(column.bounds())
 }
 
@@ -134,24 +147,31 @@ fn is_smaller(distinct: &Distinct<'_>, texts: &[&[u8]], position: usize) -> bool
         < choose::strings(position, &all_lengths, all_bytes)
 }
 
-fn encode_dictionary<'a>(distinct: &Distinct<'a>, writer: &mut Writer) -> Result<Bounds<'a>> {
+fn encode_dictionary<'a>(distinct: &Distinct<'a>, writer: &mut Writer) -> Result<Known<'a>> {
     dictionary::encode_header(distinct.texts.len(), writer);
-    encode_strings(&distinct.texts, Compression::IfItPays, writer)?;
+    encode_strings(&distinct.texts, Form::Best, writer)?;
     integer::encode::encode_simple(&distinct.codes, &Stats::of(&distinct.codes), writer);
     let least = distinct.texts.first().copied().unwrap_or_default();
     let greatest = distinct.texts.last().copied().unwrap_or_default();
-    Ok((least, greatest))
+    let few = match distinct.texts.len() {
+        2..=PRESENT_MAX => distinct.texts.clone(),
+        _ => Vec::new(),
+    };
+    Ok(Known { least, greatest, few })
 }
 
+/// How the bytes of texts are stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Compression {
-    Never,
-    IfItPays,
-    Always,
+enum Form {
+    Plain,
+    Fsst,
+    Zstd,
+    /// Whichever of them is best.
+    Best,
 }
 
-/// Writes a plain or a zstd node.
-fn encode_strings(texts: &[&[u8]], compression: Compression, writer: &mut Writer) -> Result<()> {
+/// Writes a plain, an FSST or a zstd node.
+fn encode_strings(texts: &[&[u8]], form: Form, writer: &mut Writer) -> Result<()> {
     let total = total(texts);
     if total > BLOCK_BYTES_MAX {
         return Err(Error::Limit {
@@ -160,20 +180,56 @@ fn encode_strings(texts: &[&[u8]], compression: Compression, writer: &mut Writer
         });
     }
     let bytes = texts.concat();
-    let frame = match compression {
-        Compression::Never => None,
-        Compression::IfItPays if total < COMPRESS_BYTES_MIN => None,
-        Compression::IfItPays => compress(&bytes).filter(|frame| pays(frame.len(), total)),
-        Compression::Always => compress(&bytes),
+    let frame = match form {
+        Form::Best if total < COMPRESS_BYTES_MIN => None,
+        Form::Best => compress(&bytes).filter(|frame| pays(frame.len(), total)),
+        Form::Zstd => compress(&bytes),
+        Form::Plain | Form::Fsst => None,
     };
-    writer.u8(if frame.is_some() { zstd::TAG } else { plain::TAG });
     let lengths = lengths(texts);
-    integer::encode::encode_simple(&lengths, &Stats::of(&lengths), writer);
+    let stats = Stats::of(&lengths);
+    let coded = match form {
+        Form::Best if total < COMPRESS_BYTES_MIN => None,
+        Form::Best => {
+            let position = writer.position();
+            let plain = choose::strings(position, &stats.shape, total) - position;
+            let zstd = frame.as_ref().map(|frame| plain - total + size_of::<u32>() + frame.len());
+            choose::fsst_bytes_max(plain, zstd, total)
+                .and_then(|max| fsst_within(texts, total, max, position))
+        }
+        Form::Fsst => Trained::on(texts).compress(texts),
+        Form::Plain | Form::Zstd => None,
+    };
+    if let Some(coded) = coded {
+        coded.encode(writer);
+        return Ok(());
+    }
+    writer.u8(if frame.is_some() { zstd::TAG } else { plain::TAG });
+    integer::encode::encode_simple(&lengths, &stats, writer);
     match frame {
         Some(frame) => zstd::encode_frame(total, &frame, writer),
         None => plain::encode_bytes(&bytes, writer),
     }
     Ok(())
+}
+
+/// The texts as FSST if the node at `position` takes at most `bytes_max`. Many texts are compressed
+/// only if a sample of them says that it will.
+fn fsst_within(
+    texts: &[&[u8]],
+    total_bytes: usize,
+    bytes_max: usize,
+    position: usize,
+) -> Option<Compressed> {
+    let trained = Trained::on(texts);
+    if let Some(sample) = sample(texts) {
+        let (codes, table) = trained.measure(&sample)?;
+        let scaled = codes.saturating_mul(total_bytes) / total(&sample).max(1);
+        if scaled + table > bytes_max {
+            return None;
+        }
+    }
+    trained.compress(texts).filter(|coded| coded.estimate(position) - position <= bytes_max)
 }
 
 fn lengths(texts: &[&[u8]]) -> Vec<u32> {
@@ -227,6 +283,38 @@ mod tests {
             let is_plain = tree.starts_with("dictionary(plain(");
             assert!(if is_plain { end == expected } else { end < expected }, "{tree}: {end}");
         }
+    }
+
+    #[test]
+    fn codes_end_where_the_estimate_said() {
+        for (rows, distinct) in [(1, 1), (9, 9), (300, 2), (3_000, 3_000), (20_000, 9_000)] {
+            let array = repeated(rows, distinct);
+            let column = Column::of(&array).unwrap();
+            let coded = Trained::on(&column.texts).compress(&column.texts).unwrap();
+            let (end, tree) = written(&array, Some(EncodingName::Fsst));
+            assert_eq!(end, coded.estimate(17), "{tree}");
+            assert!(tree.starts_with("fsst("), "{tree}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_telephones_are_fsst_and_text_that_repeats_from_afar_is_zstd() {
+        let mut state = 1u64;
+        let mut below = |limit: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) % limit
+        };
+        let texts = (0..60_000).map(|_| {
+            let [country, area, local] = [10 + below(25), 100 + below(900), 100 + below(900)];
+            format!("{country}-{area}-{local}-{}", 1_000 + below(9_000))
+        });
+        let (end, tree) = written(&StringViewArray::from_iter_values(texts), None);
+        assert!(tree.starts_with("fsst("), "{tree}");
+        assert!(end < 60_000 * 8, "{end}");
+        let long = "a long text of which every row has some part, so that zstd finds it again";
+        let texts = (0..5_000).map(|row| format!("{}{row}", &long[row % 9..][..60]));
+        let (_, tree) = written(&StringViewArray::from_iter_values(texts), None);
+        assert!(tree.starts_with("zstd("), "{tree}");
     }
 
     #[test]

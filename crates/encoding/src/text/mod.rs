@@ -4,10 +4,12 @@
 //! |---|---|---|
 //! | 17 | constant | [`constant`] |
 //! | 18 | plain | [`plain`] |
+//! | 19 | fsst | [`fsst`] |
 //! | 21 | dictionary | [`dictionary`] |
 //! | 22 | zstd | [`zstd`] |
 //!
-//! The tags are those of the integer codecs of the same name plus 16. Parsing checks the structure;
+//! The tags are those of the integer codecs of the same name, where there is one, plus 16.
+//! Parsing checks the structure;
 //! that the bytes are UTF-8, and cut between characters, is checked before the first look at them.
 
 pub(crate) mod choose;
@@ -15,6 +17,7 @@ pub(crate) mod constant;
 pub(crate) mod dictionary;
 pub(crate) mod distinct;
 pub(crate) mod encode;
+pub(crate) mod fsst;
 pub(crate) mod plain;
 pub(crate) mod set;
 pub(crate) mod strings;
@@ -31,6 +34,7 @@ use crate::selection::Selection;
 use arrow::array::BooleanArray;
 use constant::Constant;
 use dictionary::Dictionary;
+use fsst::Fsst;
 use starfact_base::Corruption;
 use strings::StringsNode;
 
@@ -43,6 +47,7 @@ pub(crate) enum Text {
     Constant(Constant),
     /// Plain, and zstd.
     Strings(StringsNode),
+    Fsst(Fsst),
     Dictionary(Dictionary),
 }
 
@@ -58,6 +63,7 @@ impl Text {
         match reader.u8("encoding tag")? {
             constant::TAG => Constant::parse(reader).map(Self::Constant),
             plain::TAG => plain::parse(reader, rows, depth).map(Self::Strings),
+            fsst::TAG => Fsst::parse(reader, rows, depth).map(Self::Fsst),
             dictionary::TAG => Dictionary::parse(reader, rows, depth).map(Self::Dictionary),
             zstd::TAG => zstd::parse(reader, rows, depth).map(Self::Strings),
             tag => Err(unknown_tag(position, "an encoding of text", tag)),
@@ -69,6 +75,7 @@ impl Text {
         match self {
             Self::Constant(node) => Ok(node.fetch(rows.len())),
             Self::Strings(node) => Ok(node.open()?.fetch(rows)),
+            Self::Fsst(node) => node.fetch(rows),
             Self::Dictionary(node) => node.fetch(rows),
         }
     }
@@ -87,6 +94,7 @@ impl Text {
                 Ok(())
             }
             Self::Strings(node) => node.filter(set, selection),
+            Self::Fsst(node) => node.filter(set, selection),
             Self::Dictionary(node) => node.filter(set, selection),
         }
     }
@@ -111,7 +119,7 @@ impl Text {
             Self::Dictionary(node) if node.distinct_count() <= selection.count() => {
                 node.filter_values(evaluate, selection)
             }
-            Self::Dictionary(_) | Self::Strings(_) => {
+            Self::Dictionary(_) | Self::Strings(_) | Self::Fsst(_) => {
                 let rows = selection.indices();
                 let answers = evaluate(self.fetch(&Rows::Indices(&rows))?)?;
                 clear_refused(&answers, &rows, selection);
@@ -125,6 +133,7 @@ impl Text {
         match self {
             Self::Constant(_) => constant::NAME.into(),
             Self::Strings(node) => node.tree(),
+            Self::Fsst(node) => node.tree(),
             Self::Dictionary(node) => node.tree(),
         }
     }

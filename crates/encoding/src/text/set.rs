@@ -15,6 +15,8 @@ pub(crate) enum TextSet<'a> {
     },
     /// All text but this.
     Outside(&'a [u8]),
+    /// All text that begins like this.
+    Prefix(&'a [u8]),
     /// These, ascending and distinct.
     Points(Vec<&'a [u8]>),
 }
@@ -46,6 +48,7 @@ impl<'a> TextSet<'a> {
                 texts.dedup();
                 if texts.is_empty() { Self::Nothing } else { Self::Points(texts) }
             }
+            Predicate::Prefix(prefix) => Self::Prefix(prefix.as_bytes()),
             Predicate::IsNull | Predicate::IsNotNull | Predicate::Values(_) => return Ok(None),
         }))
     }
@@ -55,6 +58,7 @@ impl<'a> TextSet<'a> {
             Self::Nothing => false,
             Self::Range { low, high } => reaches(low, text) && !exceeds(high, text),
             Self::Outside(other) => *other != text,
+            Self::Prefix(prefix) => text.starts_with(prefix),
             Self::Points(texts) => match texts.as_slice() {
                 [only] => *only == text,
                 texts => texts.binary_search(&text).is_ok(),

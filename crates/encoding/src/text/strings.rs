@@ -85,7 +85,7 @@ impl StringsNode {
                 let lengths = texts.iter().map(|text| text.len() as i128);
                 self.lengths.filter(&KeySet::points(lengths.collect()), selection)?;
             }
-            TextSet::Range { .. } | TextSet::Outside(_) => {}
+            TextSet::Range { .. } | TextSet::Outside(_) | TextSet::Prefix(_) => {}
         }
         if selection.is_empty() {
             return Ok(());
@@ -117,7 +117,8 @@ pub(super) struct Strings {
 }
 
 impl Strings {
-    fn new(lengths: &[u32], bytes: Buffer, position: usize) -> Result<Self, Corruption> {
+    /// Cuts `bytes`, which lie at `position` of the block, into rows of these lengths.
+    pub(super) fn new(lengths: &[u32], bytes: Buffer, position: usize) -> Result<Self, Corruption> {
         let damage = |at: usize, expected: &str, found: &str| {
             Corruption::new((position + at) as u64, "text", expected, found)
         };

@@ -59,7 +59,7 @@ fn satisfies(predicate: &Predicate, row: Option<i128>) -> bool {
             compare(low).is_some_and(Ordering::is_ge) && compare(high).is_some_and(Ordering::is_le)
         }
         Predicate::In(values) => values.iter().any(|value| compare(value) == Some(Ordering::Equal)),
-        Predicate::Values(_) => unreachable!("not among these predicates"),
+        Predicate::Prefix(_) | Predicate::Values(_) => unreachable!("not among these predicates"),
     }
 }
 
@@ -69,6 +69,7 @@ fn stats(run: &[Option<i128>], below: Option<i128>, above: Option<i128>) -> Zone
     ZoneStats {
         rows: run.len() as u32,
         nulls: run.iter().filter(|row| row.is_none()).count() as u32,
+        present: Vec::new(),
         min: min.zip(below).map(|(min, slack)| Scalar::Integer(min - slack)),
         max: max.zip(above).map(|(max, slack)| Scalar::Integer(max + slack)),
         min_exact: below == Some(0),
@@ -90,6 +91,13 @@ fn no_verdict_contradicts_the_rows() {
                     Verdict::All => assert_eq!(satisfying, run.len(), "{context}"),
                     Verdict::Some => {}
                 }
+                let mut present: Vec<i128> = run.iter().copied().flatten().collect();
+                present.sort_unstable();
+                present.dedup();
+                let present = present.into_iter().map(Scalar::Integer).collect();
+                let stats = ZoneStats { present, ..stats(&run, below, above) };
+                let expected = share(satisfying as u32, run.len() as u32);
+                assert_eq!(predicate.zone_verdict(&stats), expected, "{context}, values known");
             }
         }
     }
@@ -133,6 +141,7 @@ fn truncated_strings_still_exclude() {
     let stats = ZoneStats {
         rows: 9,
         nulls: 0,
+        present: Vec::new(),
         min: text("ma"),
         max: text("n"),
         min_exact: false,
@@ -148,6 +157,40 @@ fn truncated_strings_still_exclude() {
     assert_eq!(verdict(CompareOp::Greater, "ma"), Verdict::Some);
     assert_eq!(verdict(CompareOp::LessOrEqual, "n"), Verdict::All);
     assert_eq!(verdict(CompareOp::NotEqual, "zz"), Verdict::All);
+}
+
+#[test]
+fn beginnings_of_text_are_judged_by_the_bounds() {
+    let texts = ["", "a", "ab", "abc", "ac", "b", "ba", "c"];
+    let text = |text: &str| Some(Scalar::String(text.into()));
+    for (low, min) in texts.iter().enumerate() {
+        for (high, max) in texts.iter().enumerate().skip(low) {
+            let (min, max) = (text(min), text(max));
+            let stats = ZoneStats {
+                rows: 9,
+                nulls: 0,
+                min,
+                max,
+                present: Vec::new(),
+                min_exact: true,
+                max_exact: true,
+            };
+            for prefix in texts {
+                let begin = |text: &&&str| text.starts_with(prefix);
+                let run = &texts[low..=high];
+                let label = format!("{prefix:?} in {run:?}");
+                match Predicate::Prefix(prefix.into()).zone_verdict(&stats) {
+                    Verdict::None => assert_eq!(run.iter().filter(begin).count(), 0, "{label}"),
+                    Verdict::All => assert_eq!(run.iter().filter(begin).count(), run.len()),
+                    Verdict::Some => {
+                        assert!(!run.iter().all(|text| text.starts_with(prefix)), "{label}");
+                    }
+                }
+            }
+        }
+    }
+    let stats = stats(&[Some(1)], Some(0), Some(0));
+    assert_eq!(Predicate::Prefix("1".into()).zone_verdict(&stats), Verdict::Some);
 }
 
 #[test]

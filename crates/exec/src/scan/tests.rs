@@ -29,7 +29,7 @@ const TYPES: [DataType; 6] = [
 ];
 
 /// The values of one row, `None` for NULL.
-type Row = Vec<Option<Scalar>>;
+pub(crate) type Row = Vec<Option<Scalar>>;
 
 /// Rows of all segments, of which one has two blocks: ascending, few distinct, at random, NULL.
 fn rows(segment: usize) -> Vec<Row> {
@@ -79,7 +79,7 @@ fn arrays(rows: &[Row]) -> Vec<ArrayRef> {
 }
 
 /// The table with these rows, and the rows.
-fn fixture() -> &'static (Arc<Table>, Vec<Row>) {
+pub(crate) fn fixture() -> &'static (Arc<Table>, Vec<Row>) {
     static FIXTURE: OnceLock<(Arc<Table>, Vec<Row>)> = OnceLock::new();
     FIXTURE.get_or_init(|| {
         let mode = OpenMode::ReadWrite { wait: Duration::ZERO };
@@ -111,7 +111,7 @@ fn fixture() -> &'static (Arc<Table>, Vec<Row>) {
 }
 
 /// Whether a value satisfies a predicate, the plain way.
-fn holds(predicate: &Predicate, value: &Option<Scalar>) -> bool {
+pub(crate) fn holds(predicate: &Predicate, value: &Option<Scalar>) -> bool {
     let Some(value) = value else { return matches!(predicate, Predicate::IsNull) };
     let order = |other: &Scalar| value.compare(other).unwrap();
     match predicate {
@@ -120,6 +120,9 @@ fn holds(predicate: &Predicate, value: &Option<Scalar>) -> bool {
             order(low) != Ordering::Less && order(high) != Ordering::Greater
         }
         Predicate::In(list) => list.contains(value),
+        Predicate::Prefix(prefix) => {
+            matches!(value, Scalar::String(text) if text.starts_with(prefix))
+        }
         Predicate::IsNull => false,
         Predicate::IsNotNull => true,
         Predicate::Values(_) => matches!(value, Scalar::String(text) if text.ends_with('7')),

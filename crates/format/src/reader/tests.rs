@@ -3,14 +3,12 @@
 use super::*;
 use crate::footer::Trailer;
 use crate::{ColumnWriter, DerivedBlock};
-use arrow::array::{
-    Array, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array, StringViewArray,
-};
-use arrow::compute::concat;
-use arrow::datatypes::Int64Type;
+use arrow::array::{Array, AsArray, Float64Array, Int32Array, Int64Array, StringViewArray};
+use arrow::compute::{cast, concat};
+use arrow::datatypes::{DataType as ArrowType, Int64Type};
 use starfact_base::Scalar;
 use starfact_base::limits::BLOCK_ROWS;
-use starfact_encoding::{CompareOp, EncodeOptions, EncodingName};
+use starfact_encoding::{CompareOp, EncodeOptions, EncodingName, arrow_type};
 use starfact_vfs::MemDir;
 
 const PATH: &str = "tables/1/seg-2/3.col";
@@ -95,26 +93,63 @@ fn blocks_take_and_filter_and_name_the_file_when_asked_for_too_much() {
     assert!(matches!(error, Error::InvalidInput(_)), "{error}");
 }
 
-/// Small files of several types and encodings.
+const TYPES: [DataType; 13] = [
+    DataType::Boolean,
+    DataType::SmallInt,
+    DataType::Integer,
+    DataType::BigInt,
+    DataType::Real,
+    DataType::Double,
+    DataType::Date,
+    DataType::Time,
+    DataType::Timestamp,
+    DataType::TimestampTz,
+    DataType::Decimal { precision: 2, scale: 0 },
+    DataType::Decimal { precision: 18, scale: 2 },
+    DataType::Decimal { precision: 38, scale: 10 },
+];
+
+/// A few rows of a type that is not text.
+fn small_rows(ty: DataType) -> ArrayRef {
+    let rows = Int32Array::from(vec![Some(7), None, Some(0), Some(7), Some(7)]);
+    cast(&rows, &ArrowType::Int64)
+        .and_then(|longs| match ty {
+            DataType::Date => cast(&rows, &arrow_type(ty)),
+            _ => cast(&longs, &arrow_type(ty)),
+        })
+        .unwrap()
+}
+
+/// Small files of every type in every encoding that there is.
 fn small_files() -> Vec<Vec<u8>> {
-    let integers: ArrayRef = Arc::new(Int32Array::from(vec![Some(7), None, Some(-3), Some(7)]));
-    let floats: ArrayRef = Arc::new(Float64Array::from(vec![0.5, -0.0, f64::NAN]));
-    let bits: ArrayRef = Arc::new(BooleanArray::from(vec![true, false, true]));
     let texts = ["ASIA", "", "EUROPE", "ASIA", "a text of more than twelve bytes"];
     let texts: ArrayRef = Arc::new(StringViewArray::from_iter_values(texts));
+    let odd: ArrayRef = Arc::new(Float64Array::from(vec![0.5, -0.0, f64::NAN]));
+    let mut columns = vec![(DataType::Varchar, texts), (DataType::Double, odd)];
+    for ty in TYPES {
+        let rows = small_rows(ty);
+        columns.push((ty, rows.slice(3, 2)));
+        columns.push((ty, rows));
+    }
     let mut files = vec![write(DataType::Date, EncodeOptions::default(), &[])];
     let asked = EncodingName::ALL.into_iter().map(Some);
     for encoding in [None].into_iter().chain(asked) {
         let options = EncodeOptions { encoding };
-        files.push(write(DataType::Integer, options, &[Arc::clone(&integers)]));
-        files.push(write(DataType::Double, options, &[Arc::clone(&floats)]));
-        files.push(write(DataType::Boolean, options, &[Arc::clone(&bits)]));
-        files.push(write(DataType::Varchar, options, &[Arc::clone(&texts)]));
+        for (ty, rows) in &columns {
+            files.push(write(*ty, options, std::slice::from_ref(rows)));
+        }
     }
     files.sort();
     files.dedup();
+    // Values of 64 bits that are far apart fill kilobytes when they are bit-packed.
     files.retain(|file| file.len() < 2_000);
-    assert!(files.len() > 15);
+    for encoding in EncodingName::ALL {
+        let is_there = |file: &Vec<u8>| {
+            let file = open(file).unwrap();
+            file.rows() > 0 && file.block(0).unwrap().tree().starts_with(encoding.as_str())
+        };
+        assert!(files.iter().any(is_there), "no file of {encoding}");
+    }
     files
 }
 

@@ -29,6 +29,7 @@ pub(super) fn translate(expr: &Arc<dyn PhysicalExpr>, columns: &Columns) -> Opti
         .or_else(|| null_test(expr, columns))
         .or_else(|| in_list(expr, columns))
         .or_else(|| truth(expr, columns))
+        .or_else(|| prefix(expr, columns))
         .or_else(|| by_value(expr, columns))
 }
 
@@ -130,6 +131,22 @@ fn truth(expr: &Arc<dyn PhysicalExpr>, columns: &Columns) -> Option<ColumnFilter
     }
     let value = Scalar::Integer(wanted);
     Some(ColumnFilter { column, predicate: Predicate::Compare { op: CompareOp::Equal, value } })
+}
+
+/// LIKE 'text%', which is a range of text.
+fn prefix(expr: &Arc<dyn PhysicalExpr>, columns: &Columns) -> Option<ColumnFilter> {
+    let like = expr.downcast_ref::<LikeExpr>()?;
+    if like.negated() || like.case_insensitive() {
+        return None;
+    }
+    let (column, data_type) = column_of(like.expr(), columns)?;
+    let literal = like.pattern().downcast_ref::<Literal>()?;
+    let Scalar::String(pattern) = scalar(literal.value(), data_type)? else { return None };
+    let prefix = pattern.strip_suffix('%')?;
+    if prefix.contains(['%', '_', '\\']) {
+        return None;
+    }
+    Some(ColumnFilter { column, predicate: Predicate::Prefix(prefix.into()) })
 }
 
 /// A literal in the physical space of a column; `None` if it is NULL or of another type.

@@ -1,0 +1,8 @@
+//! Fuzzes every decoder; see `targets`.
+
+#![no_main]
+
+#[path = "../targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::block(data));
