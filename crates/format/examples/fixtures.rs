@@ -1,12 +1,12 @@
-//! Makes the fixtures of a format version: a column file of every type in every encoding, each
-//! beside a text of its rows.
+//! Makes the fixtures of a format version: a column file of every type in each of the encodings
+//! that are named, or files of what every version has if none is, each beside a text of its rows.
 //!
 //! ```sh
-//! cargo run -p starfact-format --example fixtures -- datasets/fixtures/v2
+//! cargo run -p starfact-format --example fixtures -- datasets/format/v2 constant plain
 //! ```
 //!
-//! To be run once for each format version. A file that is there already is an error: fixtures of
-//! old versions are what old versions wrote.
+//! To be run once for each encoding of a format version. A file that is there already is an error:
+//! fixtures of old versions are what old versions wrote.
 
 #[path = "../src/fixtures/render.rs"]
 mod render;
@@ -27,12 +27,18 @@ use starfact_vfs::{Dir, OsDir};
 use std::sync::Arc;
 
 fn main() -> Result<()> {
-    let Some(folder) = std::env::args().nth(1) else {
+    let mut arguments = std::env::args().skip(1);
+    let Some(folder) = arguments.next() else {
         return Err(Error::invalid("name the folder to write to"));
     };
     let dir = OsDir::create(folder)?;
+    let names: Vec<String> = arguments.collect();
+    if names.is_empty() {
+        return write_defaults(&dir);
+    }
+    let is_named = |encoding: &EncodingName| names.iter().any(|name| name == encoding.as_str());
     for (label, ty) in types() {
-        for encoding in EncodingName::ALL {
+        for encoding in EncodingName::ALL.into_iter().filter(is_named) {
             let array = match encoding {
                 EncodingName::Constant => rows(ty, &[Some(3); 40]),
                 _ => rows(ty, &numbers()),
@@ -42,15 +48,20 @@ fn main() -> Result<()> {
             write(&dir, &name, ty, options, &array)?;
         }
     }
+    Ok(())
+}
+
+/// Files in the encodings that are chosen: of several blocks, and of long texts.
+fn write_defaults(dir: &OsDir) -> Result<()> {
     let ty = DataType::Integer;
     let mut three: Vec<Option<usize>> = (0..2 * BLOCK_ROWS).map(|row| Some(row / 10_000)).collect();
     three.extend([None; 100]);
     let three = three.into_iter().map(|row| row.map(|row| row as i32));
     let three: ArrayRef = Arc::new(three.collect::<PrimitiveArray<Int32Type>>());
-    write(&dir, "integer-three-blocks", ty, EncodeOptions::default(), &three)?;
+    write(dir, "integer-three-blocks", ty, EncodeOptions::default(), &three)?;
     let long = ["x".repeat(200), "Zürich ".repeat(30), "\u{10ffff}".repeat(40)];
     let long: ArrayRef = Arc::new(StringViewArray::from_iter_values(long));
-    write(&dir, "varchar-long", DataType::Varchar, EncodeOptions::default(), &long)
+    write(dir, "varchar-long", DataType::Varchar, EncodeOptions::default(), &long)
 }
 
 fn types() -> [(&'static str, DataType); 14] {
