@@ -31,7 +31,7 @@ fn conform(label: &str, ty: DataType, rows: &[Row], options: &EncodeOptions) {
     let block = Block::parse(encoded.bytes.clone().into(), ty, rows.len()).unwrap();
     let label = format!("{label}, {} rows of {ty} as {}", rows.len(), block.tree());
     if let Some(asked) = options.encoding {
-        let is_as_asked = block.tree().starts_with(asked.as_str());
+        let is_as_asked = is_encoded_as(&block, asked);
         assert!(is_as_asked || may_decline(asked, ty, rows), "{label}, asked for {asked}");
     }
     statistics_are_exact(&label, rows, &encoded.stats);
@@ -51,6 +51,13 @@ fn conform(label: &str, ty: DataType, rows: &[Row], options: &EncodeOptions) {
     }
 }
 
+/// Whether this is the encoding of the values; floats as integers may have exceptions above them.
+fn is_encoded_as(block: &Block, name: EncodingName) -> bool {
+    let tree = block.tree();
+    tree.starts_with(name.as_str())
+        || (name == EncodingName::Alp && tree.starts_with("patched(alp"))
+}
+
 /// Whether a block may have another encoding than the one that was asked for.
 fn may_decline(asked: EncodingName, ty: DataType, rows: &[Row]) -> bool {
     let mut values = rows.iter().flatten();
@@ -64,6 +71,11 @@ fn may_decline(asked: EncodingName, ty: DataType, rows: &[Row]) -> bool {
         }
         EncodingName::RunLength => rows.is_empty() || ty == DataType::Varchar,
         EncodingName::Dictionary | EncodingName::Plain | EncodingName::Zstd => rows.is_empty(),
+        EncodingName::Patched | EncodingName::Sparse => {
+            rows.is_empty() || is_constant || ty == DataType::Varchar
+        }
+        // The rest depends on the values; that it is done, the tests of the encoder say.
+        EncodingName::Delta | EncodingName::Scaled | EncodingName::Alp => true,
     }
 }
 
@@ -235,7 +247,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn arbitrary_rows_conform((ty, rows) in any_rows(), asked in 0usize..7) {
+    fn arbitrary_rows_conform((ty, rows) in any_rows(), asked in 0..=EncodingName::ALL.len()) {
         let options = all_options().nth(asked).unwrap();
         conform("arbitrary", ty, &rows, &options);
     }

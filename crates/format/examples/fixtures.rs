@@ -41,6 +41,8 @@ fn main() -> Result<()> {
         for encoding in EncodingName::ALL.into_iter().filter(is_named) {
             let array = match encoding {
                 EncodingName::Constant => rows(ty, &[Some(3); 40]),
+                EncodingName::Delta | EncodingName::Scaled => hundreds(ty),
+                EncodingName::Alp => rows(ty, &(1..90).map(Some).collect::<Vec<_>>()),
                 _ => rows(ty, &numbers()),
             };
             let name = format!("{label}-{encoding}");
@@ -114,6 +116,36 @@ fn rows(ty: DataType, numbers: &[Option<usize>]) -> ArrayRef {
     }
 }
 
+/// Rows that ascend in hundreds, some NULL; of types without such, as near to it as they come.
+fn hundreds(ty: DataType) -> ArrayRef {
+    let numbers: Vec<Option<usize>> =
+        (0..90).map(|row| (row % 17 != 5).then_some(row / 3 * 4)).collect();
+    let values = numbers.iter().map(|number| number.map(|number| number as i128));
+    let hundreds = |values: &[Option<i128>]| match ty {
+        DataType::SmallInt => primitive::<Int16Type>(ty, values),
+        DataType::Integer => primitive::<Int32Type>(ty, values),
+        DataType::BigInt => primitive::<Int64Type>(ty, values),
+        DataType::Date => primitive::<Date32Type>(ty, values),
+        DataType::Time => primitive::<Time64MicrosecondType>(ty, values),
+        DataType::Timestamp | DataType::TimestampTz => {
+            primitive::<TimestampMicrosecondType>(ty, values)
+        }
+        DataType::Decimal { .. } => primitive::<Decimal128Type>(ty, values),
+        _ => rows(ty, &numbers),
+    };
+    hundreds(&values.collect::<Vec<_>>())
+}
+
+fn primitive<P: ArrowPrimitiveType<Native: TryFrom<i128>>>(
+    ty: DataType,
+    values: &[Option<i128>],
+) -> ArrayRef {
+    let small = matches!(ty, DataType::Decimal { precision: 2, .. });
+    let value = |value: i128| if small { value / 4 * 3 } else { 5 + 25 * value };
+    let values = values.iter().map(|v| v.and_then(|v| value(v).try_into().ok()));
+    Arc::new(values.collect::<PrimitiveArray<P>>().with_data_type(arrow_type(ty)))
+}
+
 fn integers<P: ArrowPrimitiveType<Native: TryFrom<i128>>>(
     ty: DataType,
     min: i128,
@@ -155,7 +187,11 @@ fn write(
     writer.append(array)?;
     writer.finish()?;
     let tree = ColumnFile::open(dir, &path)?.block(0)?.tree();
-    if options.encoding.is_some_and(|encoding| !tree.starts_with(encoding.as_str())) {
+    let is_as_asked = |encoding: EncodingName| {
+        tree.starts_with(encoding.as_str())
+            || (encoding == EncodingName::Alp && tree.starts_with("patched(alp"))
+    };
+    if options.encoding.is_some_and(|encoding| !is_as_asked(encoding)) {
         return dir.remove_file(&path);
     }
     let mut text = dir.create(&format!("{name}.txt"))?;

@@ -137,7 +137,7 @@ fn is_smaller(distinct: &Distinct<'_>, texts: &[&[u8]], position: usize) -> bool
 fn encode_dictionary<'a>(distinct: &Distinct<'a>, writer: &mut Writer) -> Result<Bounds<'a>> {
     dictionary::encode_header(distinct.texts.len(), writer);
     encode_strings(&distinct.texts, Compression::IfItPays, writer)?;
-    integer::encode::encode_simple(&distinct.codes, &Stats::of(&distinct.codes), writer);
+    integer::encode::encode_codes(&distinct.codes, writer);
     let least = distinct.texts.first().copied().unwrap_or_default();
     let greatest = distinct.texts.last().copied().unwrap_or_default();
     Ok((least, greatest))
