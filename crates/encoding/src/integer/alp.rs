@@ -186,7 +186,7 @@ impl<T: Native> Kernel for Nearest<'_, T> {
             (scaled + MAGIC).to_bits().wrapping_sub(MAGIC.to_bits()) as i64
         };
         let integers: Vec<i64> = self.keys.iter().map(nearest).collect();
-        let decoded = Decoded { scale: self.scale, float: self.float };
+        let decoded = Decoded::new(self.scale, self.float);
         let wrong = self.keys.iter().zip(&integers).map(|(key, &integer)| {
             let is_far = (integer.wrapping_add(max) as u64) > 2 * max as u64;
             is_far | (decoded.key(integer) != key.key() as i64)
@@ -196,20 +196,24 @@ impl<T: Native> Kernel for Nearest<'_, T> {
     }
 }
 
-/// From integers to keys, without branches.
+/// From integers to keys. What does not depend on the integer is looked up once.
 #[derive(Clone, Copy)]
 struct Decoded {
-    scale: Scale,
+    multiplies: bool,
+    operand: f64,
     float: Float,
 }
 
 impl Decoded {
+    fn new(scale: Scale, float: Float) -> Self {
+        Self { multiplies: scale.multiplies, operand: scale.operand(), float }
+    }
+
     #[inline(always)]
     fn key(self, integer: i64) -> i64 {
         // Exact up to ±2⁵¹, and vector instructions that every level has.
         let double = f64::from_bits((integer as u64).wrapping_add(MAGIC.to_bits())) - MAGIC;
-        let operand = self.scale.operand();
-        let scaled = if self.scale.multiplies { double * operand } else { double / operand };
+        let scaled = if self.multiplies { double * self.operand } else { double / self.operand };
         self.float.key(scaled)
     }
 }
@@ -278,7 +282,7 @@ impl Alp {
     }
 
     fn append<T: Native>(&self, integers: &[i64], out: &mut Vec<T>) {
-        let decoded = Decoded { scale: self.scale, float: self.float };
+        let decoded = Decoded::new(self.scale, self.float);
         cpu::run(Append { decoded, integers, out });
     }
 
@@ -341,7 +345,22 @@ impl<T: Native> Kernel for Append<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let key = |&integer: &i64| T::from_key(self.decoded.key(integer).into());
+        // A loop for each case, so that none of them has a branch.
+        let operand = self.decoded.operand;
+        let decoded = |multiplies, float| Decoded { multiplies, operand, float };
+        match (self.decoded.multiplies, self.decoded.float) {
+            (false, Float::Double) => self.append(decoded(false, Float::Double)),
+            (true, Float::Double) => self.append(decoded(true, Float::Double)),
+            (false, Float::Real) => self.append(decoded(false, Float::Real)),
+            (true, Float::Real) => self.append(decoded(true, Float::Real)),
+        }
+    }
+}
+
+impl<T: Native> Append<'_, T> {
+    #[inline(always)]
+    fn append(self, decoded: Decoded) {
+        let key = |&integer: &i64| T::from_key(decoded.key(integer).into());
         self.out.extend(self.integers.iter().map(key));
     }
 }
@@ -397,7 +416,7 @@ mod tests {
                 for integer in (max - 2_000..max).chain(-2_000..2_000) {
                     let [a, b] = [integer, integer + 1].map(|i| float.key(scale.double(i)));
                     assert!(a < b, "{integer} {scale:?}");
-                    assert_eq!(Decoded { scale, float }.key(integer), a);
+                    assert_eq!(Decoded::new(scale, float).key(integer), a);
                 }
             }
         }
