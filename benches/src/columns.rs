@@ -70,6 +70,7 @@ pub fn numbers() -> Vec<Column> {
         let data_type = DataType::Decimal { precision: 15, scale: 2 };
         columns.push(Column { name: "decimal(15,2), 24 bits", data_type, rows: Arc::new(cents) });
     }
+    columns.extend(shapes());
     let nullable = (0..BLOCK_ROWS).map(|_| match random.below(10) {
         0 => None,
         _ => Some(random.below(4_000) as i64),
@@ -79,6 +80,38 @@ pub fn numbers() -> Vec<Column> {
     let rows: ArrayRef = Arc::new(Float64Array::from_iter_values(doubles));
     columns.push(Column { name: "double, cents", data_type: DataType::Double, rows });
     columns
+}
+
+/// Columns of shapes that plain bit-packing does not fit.
+fn shapes() -> Vec<Column> {
+    let mut random = Random::new(3);
+    let mut bigint = |name, row: &mut dyn FnMut(&mut Random, i64) -> i64| {
+        let rows = (0..BLOCK_ROWS as i64).map(|idx| row(&mut random, idx));
+        let rows: ArrayRef = Arc::new(Int64Array::from_iter_values(rows));
+        Column { name, data_type: DataType::BigInt, rows }
+    };
+    let (mut key, mut order, mut lines) = (0, 0, 0);
+    vec![
+        bigint("10 bits, rare outliers", &mut |random, idx| match idx % 500 {
+            77 => 1 << 50,
+            _ => random.below(1_000) as i64,
+        }),
+        bigint("key, unique, with gaps", &mut |random, _| {
+            key += 1 + random.below(40) as i64;
+            key
+        }),
+        bigint("order key, again and again", &mut |random, idx| {
+            if lines == 0 {
+                order = if idx / 25_000 * 25_000 + 8 > idx { 0 } else { order };
+                order += random.below(1 << 17) as i64;
+                lines = 1 + random.below(7);
+            }
+            lines -= 1;
+            order
+        }),
+        bigint("hundreds", &mut |random, _| random.below(30_000) as i64 * 100),
+        bigint("flag, rarely set", &mut |random, _| i64::from(random.below(90) == 0)),
+    ]
 }
 
 /// Columns of text.

@@ -52,6 +52,10 @@ impl Reader {
         self.array(what).map(u32::from_le_bytes)
     }
 
+    pub(crate) fn u64(&mut self, what: &str) -> Result<u64, Corruption> {
+        self.array(what).map(u64::from_le_bytes)
+    }
+
     pub(crate) fn i128(&mut self, what: &str) -> Result<i128, Corruption> {
         self.array(what).map(i128::from_le_bytes)
     }

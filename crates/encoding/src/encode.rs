@@ -75,7 +75,7 @@ pub fn encode(array: &dyn Array, ty: DataType, options: &EncodeOptions) -> Resul
     let validity = nulls.map(|nulls| bits(nulls.inner()));
     match &validity {
         None => Constant::encode(1, &mut writer),
-        Some(bits) => integers::encode_simple(bits, &Stats::of(bits), &mut writer),
+        Some(bits) => integers::encode_validity(bits, &mut writer),
     }
     let mut column =
         Column { rows, validity: validity.as_deref(), options, writer, present: Vec::new() };
@@ -190,7 +190,9 @@ impl Column<'_> {
     /// Writes the keys of floats, of which `lowest` is the least possible.
     fn floats<T: Native>(&mut self, keys: &[T], lowest: T, float: impl Fn(T) -> f64) -> Bounds {
         let stats = Stats::of(keys);
-        if !self.encode_as_asked(keys, &stats) {
+        let asked = self.options.encoding.filter(|_| self.rows > 0);
+        let encode_as = |name| integers::encode_floats_as(keys, &stats, name, &mut self.writer);
+        if !asked.is_some_and(encode_as) {
             integers::encode_floats(keys, &stats, lowest, &mut self.writer);
         }
         Some((Scalar::Float(float(stats.min)), Scalar::Float(float(stats.max))))

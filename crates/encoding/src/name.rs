@@ -1,6 +1,8 @@
 //! The encodings by name, as users see and choose them, and the tags of their nodes.
 
-use crate::integer::{bit_packed, constant, dictionary, plain, run_length, zstd};
+use crate::integer::{
+    alp, bit_packed, constant, delta, dictionary, patched, plain, run_length, scaled, sparse, zstd,
+};
 use crate::text;
 use std::fmt;
 
@@ -21,11 +23,21 @@ pub enum EncodingName {
     Fsst,
     /// Plain, compressed.
     Zstd,
+    /// Most values in few bits, and the others apart.
+    Patched,
+    /// The difference of each value from the one before.
+    Delta,
+    /// Multiples of a number.
+    Scaled,
+    /// One value for most rows, and a bitmap of the others.
+    Sparse,
+    /// Floats as integers in front of a power of ten.
+    Alp,
 }
 
 impl EncodingName {
     /// Every encoding.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::Constant,
         Self::Plain,
         Self::BitPacked,
@@ -33,6 +45,11 @@ impl EncodingName {
         Self::Dictionary,
         Self::Fsst,
         Self::Zstd,
+        Self::Patched,
+        Self::Delta,
+        Self::Scaled,
+        Self::Sparse,
+        Self::Alp,
     ];
 
     /// The name in words.
@@ -45,6 +62,11 @@ impl EncodingName {
             Self::Dictionary => dictionary::NAME,
             Self::Fsst => text::fsst::NAME,
             Self::Zstd => zstd::NAME,
+            Self::Patched => patched::NAME,
+            Self::Delta => delta::NAME,
+            Self::Scaled => scaled::NAME,
+            Self::Sparse => sparse::NAME,
+            Self::Alp => alp::NAME,
         }
     }
 }
@@ -64,6 +86,11 @@ pub(crate) fn tag_name(tag: u8) -> Option<&'static str> {
         run_length::TAG => "run-length integers",
         dictionary::TAG => "a dictionary of integers",
         zstd::TAG => "zstd integers",
+        patched::TAG => "patched integers",
+        delta::TAG => "deltas of integers",
+        scaled::TAG => "scaled integers",
+        sparse::TAG => "sparse integers",
+        alp::TAG => "floats as integers",
         text::constant::TAG => "constant text",
         text::plain::TAG => "plain text",
         text::fsst::TAG => "fsst text",
@@ -83,14 +110,14 @@ mod tests {
         let mut distinct = names.clone();
         distinct.sort_unstable();
         distinct.dedup();
-        assert_eq!((names.len(), distinct.len()), (11, 11));
+        assert_eq!((names.len(), distinct.len()), (16, 16));
     }
 
     #[test]
     fn encodings_print_as_their_names() {
         let names = EncodingName::ALL.map(|name| name.to_string());
-        let expected =
-            ["constant", "plain", "bit-packed", "run-length", "dictionary", "fsst", "zstd"];
-        assert_eq!(names, expected);
+        let in_order = "constant plain bit-packed run-length dictionary fsst zstd \
+                        patched delta scaled sparse alp";
+        assert_eq!(names.join(" "), in_order);
     }
 }

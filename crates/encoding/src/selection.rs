@@ -8,7 +8,7 @@
 //! Filters only ever clear bits, so several of them compose by running one after the other. Bits
 //! beyond the last row are always zero.
 
-use starfact_base::limits::BLOCK_ROWS;
+use starfact_base::limits::{BLOCK_ROWS, VECTOR_ROWS};
 use std::ops::Range;
 
 const WORD_BITS: usize = u64::BITS as usize;
@@ -48,6 +48,17 @@ impl Selection {
     /// The bits for a kernel of this crate, which keeps those beyond the last row at zero.
     pub(crate) fn words_mut(&mut self) -> &mut [u64] {
         &mut self.words
+    }
+
+    /// The words of the rows of vector `vector`.
+    pub(crate) fn vector_mut(&mut self, vector: usize) -> &mut [u64] {
+        const VECTOR_WORDS: usize = VECTOR_ROWS / WORD_BITS;
+        self.words.chunks_mut(VECTOR_WORDS).nth(vector).unwrap_or_default()
+    }
+
+    /// Whether no row of `range` is selected.
+    pub(crate) fn is_clear(&self, range: Range<usize>) -> bool {
+        self.find(range.start, true) >= range.end
     }
 
     /// How many rows are selected.
@@ -144,6 +155,11 @@ impl Selection {
     /// The selected rows as maximal ranges, in ascending order.
     pub fn ranges(&self) -> Ranges<'_> {
         Ranges { selection: self, row: 0 }
+    }
+
+    /// The maximal ranges of selected rows from `row` on; the first begins there if it holds it.
+    pub(crate) fn ranges_from(&self, row: usize) -> Ranges<'_> {
+        Ranges { selection: self, row }
     }
 
     /// The rows of `range` as a selection of their own, which starts at row 0; what lies beyond the

@@ -1,12 +1,12 @@
-//! Makes the fixtures of a format version: a column file of every type in every encoding, each
-//! beside a text of its rows.
+//! Makes the fixtures of a format version: a column file of every type in each of the encodings
+//! that are named, or files of what every version has if none is, each beside a text of its rows.
 //!
 //! ```sh
-//! cargo run -p starfact-format --example fixtures -- datasets/fixtures/v2
+//! cargo run -p starfact-format --example fixtures -- datasets/format/v2 constant plain
 //! ```
 //!
-//! To be run once for each format version. A file that is there already is an error: fixtures of
-//! old versions are what old versions wrote.
+//! To be run once for each encoding of a format version. A file that is there already is an error:
+//! fixtures of old versions are what old versions wrote.
 
 #[path = "../src/fixtures/render.rs"]
 mod render;
@@ -27,14 +27,22 @@ use starfact_vfs::{Dir, OsDir};
 use std::sync::Arc;
 
 fn main() -> Result<()> {
-    let Some(folder) = std::env::args().nth(1) else {
+    let mut arguments = std::env::args().skip(1);
+    let Some(folder) = arguments.next() else {
         return Err(Error::invalid("name the folder to write to"));
     };
     let dir = OsDir::create(folder)?;
+    let names: Vec<String> = arguments.collect();
+    if names.is_empty() {
+        return write_defaults(&dir);
+    }
+    let is_named = |encoding: &EncodingName| names.iter().any(|name| name == encoding.as_str());
     for (label, ty) in types() {
-        for encoding in EncodingName::ALL {
+        for encoding in EncodingName::ALL.into_iter().filter(is_named) {
             let array = match encoding {
                 EncodingName::Constant => rows(ty, &[Some(3); 40]),
+                EncodingName::Delta | EncodingName::Scaled => hundreds(ty),
+                EncodingName::Alp => rows(ty, &(1..90).map(Some).collect::<Vec<_>>()),
                 _ => rows(ty, &numbers()),
             };
             let name = format!("{label}-{encoding}");
@@ -42,15 +50,20 @@ fn main() -> Result<()> {
             write(&dir, &name, ty, options, &array)?;
         }
     }
+    Ok(())
+}
+
+/// Files in the encodings that are chosen: of several blocks, and of long texts.
+fn write_defaults(dir: &OsDir) -> Result<()> {
     let ty = DataType::Integer;
     let mut three: Vec<Option<usize>> = (0..2 * BLOCK_ROWS).map(|row| Some(row / 10_000)).collect();
     three.extend([None; 100]);
     let three = three.into_iter().map(|row| row.map(|row| row as i32));
     let three: ArrayRef = Arc::new(three.collect::<PrimitiveArray<Int32Type>>());
-    write(&dir, "integer-three-blocks", ty, EncodeOptions::default(), &three)?;
+    write(dir, "integer-three-blocks", ty, EncodeOptions::default(), &three)?;
     let long = ["x".repeat(200), "Zürich ".repeat(30), "\u{10ffff}".repeat(40)];
     let long: ArrayRef = Arc::new(StringViewArray::from_iter_values(long));
-    write(&dir, "varchar-long", DataType::Varchar, EncodeOptions::default(), &long)
+    write(dir, "varchar-long", DataType::Varchar, EncodeOptions::default(), &long)
 }
 
 fn types() -> [(&'static str, DataType); 14] {
@@ -103,6 +116,36 @@ fn rows(ty: DataType, numbers: &[Option<usize>]) -> ArrayRef {
     }
 }
 
+/// Rows that ascend in hundreds, some NULL; of types without such, as near to it as they come.
+fn hundreds(ty: DataType) -> ArrayRef {
+    let numbers: Vec<Option<usize>> =
+        (0..90).map(|row| (row % 17 != 5).then_some(row / 3 * 4)).collect();
+    let values = numbers.iter().map(|number| number.map(|number| number as i128));
+    let hundreds = |values: &[Option<i128>]| match ty {
+        DataType::SmallInt => primitive::<Int16Type>(ty, values),
+        DataType::Integer => primitive::<Int32Type>(ty, values),
+        DataType::BigInt => primitive::<Int64Type>(ty, values),
+        DataType::Date => primitive::<Date32Type>(ty, values),
+        DataType::Time => primitive::<Time64MicrosecondType>(ty, values),
+        DataType::Timestamp | DataType::TimestampTz => {
+            primitive::<TimestampMicrosecondType>(ty, values)
+        }
+        DataType::Decimal { .. } => primitive::<Decimal128Type>(ty, values),
+        _ => rows(ty, &numbers),
+    };
+    hundreds(&values.collect::<Vec<_>>())
+}
+
+fn primitive<P: ArrowPrimitiveType<Native: TryFrom<i128>>>(
+    ty: DataType,
+    values: &[Option<i128>],
+) -> ArrayRef {
+    let small = matches!(ty, DataType::Decimal { precision: 2, .. });
+    let value = |value: i128| if small { value / 4 * 3 } else { 5 + 25 * value };
+    let values = values.iter().map(|v| v.and_then(|v| value(v).try_into().ok()));
+    Arc::new(values.collect::<PrimitiveArray<P>>().with_data_type(arrow_type(ty)))
+}
+
 fn integers<P: ArrowPrimitiveType<Native: TryFrom<i128>>>(
     ty: DataType,
     min: i128,
@@ -144,7 +187,11 @@ fn write(
     writer.append(array)?;
     writer.finish()?;
     let tree = ColumnFile::open(dir, &path)?.block(0)?.tree();
-    if options.encoding.is_some_and(|encoding| !tree.starts_with(encoding.as_str())) {
+    let is_as_asked = |encoding: EncodingName| {
+        tree.starts_with(encoding.as_str())
+            || (encoding == EncodingName::Alp && tree.starts_with("patched(alp"))
+    };
+    if options.encoding.is_some_and(|encoding| !is_as_asked(encoding)) {
         return dir.remove_file(&path);
     }
     let mut text = dir.create(&format!("{name}.txt"))?;

@@ -1,7 +1,7 @@
 //! Makes seeds for the fuzz targets out of column files.
 //!
 //! ```sh
-//! cargo run -p starfact-format --example seeds -- datasets/fixtures/v1 target/seeds
+//! cargo run -p starfact-format --example seeds -- datasets/format/v1 target/seeds
 //! cargo +nightly fuzz run block fuzz/corpus/block target/seeds/block
 //! ```
 

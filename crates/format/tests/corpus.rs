@@ -30,7 +30,7 @@ fn inputs(target: &str) -> Vec<Vec<u8>> {
         corpus.iter().map(|name| dir.read(name).unwrap().to_vec()).collect();
     assert!(!inputs.is_empty(), "no corpus of {target}");
     for version in 1..=FORMAT_VERSION {
-        let (dir, names) = folder(&format!("datasets/fixtures/v{version}"));
+        let (dir, names) = folder(&format!("datasets/format/v{version}"));
         for name in names.into_iter().filter(|name| name.ends_with(".col")) {
             let ty = ColumnFile::open(&dir, &name).unwrap().data_type();
             inputs.extend(targets::seeds(target, &dir.read(&name).unwrap(), ty));

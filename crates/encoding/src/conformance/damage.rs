@@ -118,7 +118,7 @@ fn bytes_at_random_do_no_harm() {
         let mut bytes: Vec<u8> = (0..random.below(200)).map(|_| random.below(256) as u8).collect();
         // Half of them begin like a block: no NULLs, and a tag that there is.
         if round % 2 == 0 {
-            let tags = [1, 2, 3, 4, 5, 6, 17, 18, 19, 21, 22];
+            let tags = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 17, 18, 19, 21, 22];
             let mut block = vec![1, 1];
             block.extend([0; 15]);
             block.push(tags[random.below(tags.len())]);

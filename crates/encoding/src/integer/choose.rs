@@ -2,16 +2,25 @@
 //!
 //! Pure functions from statistics to a decision. Every size is given as the position in the block
 //! where the node ends if it begins at a certain one, since bit-packed data is padded to 64 bytes.
+//! What costs a pass over the values to measure is first asked here whether it [may pay](may_pay);
+//! [`super::plan`] then measures it, and asks whether it [pays].
 //!
 //! ```text
-//!   column      leaf │ run-length │ dictionary
-//!   run-length  ends: leaf,  keys: leaf
-//!   dictionary  keys: leaf,  codes: leaf │ run-length
+//!   column      leaf │ run-length │ sparse │ patched │ delta │ scaled │ dictionary │ floats: alp
+//!   run-length  ends: leaf │ delta,  keys: leaf │ patched │ delta │ scaled
+//!   sparse      keys: leaf
+//!   patched     positions, keys: leaf,  others: leaf │ alp
+//!   delta       firsts: leaf,  deltas: leaf │ sparse │ patched
+//!   scaled      multiples: leaf │ patched │ delta
+//!   dictionary  keys: leaf,  codes: leaf │ run-length │ sparse
+//!   alp         integers: leaf │ run-length │ patched │ delta │ scaled
 //!   leaf        constant │ plain │ bit-packed
 //! ```
+//!
+//! No node lies deeper than `ENCODING_DEPTH_MAX`: there, only leaves are left to choose from.
 
 use super::stats::Shape;
-use super::{bit_packed, constant::Constant, dictionary, plain, run_length};
+use super::{bit_packed, constant::Constant, dictionary, plain, run_length, sparse};
 
 /// The largest dictionary of integers: its keys stay in the second-level cache.
 pub(crate) const DISTINCT_MAX: usize = 4_096;
@@ -30,6 +39,107 @@ pub(crate) fn sample<T: Copy>(values: &[T]) -> Option<Vec<T>> {
     Some(parts.flatten().copied().collect())
 }
 
+/// Values of the sample from which a candidate is judged before it is measured.
+const PROBE_VALUES: usize = 256;
+
+/// Some of the values, evenly from all over, each with the one behind it if there is one.
+pub(crate) fn probe<T: Copy>(values: &[T]) -> Vec<(T, T)> {
+    let pairs = values.iter().zip(values.get(1..).unwrap_or_default());
+    pairs.step_by((values.len() / PROBE_VALUES).max(1)).map(|(a, b)| (*a, *b)).collect()
+}
+
+/// A codec with children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Candidate {
+    Alp,
+    RunLength,
+    Sparse,
+    Patched,
+    Delta,
+    Scaled,
+    Dictionary,
+}
+
+/// Whether a node that ends at `end` is kept instead of a simpler one that ends at `best_end`; both
+/// begin at `position`. What takes longer to read has to save more than a byte.
+pub(crate) fn pays(candidate: Candidate, position: usize, end: usize, best_end: usize) -> bool {
+    let size = best_end - position;
+    let saving_min = match candidate {
+        Candidate::RunLength | Candidate::Sparse | Candidate::Dictionary => 0,
+        Candidate::Patched | Candidate::Scaled | Candidate::Alp => size / 32,
+        Candidate::Delta => size / 8,
+    };
+    end + saving_min < best_end
+}
+
+/// Whether this many runs can be worth looking at: each takes four bits of an end and of a key.
+pub(crate) fn run_length_may_pay(shape: &Shape, leaf_bytes: usize) -> bool {
+    shape.runs <= shape.rows / 2 && shape.runs < leaf_bytes
+}
+
+/// Whether a bitmap of `count` rows, whose keys take `leaf_bytes` for all rows, can be worth it.
+pub(crate) fn sparse_may_pay(shape: &Shape, count: usize, leaf_bytes: usize) -> bool {
+    let runs = shape.runs / 2 + 1;
+    count > 0 && 4 * count <= shape.rows && sparse::bitmap_bytes(count, runs) < leaf_bytes
+}
+
+/// A window of values, and about how many bytes the offsets in it and the exceptions take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) low: i128,
+    pub(crate) high: i128,
+    pub(crate) bytes: usize,
+}
+
+/// The best window for most of the values from `min` to `max`, from an ascending probe of them: as
+/// wide as the bits for its offsets allow.
+pub(crate) fn window(probe: &[i128], min: i128, max: i128, rows: usize) -> Option<Window> {
+    const CUTS: [usize; 10] = [0, 1, 2, 3, 4, 6, 8, 12, 16, 24];
+    let exception_bytes = usize::from(plain::offset_bytes(max.abs_diff(min))) + 2;
+    let cuts = CUTS.into_iter().flat_map(|low| CUTS.map(|high| (low, high)));
+    let windows = cuts.filter_map(|(below, above)| {
+        let low = *probe.get(below)?;
+        let high = *probe.get(probe.len().checked_sub(1 + above)?)?;
+        let range = u64::try_from(high.checked_sub(low)?).ok()?;
+        let width = bit_packed::width(range);
+        let exceptions = rows * (below + above) / probe.len();
+        let bytes = rows * usize::from(width) / 8 + exceptions * exception_bytes;
+        let room = i128::from(u64::MAX >> (64 - width)) - i128::from(range);
+        Some((bytes, widened(low, high, room, min, max)))
+    });
+    let best = windows.min_by_key(|(bytes, _)| *bytes)?;
+    let (bytes, (low, high)) = best;
+    Some(Window { low, high, bytes })
+}
+
+/// The window from `low` to `high` with `room` keys more, to reach one end of all values or on both
+/// sides.
+fn widened(low: i128, high: i128, room: i128, min: i128, max: i128) -> (i128, i128) {
+    let (below, above) = (low.saturating_sub(min), max.saturating_sub(high));
+    let down = match (below <= room, above <= room) {
+        (true, true) => below.min(room - above).max(0),
+        (true, false) => below,
+        (false, true) => room - above,
+        (false, false) => room / 2,
+    };
+    (low - down, high.saturating_add(room - down).min(max))
+}
+
+/// Byte-aligned codes may take this part more than packed ones: an eighth for seven bits.
+const BYTE_CODES_PART: usize = 7;
+
+/// The leaf for the codes of a dictionary: whole bytes, which predicates read as they are, where
+/// packing would hardly save any.
+pub(crate) fn code_leaf(position: usize, rows: usize, range: u128) -> (Leaf, usize) {
+    let (leaf, end) = leaf(position, rows, range);
+    let bytes_end = plain::estimate(position, rows, 1);
+    let is_byte = plain::offset_bytes(range) == 1 && matches!(leaf, Leaf::BitPacked(_));
+    if is_byte && bytes_end.saturating_sub(end) <= (end - position) / BYTE_CODES_PART {
+        return (Leaf::Plain(1), bytes_end);
+    }
+    (leaf, end)
+}
+
 /// A codec without children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leaf {
@@ -38,6 +148,17 @@ pub(crate) enum Leaf {
     Plain(u8),
     /// Bits of an offset.
     BitPacked(u8),
+}
+
+impl Leaf {
+    /// Where the leaf of this many rows ends.
+    pub(crate) fn estimate(self, position: usize, rows: usize) -> usize {
+        match self {
+            Self::Constant => Constant::estimate(position),
+            Self::Plain(bytes) => plain::estimate(position, rows, bytes),
+            Self::BitPacked(width) => bit_packed::estimate(position, rows, width),
+        }
+    }
 }
 
 /// The codec of a node that is no dictionary.
@@ -85,10 +206,9 @@ pub(crate) fn dictionary(position: usize, shape: &Shape, distinct: usize) -> usi
     simple(keys, &codes).1
 }
 
-/// The most distinct values with which a dictionary is smaller than everything else; below two if
-/// it never is. Counting distinct values can stop there.
-pub(crate) fn dictionary_keys_max(position: usize, shape: &Shape) -> usize {
-    let (_, best) = simple(position, shape);
+/// The most distinct values with which a dictionary, its codes leaves or runs of leaves, ends
+/// before `best`; below two if it never does. Counting distinct values can stop there.
+pub(crate) fn dictionary_keys_max(position: usize, shape: &Shape, best: usize) -> usize {
     let (mut fits, mut too_many) = (1, DISTINCT_MAX.min(shape.runs) + 1);
     while fits + 1 < too_many {
         let middle = fits.midpoint(too_many);
@@ -142,14 +262,57 @@ mod tests {
 
     #[test]
     fn a_dictionary_pays_while_its_codes_are_short_enough() {
-        let wide = Shape { range: 1 << 40, ..FULL };
-        assert_eq!(dictionary_keys_max(17, &wide), DISTINCT_MAX);
+        let max = |shape: &Shape| dictionary_keys_max(17, shape, simple(17, shape).1);
+        assert_eq!(max(&Shape { range: 1 << 40, ..FULL }), DISTINCT_MAX);
         let narrow = Shape { range: 1_000, ..FULL };
-        let max = dictionary_keys_max(17, &narrow);
-        assert!((256..=512).contains(&max), "{max}");
+        let max_narrow = max(&narrow);
+        assert!((256..=512).contains(&max_narrow), "{max_narrow}");
         let (_, best) = simple(17, &narrow);
-        assert!(dictionary(17, &narrow, max) < best);
-        assert!(dictionary(17, &narrow, max + 1) >= best);
-        assert_eq!(dictionary_keys_max(17, &Shape { range: 1, ..FULL }), 1);
+        assert!(dictionary(17, &narrow, max_narrow) < best);
+        assert!(dictionary(17, &narrow, max_narrow + 1) >= best);
+        assert_eq!(max(&Shape { range: 1, ..FULL }), 1);
+    }
+
+    #[test]
+    fn a_window_leaves_out_few_values_at_either_end() {
+        let mut probe: Vec<i128> = (1_000..1_250).collect();
+        assert_eq!(probe.len(), 250);
+        let all = window(&probe, 1_000, 1_255, 65_536).unwrap();
+        assert_eq!((all.low, all.high, all.bytes), (1_000, 1_255, 65_536));
+        probe.splice(0..0, [-1 << 40, -7]);
+        probe.extend([1 << 40; 2]);
+        let most = window(&probe, -1 << 40, 1 << 50, 65_536).unwrap();
+        assert!(most.low <= 1_000 && most.high >= 1_249, "{most:?}");
+        assert_eq!(most.high - most.low, 255);
+        // Unseen outliers do not pull the window away from the others.
+        let unseen = window(&[5, 6, 7, 8], 5, 1 << 40, 1 << 16).unwrap();
+        assert_eq!((unseen.low, unseen.high), (5, 8));
+        let extreme = window(&[i128::MIN, 0, i128::MAX], i128::MIN, i128::MAX, 65_536).unwrap();
+        assert_eq!((extreme.low, extreme.high), (i128::MIN, i128::MIN + 1));
+    }
+
+    #[test]
+    fn seven_bits_are_whole_bytes_and_fewer_are_not() {
+        assert_eq!(code_leaf(17, 65_536, 100).0, Leaf::Plain(1));
+        assert_eq!(code_leaf(17, 65_536, 63).0, Leaf::BitPacked(6));
+        assert_eq!(code_leaf(17, 65_536, 255).0, Leaf::Plain(1));
+        assert_eq!(code_leaf(17, 65_536, 256).0, Leaf::BitPacked(9));
+        assert_eq!(code_leaf(17, 65_536, 0).0, Leaf::Constant);
+    }
+
+    #[test]
+    fn what_reads_more_slowly_has_to_save_more() {
+        let pays = |candidate, end| pays(candidate, 0, end, 8_000);
+        assert!(pays(Candidate::RunLength, 7_999) && !pays(Candidate::RunLength, 8_000));
+        assert!(pays(Candidate::Patched, 7_749) && !pays(Candidate::Patched, 7_750));
+        assert!(pays(Candidate::Delta, 6_999) && !pays(Candidate::Delta, 7_000));
+    }
+
+    #[test]
+    fn bitmaps_are_for_rare_rows_or_rows_in_runs() {
+        let bits = Shape { range: 1, ..FULL };
+        assert!(sparse_may_pay(&bits, 3_000, 8_240) && !sparse_may_pay(&bits, 0, 8_240));
+        assert!(!sparse_may_pay(&bits, 5_000, 8_200));
+        assert!(sparse_may_pay(&Shape { runs: 40, ..bits }, 9_000, 8_200));
     }
 }

@@ -1,24 +1,24 @@
-//! Writes nodes of integers as [`super::choose`] decides, or as a caller forces.
+//! Writes nodes of integers as [`super::plan`] has them, or as a caller forces.
 
-use super::choose::{self, Choice, Leaf};
+use super::alp::{self, Scale};
+use super::choose::{self, Leaf};
 use super::constant::Constant;
-use super::stats::{Distinct, Shape, Stats};
-use super::{bit_packed, dictionary, plain, run_length, zstd};
+use super::plan::{self, Kind, Menu, Part, Place, Plan, plan};
+use super::stats::{Distinct, Stats};
+use super::{bit_packed, delta, dictionary, patched, plain, run_length, scaled, sparse, zstd};
 use crate::EncodingName;
 use crate::bytes::Writer;
 use crate::compression::pays;
 use crate::native::Native;
 
-/// Writes a column or the best node in general.
+/// Writes a column.
 pub(crate) fn encode<T: Native>(values: &[T], stats: &Stats<T>, writer: &mut Writer) {
-    match distinct_if_it_pays(values, &stats.shape, writer.position()) {
-        Some(distinct) => encode_dictionary(&distinct, writer),
-        None => encode_simple(values, stats, writer),
-    }
+    let place = Place { position: writer.position(), level: 1 };
+    plan(values, stats, place, Menu::COLUMN).write(values, writer);
 }
 
-/// Writes floats, which have the keys `values` in a domain that begins at `lowest`: like integers,
-/// or compressed if that pays.
+/// Writes floats, which have the keys `values` in a domain that begins at `lowest`: as decimals or
+/// like integers, or compressed if that pays.
 pub(crate) fn encode_floats<T: Native>(
     values: &[T],
     stats: &Stats<T>,
@@ -26,17 +26,10 @@ pub(crate) fn encode_floats<T: Native>(
     writer: &mut Writer,
 ) {
     let position = writer.position();
-    let distinct = distinct_if_it_pays(values, &stats.shape, position);
-    let end = match &distinct {
-        Some(distinct) => choose::dictionary(position, &stats.shape, distinct.values.len()),
-        None => choose::simple(position, &stats.shape).1,
-    };
-    if let Some(frame) = frame_if_it_pays(values, lowest, position, end) {
-        return zstd::encode(lowest, size_of::<T>() as u8, &frame, writer);
-    }
-    match distinct {
-        Some(distinct) => encode_dictionary(&distinct, writer),
-        None => encode_simple(values, stats, writer),
+    let plan = plan(values, stats, Place { position, level: 1 }, Menu::FLOATS);
+    match frame_if_it_pays(values, lowest, position, plan.end) {
+        Some(frame) => zstd::encode(lowest, size_of::<T>() as u8, &frame, writer),
+        None => plan.write(values, writer),
     }
 }
 
@@ -58,52 +51,97 @@ fn frame_if_it_pays<T: Native>(
         .filter(|frame| pays(zstd::estimate(position, frame) - position, end - position))
 }
 
-/// The distinct values, if a dictionary of them is the smallest encoding.
-fn distinct_if_it_pays<T: Native>(
-    values: &[T],
-    shape: &Shape,
-    position: usize,
-) -> Option<Distinct<T>> {
-    match choose::dictionary_keys_max(position, shape) {
-        0 | 1 => None,
-        max => Distinct::of(values, max),
-    }
+/// Writes the bits that say which rows are not NULL.
+pub(crate) fn encode_validity(bits: &[u8], writer: &mut Writer) {
+    let place = Place { position: writer.position(), level: 1 };
+    plan(bits, &Stats::of(bits), place, Menu::SIMPLE).write(bits, writer);
 }
 
-/// Writes what needs no dictionary: codes, lengths and validity.
+/// Writes what needs no dictionary, such as the lengths of text, at whatever level.
 pub(crate) fn encode_simple<T: Native>(values: &[T], stats: &Stats<T>, writer: &mut Writer) {
-    match choose::simple(writer.position(), &stats.shape).0 {
-        Choice::RunLength => encode_run_length(values, writer),
-        Choice::Leaf(_) => encode_leaf(values, stats, writer),
+    let place = Place { position: writer.position(), level: 3 };
+    plan(values, stats, place, Menu::SIMPLE).write(values, writer);
+}
+
+/// Writes the codes of a dictionary that is the node of a column.
+pub(crate) fn encode_codes(codes: &[u32], writer: &mut Writer) {
+    let place = Place { position: writer.position(), level: 2 };
+    plan(codes, &Stats::of(codes), place, Menu::CODES).write(codes, writer);
+}
+
+impl<T: Native> Plan<T> {
+    /// Writes the node, of which these are the values and which begins where it was planned to.
+    pub(crate) fn write(&self, values: &[T], writer: &mut Writer) {
+        match &self.kind {
+            Kind::Leaf { leaf: Leaf::Constant, base } => Constant::encode(base.key(), writer),
+            Kind::Leaf { leaf: Leaf::Plain(bytes), base } => {
+                plain::encode(values, *base, *bytes, writer);
+            }
+            Kind::Leaf { leaf: Leaf::BitPacked(width), base } => {
+                bit_packed::encode(values, *base, *width, writer);
+            }
+            Kind::RunLength(runs) => {
+                let (ends, keys) = runs.as_ref();
+                run_length::encode_header(ends.values.len(), writer);
+                ends.write(writer);
+                keys.write(writer);
+            }
+            Kind::Dictionary(parts) => {
+                let (keys, codes) = parts.as_ref();
+                dictionary::encode_header(keys.values.len(), writer);
+                keys.write(writer);
+                codes.write(writer);
+            }
+            Kind::Patched(parts) => {
+                patched::encode_header(parts.positions.values.len(), writer);
+                parts.positions.write(writer);
+                parts.keys.write(writer);
+                parts.others.write(writer);
+            }
+            Kind::Delta(parts) => {
+                delta::encode_header(writer);
+                parts.0.write(writer);
+                parts.1.write(writer);
+            }
+            Kind::Scaled { multiplier, base, multiples } => {
+                scaled::encode_header(*multiplier, *base, writer);
+                multiples.write(writer);
+            }
+            Kind::Sparse { key, bitmap, keys } => {
+                sparse::encode_header(*key, keys.values.len(), bitmap, writer);
+                keys.write(writer);
+            }
+            Kind::Alp { scale, integers } => {
+                alp::encode_header(*scale, writer);
+                integers.write(writer);
+            }
+        }
+        debug_assert_eq!(writer.position(), self.end, "a node ends where it was planned to");
     }
 }
 
-/// Writes the smallest node without children.
-fn encode_leaf<T: Native>(values: &[T], stats: &Stats<T>, writer: &mut Writer) {
-    match choose::leaf(writer.position(), values.len(), stats.shape.range).0 {
-        Leaf::Constant => Constant::encode(stats.min.key(), writer),
-        Leaf::Plain(bytes) => plain::encode(values, stats.min, bytes, writer),
-        Leaf::BitPacked(width) => bit_packed::encode(values, stats.min, width, writer),
+impl<T: Native> Part<T> {
+    fn write(&self, writer: &mut Writer) {
+        self.plan.write(&self.values, writer);
     }
 }
 
-fn encode_run_length<T: Native>(values: &[T], writer: &mut Writer) {
-    let (mut ends, mut keys) = (Vec::new(), Vec::<T>::new());
-    let mut end = 0;
-    for run in values.chunk_by(|a, b| a == b) {
-        end += run.len();
-        ends.push(end as u32);
-        keys.extend(run.first());
+/// Writes floats with a given codec as [`encode_as`] does; ALP may lie below its exceptions.
+pub(crate) fn encode_floats_as<T: Native>(
+    values: &[T],
+    stats: &Stats<T>,
+    codec: EncodingName,
+    writer: &mut Writer,
+) -> bool {
+    if codec != EncodingName::Alp {
+        return encode_as(values, stats, codec, writer);
     }
-    run_length::encode_header(ends.len(), writer);
-    encode_leaf(&ends, &Stats::of(&ends), writer);
-    encode_leaf(&keys, &Stats::of(&keys), writer);
-}
-
-fn encode_dictionary<T: Native>(distinct: &Distinct<T>, writer: &mut Writer) {
-    dictionary::encode_header(distinct.values.len(), writer);
-    encode_leaf(&distinct.values, &Stats::of(&distinct.values), writer);
-    encode_simple(&distinct.codes, &Stats::of(&distinct.codes), writer);
+    let place = Place { position: writer.position(), level: 1 };
+    let plan = Scale::of(values).and_then(|scale| plan::alp(values, scale, place));
+    if let Some(plan) = &plan {
+        plan.write(values, writer);
+    }
+    plan.is_some()
 }
 
 /// Writes values with a given codec at the root; false, and nothing written, if it cannot.
@@ -113,30 +151,47 @@ pub(crate) fn encode_as<T: Native>(
     codec: EncodingName,
     writer: &mut Writer,
 ) -> bool {
-    let bytes = plain::offset_bytes(stats.shape.range);
-    match codec {
-        EncodingName::Constant if stats.shape.range == 0 => {
-            Constant::encode(stats.min.key(), writer);
+    let place = Place { position: writer.position(), level: 1 };
+    let range = stats.shape.range;
+    let plan = match codec {
+        EncodingName::Constant if range == 0 => Some(leaf(Leaf::Constant, stats, place)),
+        EncodingName::Constant => None,
+        EncodingName::Plain => Some(leaf(Leaf::Plain(plain::offset_bytes(range)), stats, place)),
+        EncodingName::BitPacked => u64::try_from(range)
+            .ok()
+            .map(|range| leaf(Leaf::BitPacked(bit_packed::width(range)), stats, place)),
+        EncodingName::RunLength => Some(plan::run_length(values, place)),
+        EncodingName::Dictionary => {
+            Distinct::of(values, values.len()).map(|distinct| plan::dictionary(distinct, place))
         }
-        EncodingName::Plain => plain::encode(values, stats.min, bytes, writer),
-        EncodingName::BitPacked => match u64::try_from(stats.shape.range) {
-            Ok(range) => {
-                bit_packed::encode(values, stats.min, bit_packed::width(range), writer);
-            }
-            Err(_) => return false,
-        },
-        EncodingName::RunLength => encode_run_length(values, writer),
-        EncodingName::Dictionary => match Distinct::of(values, values.len()) {
-            Some(distinct) => encode_dictionary(&distinct, writer),
-            None => return false,
-        },
-        EncodingName::Zstd => match zstd::frame(values, stats.min, bytes) {
-            Some(frame) => zstd::encode(stats.min, bytes, &frame, writer),
-            None => return false,
-        },
-        EncodingName::Constant | EncodingName::Fsst => return false,
-    }
+        EncodingName::Patched => {
+            // The lower half of the range, whatever that makes an exception.
+            let high = stats.min.key().wrapping_add((range / 2) as i128);
+            plan::patched(values, stats.min, T::from_key(high), place)
+        }
+        EncodingName::Delta => plan::delta(values, stats, place),
+        EncodingName::Scaled => plan::scaled(values, stats, place),
+        EncodingName::Sparse => values.first().and_then(|&key| plan::sparse(values, key, place)),
+        EncodingName::Alp | EncodingName::Fsst => None,
+        EncodingName::Zstd => return encode_zstd(values, stats, writer),
+    };
+    let Some(plan) = plan else { return false };
+    plan.write(values, writer);
     true
+}
+
+fn leaf<T: Native>(leaf: Leaf, stats: &Stats<T>, place: Place) -> Plan<T> {
+    let end = leaf.estimate(place.position, stats.shape.rows);
+    Plan { kind: Kind::Leaf { leaf, base: stats.min }, end }
+}
+
+fn encode_zstd<T: Native>(values: &[T], stats: &Stats<T>, writer: &mut Writer) -> bool {
+    let bytes = plain::offset_bytes(stats.shape.range);
+    let frame = zstd::frame(values, stats.min, bytes);
+    if let Some(frame) = &frame {
+        zstd::encode(stats.min, bytes, frame, writer);
+    }
+    frame.is_some()
 }
 
 #[cfg(test)]

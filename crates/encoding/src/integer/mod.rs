@@ -12,20 +12,32 @@
 //! | 4 | run-length | [`run_length`] |
 //! | 5 | dictionary | [`dictionary`] |
 //! | 6 | zstd | [`zstd`] |
+//! | 7 | patched | [`patched`] |
+//! | 8 | delta | [`delta`] |
+//! | 9 | scaled | [`scaled`] |
+//! | 10 | sparse | [`sparse`] |
+//! | 11 | alp | [`alp`] |
 //!
 //! The number of rows and the [`Domain`] of allowed keys come from the parent and are not stored.
 //! Parsing checks everything that can be checked without a pass over the values; that each value
 //! lies in the domain is checked where it is decoded or fetched. Filters compare without that
 //! check: a damaged value then counts as some value.
 
+pub(crate) mod alp;
 pub(crate) mod bit_packed;
 pub(crate) mod choose;
 pub(crate) mod constant;
+pub(crate) mod delta;
 pub(crate) mod dictionary;
 pub(crate) mod encode;
+mod exceptions;
 pub(crate) mod offsets;
+pub(crate) mod patched;
 pub(crate) mod plain;
+pub(crate) mod plan;
 pub(crate) mod run_length;
+pub(crate) mod scaled;
+pub(crate) mod sparse;
 pub(crate) mod stats;
 pub(crate) mod wide;
 pub(crate) mod zstd;
@@ -37,12 +49,17 @@ use crate::native::Native;
 use crate::predicate::FilterError;
 use crate::selection::Selection;
 use crate::types::Domain;
+use alp::Alp;
 use arrow::array::{Array, BooleanArray};
 use arrow::buffer::{BooleanBuffer, Buffer};
 use constant::Constant;
+use delta::Delta;
 use dictionary::Dictionary;
 use offsets::Offsets;
+use patched::Patched;
 use run_length::RunLength;
+use scaled::Scaled;
+use sparse::Sparse;
 use starfact_base::Corruption;
 use starfact_base::limits::ENCODING_DEPTH_MAX;
 use std::iter;
@@ -99,6 +116,11 @@ pub(crate) enum Integers {
     Zstd(Zstd),
     /// The values of a derived block; never the child of another node.
     Derived(Box<Derived>),
+    Patched(Patched),
+    Delta(Delta),
+    Scaled(Scaled),
+    Sparse(Sparse),
+    Alp(Alp),
 }
 
 impl Integers {
@@ -118,6 +140,11 @@ impl Integers {
             run_length::TAG => RunLength::parse(reader, rows, domain, depth).map(Self::RunLength),
             dictionary::TAG => Dictionary::parse(reader, rows, domain, depth).map(Self::Dictionary),
             zstd::TAG => Zstd::parse(reader, rows, domain).map(Self::Zstd),
+            patched::TAG => Patched::parse(reader, rows, domain, depth).map(Self::Patched),
+            delta::TAG => Delta::parse(reader, rows, domain, depth).map(Self::Delta),
+            scaled::TAG => Scaled::parse(reader, rows, domain, depth).map(Self::Scaled),
+            sparse::TAG => Sparse::parse(reader, rows, domain, depth).map(Self::Sparse),
+            alp::TAG => Alp::parse(reader, rows, domain, depth).map(Self::Alp),
             tag => Err(unknown_tag(position, "an encoding of integers", tag)),
         }
     }
@@ -149,6 +176,11 @@ impl Integers {
             Self::Dictionary(node) => node.decode(range, out),
             Self::Zstd(node) => node.plain()?.decode(range, out),
             Self::Derived(node) => node.decode(range, out),
+            Self::Patched(node) => node.decode(range, out),
+            Self::Delta(node) => node.decode(range, out),
+            Self::Scaled(node) => node.decode(range, out),
+            Self::Sparse(node) => node.decode(range, out),
+            Self::Alp(node) => node.decode(range, out),
         }
     }
 
@@ -165,6 +197,11 @@ impl Integers {
             Self::Dictionary(node) => node.take(rows, out),
             Self::Zstd(node) => node.plain()?.take(rows, out),
             Self::Derived(node) => node.take(rows, out),
+            Self::Patched(node) => node.take(rows, out),
+            Self::Delta(node) => node.take(rows, out),
+            Self::Scaled(node) => node.take(rows, out),
+            Self::Sparse(node) => node.take(rows, out),
+            Self::Alp(node) => node.take(rows, out),
         }
     }
 
@@ -183,6 +220,11 @@ impl Integers {
             Self::Dictionary(node) => node.filter(set, selection),
             Self::Zstd(node) => node.plain()?.filter(set, selection),
             Self::Derived(node) => node.filter(set, selection),
+            Self::Patched(node) => node.filter(set, selection),
+            Self::Delta(node) => node.filter(set, selection),
+            Self::Scaled(node) => node.filter(set, selection),
+            Self::Sparse(node) => node.filter(set, selection),
+            Self::Alp(node) => node.filter(set, selection),
         }
     }
 
@@ -204,7 +246,14 @@ impl Integers {
             Self::RunLength(node) => node.filter_values(evaluate, selection),
             Self::Dictionary(node) => node.filter_values(evaluate, selection),
             Self::Derived(node) => node.filter_values(self, evaluate, selection),
-            Self::Offsets(_) | Self::Wide(_) | Self::Zstd(_) => {
+            Self::Patched(node) => node.filter_values(evaluate, selection),
+            Self::Sparse(node) => node.filter_values(evaluate, selection),
+            Self::Offsets(_)
+            | Self::Wide(_)
+            | Self::Zstd(_)
+            | Self::Delta(_)
+            | Self::Scaled(_)
+            | Self::Alp(_) => {
                 if selection.is_empty() {
                     return Ok(());
                 }
@@ -235,6 +284,15 @@ impl Integers {
         matches!(self, Self::Constant(node) if node.key == key)
     }
 
+    /// The least and the greatest key that there can be, if the node says so.
+    fn bounds(&self) -> Option<(i128, i128)> {
+        match self {
+            Self::Constant(node) => Some((node.key, node.key)),
+            Self::Offsets(node) => Some(node.bounds()),
+            _ => None,
+        }
+    }
+
     /// The codecs of this node and its children.
     pub(crate) fn tree(&self) -> String {
         match self {
@@ -248,6 +306,11 @@ impl Integers {
             Self::Dictionary(node) => node.tree(),
             Self::Zstd(node) => node.tree(),
             Self::Derived(node) => node.tree(),
+            Self::Patched(node) => node.tree(),
+            Self::Delta(node) => node.tree(),
+            Self::Scaled(node) => node.tree(),
+            Self::Sparse(node) => node.tree(),
+            Self::Alp(node) => node.tree(),
         }
     }
 }

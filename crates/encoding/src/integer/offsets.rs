@@ -248,6 +248,11 @@ impl Offsets {
         super::beyond(self.position, row, self.rows)
     }
 
+    /// The least and the greatest key that there can be.
+    pub(super) fn bounds(&self) -> (i128, i128) {
+        (self.base, self.base.saturating_add(self.max.into()))
+    }
+
     pub(crate) fn layout(&self) -> Layout {
         self.layout
     }
@@ -270,7 +275,7 @@ impl<L: Lane, T: Native> Kernel for AddBase<'_, L, T> {
 }
 
 /// Clears the bits of `words` whose offsets are not in `set`.
-fn retain<L: Lane>(vector: &Vector<L>, set: &OffsetSet, words: &mut [u64]) {
+pub(super) fn retain<L: Lane>(vector: &Vector<L>, set: &OffsetSet, words: &mut [u64]) {
     match set {
         OffsetSet::Everything => {}
         OffsetSet::Nothing => words.fill(0),

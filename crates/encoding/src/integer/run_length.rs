@@ -34,6 +34,18 @@ pub(crate) fn encode_header(runs: usize, writer: &mut Writer) {
     writer.u32(runs);
 }
 
+/// The ends and the keys of the runs of `values`.
+pub(crate) fn runs<T: Native>(values: &[T]) -> (Vec<u32>, Vec<T>) {
+    let (mut ends, mut keys) = (Vec::new(), Vec::new());
+    let mut end = 0;
+    for run in values.chunk_by(|a, b| a == b) {
+        end += run.len();
+        ends.push(end as u32);
+        keys.extend(run.first());
+    }
+    (ends, keys)
+}
+
 /// Runs of equal keys.
 #[derive(Clone, Debug)]
 pub(crate) struct RunLength {

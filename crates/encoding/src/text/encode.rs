@@ -150,7 +150,7 @@ fn is_smaller(distinct: &Distinct<'_>, texts: &[&[u8]], position: usize) -> bool
 fn encode_dictionary<'a>(distinct: &Distinct<'a>, writer: &mut Writer) -> Result<Known<'a>> {
     dictionary::encode_header(distinct.texts.len(), writer);
     encode_strings(&distinct.texts, Form::Best, writer)?;
-    integer::encode::encode_simple(&distinct.codes, &Stats::of(&distinct.codes), writer);
+    integer::encode::encode_codes(&distinct.codes, writer);
     let least = distinct.texts.first().copied().unwrap_or_default();
     let greatest = distinct.texts.last().copied().unwrap_or_default();
     let few = match distinct.texts.len() {

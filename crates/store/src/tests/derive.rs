@@ -154,7 +154,8 @@ fn keys_and_columns_that_ask_for_an_encoding_stay_as_they_are() {
     definition.columns[1].encoding = Some("bit-packed".into());
     create(&store, &definition);
     // All three columns are the same but for a constant.
-    let rows = |add: i32| ints((0..5_000).map(move |row| (row * 7 % 5_000) + add));
+    let rows =
+        |add: i32| ints((0..4_096_u32).map(move |row| (row.reverse_bits() >> 20) as i32 + add));
     insert(&store, "copies", vec![batch(vec![rows(0), rows(5), rows(9)])]).unwrap();
     let copies = table(&store, "copies");
     let trees: Vec<String> = ids(&copies).into_iter().map(|id| tree(&copies, id)).collect();

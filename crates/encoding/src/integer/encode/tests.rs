@@ -7,6 +7,7 @@ use crate::types::Domain;
 use std::fmt::Debug;
 
 const ALL: Domain = Domain { min: i128::MIN, max: i128::MAX };
+const DOUBLE: Domain = Domain { min: i64::MIN as i128, max: i64::MAX as i128 };
 
 /// Parses what `write` wrote behind `offset` bytes and decodes it.
 fn read<T: Native>(
@@ -19,7 +20,8 @@ fn read<T: Native>(
     write(&mut writer);
     let mut reader = Reader::new(writer.into_bytes().into());
     reader.take(offset, "what lies before").unwrap();
-    let node = Integers::parse(&mut reader, rows, ALL, 1).unwrap();
+    let domain = if size_of::<T>() == 8 { DOUBLE } else { ALL };
+    let node = Integers::parse(&mut reader, rows, domain, 1).unwrap();
     reader.finish().unwrap();
     let decoded = node.fetch(&Rows::Range(0..rows)).unwrap();
     (decoded, node.tree())
@@ -42,26 +44,65 @@ fn data_sets() -> Vec<(&'static str, Vec<i64>)> {
         ("few far apart", (0..8_000).map(|_| random(4) << 50).collect()),
         ("few far apart in runs", (0..8_000).map(|row| (row / 40 * 7 % 5) << 50).collect()),
         ("ascending", (0..2_000).collect()),
+        ("ascending with gaps", ascending(&mut random).collect()),
+        ("keys of orders by date", by_date(&mut random)),
+        ("rare outliers", (0..9_000).map(|row| outlier(row, random(10))).collect()),
+        ("hundreds", (0..5_000).map(|_| random(9) * 100 - 7).collect()),
+        (
+            "mostly nothing",
+            (0..9_000).map(|row| if row % 97 == 0 { random(30) } else { 0 }).collect(),
+        ),
+        ("bits, rarely one", (0..9_000).map(|row| i64::from(row % 97 == 0)).collect()),
+        ("codes of seven bits", (0..9_000).map(|_| (random(40) % 100) << 40).collect()),
     ]
 }
 
+/// Keys as of a sorted table of dimensions.
+fn ascending(random: &mut impl FnMut(u32) -> i64) -> impl Iterator<Item = i64> {
+    (0..9_000).scan(1 << 40, move |key, _| {
+        *key += 1 + random(5);
+        Some(*key)
+    })
+}
+
+/// Runs of up to eight equal keys that ascend for some thousand rows, again and again.
+fn by_date(random: &mut impl FnMut(u32) -> i64) -> Vec<i64> {
+    let mut keys = Vec::new();
+    for _ in 0..6 {
+        let mut key = random(12);
+        while key < 60_000_000 {
+            key += random(17);
+            let lines = 1 + random(3) as usize;
+            keys.extend(std::iter::repeat_n(key, lines));
+        }
+    }
+    keys
+}
+
+/// A few values far below and far above the others.
+fn outlier(row: i64, value: i64) -> i64 {
+    match row % 1_000 {
+        17 => -(1 << 50) - value,
+        518 => 1 << 60,
+        _ => value,
+    }
+}
+
 #[test]
-fn the_chosen_node_ends_where_the_chooser_said() {
+fn the_planned_node_ends_where_the_plan_said() {
     for offset in [0, 1, 17, 63, 64] {
         for (name, values) in data_sets() {
             let stats = Stats::of(&values);
-            let max = choose::dictionary_keys_max(offset, &stats.shape);
+            let place = Place { position: offset, level: 1 };
+            let planned = plan(&values, &stats, place, Menu::COLUMN).end;
             let (_, simple) = choose::simple(offset, &stats.shape);
-            let dictionary = Distinct::of(&values, max)
-                .filter(|_| max > 1)
-                .map(|distinct| choose::dictionary(offset, &stats.shape, distinct.values.len()));
             let mut end = 0;
             let (decoded, tree) = read::<i64>(values.len(), offset, |writer| {
                 encode(&values, &stats, writer);
                 end = writer.position();
             });
             assert_eq!(decoded, values, "{name}: {tree}");
-            assert_eq!(end, dictionary.unwrap_or(simple), "{name}: {tree}");
+            assert_eq!(end, planned, "{name}: {tree}");
             assert!(end <= simple, "{name}: {tree}");
         }
     }
@@ -75,16 +116,34 @@ fn the_expected_codecs_are_chosen() {
         ("two", "plain 8"),
         ("random bits", "bit-packed 13"),
         ("random 64 bits", "plain 8"),
-        ("runs", "run-length(plain 2, plain 4)"),
-        ("few far apart", "dictionary(plain 8, bit-packed 4)"),
-        ("few far apart in runs", "dictionary(plain 8, run-length(plain 2, plain 1))"),
-        ("ascending", "bit-packed 11"),
+        ("runs", "run-length(delta(constant, constant), delta(constant, constant))"),
+        ("few far apart", "scaled 1125899906842624(bit-packed 4)"),
+        (
+            "few far apart in runs",
+            "run-length(delta(constant, constant), scaled 1125899906842624(plain 1))",
+        ),
+        ("ascending", "delta(plain 2, constant)"),
+        ("ascending with gaps", "delta(plain 4, bit-packed 5)"),
+        (
+            "keys of orders by date",
+            "run-length(delta(plain 2, bit-packed 3), \
+             delta(plain 4, patched(bit-packed 17, 5 at plain 2 plain 4)))",
+        ),
+        ("rare outliers", "patched(bit-packed 10, 18 at plain 2 plain 8)"),
+        ("hundreds", "scaled 100(bit-packed 9)"),
+        ("mostly nothing", "sparse(93 others plain 4)"),
+        ("bits, rarely one", "sparse(93 others constant)"),
+        ("codes of seven bits", "scaled 1099511627776(bit-packed 7)"),
     ];
-    for ((name, values), (same_name, expected)) in data_sets().into_iter().zip(expected) {
-        let stats = Stats::of(&values);
-        let (_, tree) = read::<i64>(values.len(), 17, |writer| encode(&values, &stats, writer));
-        assert_eq!((name, tree.as_str()), (same_name, expected));
-    }
+    let trees: Vec<String> = data_sets()
+        .iter()
+        .map(|(name, values)| {
+            let write = |writer: &mut Writer| encode(values, &Stats::of(values), writer);
+            format!("{name}: {}", read::<i64>(values.len(), 17, write).1)
+        })
+        .collect();
+    let expected = expected.map(|(name, tree)| format!("{name}: {tree}"));
+    assert_eq!(trees, expected);
 }
 
 fn forced_codecs_hold<T: Native + Debug + PartialEq>(name: &str, values: &[T]) {
@@ -97,6 +156,16 @@ fn forced_codecs_hold<T: Native + Debug + PartialEq>(name: &str, values: &[T]) {
             EncodingName::Constant => stats.shape.range == 0,
             EncodingName::BitPacked => u64::try_from(stats.shape.range).is_ok(),
             EncodingName::Fsst => false,
+            EncodingName::Patched | EncodingName::Sparse => stats.shape.range > 0,
+            EncodingName::Delta => {
+                stats.shape.range <= i64::MAX as u128
+                    && [stats.min, stats.max].iter().all(|key| i64::try_from(key.key()).is_ok())
+            }
+            EncodingName::Scaled => {
+                u64::try_from(stats.shape.range).is_ok()
+                    && scaled::multiplier(values, stats.min) > 1
+            }
+            EncodingName::Alp => continue,
             _ => true,
         };
         assert_eq!(written, must_fit, "{name} as {codec}");
@@ -134,5 +203,5 @@ fn floats_are_compressed_only_if_that_pays() {
     let (decoded, tree) = read::<i64>(cents.len(), 17, |writer| {
         encode_floats(&cents, &Stats::of(&cents), i64::MIN, writer);
     });
-    assert_eq!((decoded, tree.as_str()), (cents, "zstd(plain 8)"));
+    assert_eq!((decoded, tree.as_str()), (cents, "alp /2(delta(plain 2, constant))"));
 }

@@ -1,0 +1,156 @@
+//! Rows whose keys are stored apart from those of a node: ascending positions, and their keys.
+//!
+//! What [`super::patched`] and [`super::sparse`] share. The node itself holds some key for these
+//! rows too, which means nothing: whoever works on all rows puts them right here afterwards.
+
+use super::{Evaluate, Integers, Rows};
+use crate::keys::KeySet;
+use crate::native::Native;
+use crate::predicate::FilterError;
+use crate::selection::Selection;
+use starfact_base::Corruption;
+use std::ops::Range;
+
+/// Rows with keys of their own.
+#[derive(Clone, Debug)]
+pub(crate) struct Exceptions {
+    /// Ascending, all of them rows of the node.
+    positions: Vec<u32>,
+    /// As many keys.
+    keys: Box<Integers>,
+}
+
+impl Exceptions {
+    /// Puts together what was read; `keys` has as many rows as there are positions.
+    pub(super) fn new(
+        positions: Vec<u32>,
+        keys: Integers,
+        rows: usize,
+        position: usize,
+    ) -> Result<Self, Corruption> {
+        let is_ascending = positions.is_sorted_by(|a, b| a < b);
+        if !is_ascending || positions.last().is_some_and(|&last| last as usize >= rows) {
+            let expected = format!("to ascend below {rows}");
+            let what = "positions of exceptions";
+            return Err(Corruption::new(position as u64, what, expected, "others"));
+        }
+        Ok(Self { positions, keys: Box::new(keys) })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.positions.len()
+    }
+
+    /// Puts the keys of `range` right, which are the last ones of `out`.
+    pub(super) fn patch<T: Native>(
+        &self,
+        range: Range<usize>,
+        out: &mut [T],
+    ) -> Result<(), Corruption> {
+        let place = |row: usize| self.positions.partition_point(|&at| (at as usize) < row);
+        let places = place(range.start)..place(range.end);
+        if places.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<T> = self.keys.fetch(&Rows::Range(places.clone()))?;
+        let first = out.len().saturating_sub(range.len());
+        for (&row, key) in self.positions.get(places).unwrap_or_default().iter().zip(keys) {
+            if let Some(slot) = out.get_mut(first + row as usize - range.start) {
+                *slot = key;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the keys of `rows` right, which are the last ones of `out`.
+    pub(super) fn patch_taken<T: Native>(
+        &self,
+        rows: &[u32],
+        out: &mut [T],
+    ) -> Result<(), Corruption> {
+        let (mut places, mut slots) = (Vec::new(), Vec::new());
+        let first = out.len().saturating_sub(rows.len());
+        let mut next = 0usize;
+        for (slot, &row) in (first..).zip(rows) {
+            // Rows mostly ascend; where they do not, the search begins anew.
+            let before = next.checked_sub(1).and_then(|last| self.positions.get(last));
+            if before.is_some_and(|&at| at >= row) {
+                next = 0;
+            }
+            let later = self.positions.get(next..).unwrap_or_default();
+            next += match later.first() {
+                Some(&at) if at < row => later.partition_point(|&at| at < row),
+                _ => 0,
+            };
+            if self.positions.get(next) == Some(&row) {
+                places.push(next as u32);
+                slots.push(slot);
+            }
+        }
+        let keys: Vec<T> = self.keys.fetch(&Rows::Indices(&places))?;
+        for (slot, key) in slots.into_iter().zip(keys) {
+            if let Some(slot) = out.get_mut(slot) {
+                *slot = key;
+            }
+        }
+        Ok(())
+    }
+
+    /// The exceptions among the selected rows whose keys are in `set`.
+    pub(super) fn filter(
+        &self,
+        set: &KeySet,
+        selection: &Selection,
+    ) -> Result<Selection, Corruption> {
+        let mut kept = self.selected(selection);
+        if !kept.is_empty() {
+            self.keys.filter(set, &mut kept)?;
+        }
+        Ok(kept)
+    }
+
+    /// The exceptions among the selected rows for whose keys `evaluate` answers true.
+    pub(super) fn filter_values(
+        &self,
+        evaluate: &mut Evaluate<'_>,
+        selection: &Selection,
+    ) -> Result<Selection, FilterError> {
+        let mut kept = self.selected(selection);
+        if !kept.is_empty() {
+            self.keys.filter_values(evaluate, &mut kept)?;
+        }
+        Ok(kept)
+    }
+
+    /// Which exceptions have their row in `selection`.
+    fn selected(&self, selection: &Selection) -> Selection {
+        let mut selected = Selection::none(self.positions.len());
+        for (place, &row) in self.positions.iter().enumerate() {
+            if selection.contains(row as usize) {
+                selected.set(place);
+            }
+        }
+        selected
+    }
+
+    /// Removes the rows of all exceptions.
+    pub(super) fn clear(&self, selection: &mut Selection) {
+        for &row in &self.positions {
+            selection.clear(row as usize);
+        }
+    }
+
+    /// Adds the rows of the exceptions in `kept`, and removes those of the others.
+    pub(super) fn restore(&self, kept: &Selection, selection: &mut Selection) {
+        for (place, &row) in self.positions.iter().enumerate() {
+            match kept.contains(place) {
+                true => selection.set(row as usize),
+                false => selection.clear(row as usize),
+            }
+        }
+    }
+
+    pub(super) fn tree(&self) -> String {
+        self.keys.tree()
+    }
+}

@@ -1,0 +1,283 @@
+//! Sparse: one key for most rows, and a bitmap of the others. So NULLs, booleans and flags that are
+//! rare take two bytes each, and a filter on them works on words of the bitmap.
+//!
+//! ```text
+//!   ┌─────┬──────┬───────┬──────────────┬─────────┬──────────────────────────────────┐
+//!   │ tag │ key  │ count │ bitmap bytes │ bitmap  │ keys: integer node of `count`    │
+//!   │ u8  │ i128 │ u32   │ u32          │         │ rows, those of the bitmap's rows │
+//!   └─────┴──────┴───────┴──────────────┴─────────┴──────────────────────────────────┘
+//!    = 10          1..=rows
+//! ```
+//!
+//! The bitmap is in the portable format of Roaring (Chambi, Lemire et al., "Better bitmap
+//! performance with Roaring bitmaps", 2016): one container of sorted numbers, bits or runs. It is
+//! opened when the first row is wanted, and then has to have `count` rows.
+
+use super::{Evaluate, Integers, Rows, is_true};
+use crate::bytes::{Reader, Writer};
+use crate::keys::KeySet;
+use crate::lazy::Lazy;
+use crate::native::Native;
+use crate::predicate::FilterError;
+use crate::selection::Selection;
+use crate::types::Domain;
+use arrow::buffer::Buffer;
+use roaring::RoaringBitmap;
+use starfact_base::Corruption;
+use std::iter;
+use std::ops::Range;
+
+pub(crate) const TAG: u8 = 10;
+pub(crate) const NAME: &str = "sparse";
+/// Tag, key, count and bitmap bytes.
+pub(crate) const HEADER_BYTES: usize = 1 + size_of::<i128>() + 8;
+
+/// Bytes of the bitmap of this many rows in so many runs, which are stored as the runs if these
+/// take less than sorted numbers or bits.
+pub(crate) fn bitmap_bytes(count: usize, runs: usize) -> usize {
+    // Cookie, number of containers, description and offset; with runs another cookie, a flag and
+    // no offset.
+    let (plain_header, run_header) = (16, 9);
+    let (plain, runs) = ((2 * count).min(8_192), 2 + 4 * runs);
+    if runs < plain { run_header + runs } else { plain_header + plain }
+}
+
+/// The bitmap of ascending positions as bytes; `None` if the library fails, which it does not when
+/// it writes to memory.
+pub(crate) fn bitmap(positions: &[u32]) -> Option<Vec<u8>> {
+    let mut bitmap = RoaringBitmap::from_sorted_iter(positions.iter().copied()).ok()?;
+    bitmap.optimize();
+    let mut bytes = Vec::with_capacity(bitmap.serialized_size());
+    bitmap.serialize_into(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Writes what precedes the keys of the bitmap's rows.
+pub(crate) fn encode_header<T: Native>(key: T, count: usize, bitmap: &[u8], writer: &mut Writer) {
+    writer.u8(TAG);
+    writer.i128(key.key());
+    writer.u32(count);
+    writer.u32(bitmap.len());
+    writer.extend(bitmap);
+}
+
+/// One key and a bitmap of the rows that have others.
+#[derive(Clone, Debug)]
+pub(crate) struct Sparse {
+    rows: usize,
+    key: i128,
+    bitmap: Buffer,
+    position: usize,
+    count: usize,
+    keys: Box<Integers>,
+    opened: Lazy<Others>,
+}
+
+/// The rows of the bitmap.
+#[derive(Clone, Debug)]
+struct Others {
+    rows: Selection,
+    /// For each word of `rows`, how many bits the words before it have.
+    ranks: Vec<u32>,
+}
+
+impl Sparse {
+    pub(super) fn parse(
+        reader: &mut Reader,
+        rows: usize,
+        domain: Domain,
+        depth: usize,
+    ) -> Result<Self, Corruption> {
+        let position = reader.position();
+        let key = reader.i128("key")?;
+        domain.check(key, position, "key")?;
+        let count = reader.count(rows, "rows of the bitmap")?;
+        let len = reader.u32("bitmap bytes")? as usize;
+        let position = reader.position();
+        let bitmap = reader.take(len, "bitmap")?;
+        let keys = Box::new(Integers::parse(reader, count, domain, depth + 1)?);
+        Ok(Self { rows, key, bitmap, position, count, keys, opened: Lazy::default() })
+    }
+
+    fn open(&self) -> Result<&Others, Corruption> {
+        self.opened.get_or_try(|| {
+            let damage = |found: String| {
+                let expected = format!("a bitmap of {} of {} rows", self.count, self.rows);
+                Corruption::new(self.position as u64, "bitmap", expected, found)
+            };
+            let mut bytes = self.bitmap.as_slice();
+            let bitmap = RoaringBitmap::deserialize_from(&mut bytes)
+                .map_err(|error| damage(error.to_string()))?;
+            let last = bitmap.max().unwrap_or_default();
+            if !bytes.is_empty() || bitmap.len() != self.count as u64 || last as usize >= self.rows
+            {
+                let (count, left) = (bitmap.len(), bytes.len());
+                let found = format!("{count} rows up to {last}, and {left} bytes more");
+                return Err(damage(found));
+            }
+            let mut without = Selection::all(self.rows);
+            let mut runs = bitmap.iter();
+            while let Some(run) = runs.next_range() {
+                without.clear_range(*run.start() as usize..*run.end() as usize + 1);
+            }
+            let mut rows = Selection::all(self.rows);
+            rows.subtract(&without);
+            let ranks = rows.words().iter().scan(0, |before, word| {
+                let rank = *before;
+                *before += word.count_ones();
+                Some(rank)
+            });
+            let ranks = ranks.collect();
+            Ok(Others { rows, ranks })
+        })
+    }
+
+    pub(super) fn decode<T: Native>(
+        &self,
+        range: Range<usize>,
+        out: &mut Vec<T>,
+    ) -> Result<(), Corruption> {
+        let others = self.open()?;
+        let first = out.len();
+        out.extend(iter::repeat_n(T::from_key(self.key), range.len()));
+        let places = others.rank(range.start)..others.rank(range.end);
+        if places.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<T> = self.keys.fetch(&Rows::Range(places))?;
+        let mut keys = keys.into_iter();
+        for run in others.rows.ranges_from(range.start) {
+            for row in run.start..run.end.min(range.end) {
+                if let (Some(slot), Some(key)) =
+                    (out.get_mut(first + row - range.start), keys.next())
+                {
+                    *slot = key;
+                }
+            }
+            if run.end >= range.end {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
+        let others = self.open()?;
+        let first = out.len();
+        out.extend(iter::repeat_n(T::from_key(self.key), rows.len()));
+        let (mut places, mut slots) = (Vec::new(), Vec::new());
+        for (slot, &row) in (first..).zip(rows) {
+            if others.rows.contains(row as usize) {
+                places.push(others.rank(row as usize) as u32);
+                slots.push(slot);
+            }
+        }
+        let keys: Vec<T> = self.keys.fetch(&Rows::Indices(&places))?;
+        for (slot, key) in slots.into_iter().zip(keys) {
+            if let Some(slot) = out.get_mut(slot) {
+                *slot = key;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn filter(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
+        let others = self.open()?;
+        let keeps_key = set.contains(self.key);
+        if let Integers::Constant(node) = self.keys.as_ref() {
+            // Whole words: there are but two keys.
+            match (keeps_key, set.contains(node.key)) {
+                (true, true) => {}
+                (true, false) => selection.subtract(&others.rows),
+                (false, true) => selection.intersect_words(others.rows.words()),
+                (false, false) => selection.clear_range(0..self.rows),
+            }
+            return Ok(());
+        }
+        let mut kept = others.selected(selection, self.count);
+        self.keys.filter(set, &mut kept)?;
+        others.finish(keeps_key, &kept, selection);
+        Ok(())
+    }
+
+    pub(super) fn filter_values(
+        &self,
+        evaluate: &mut Evaluate<'_>,
+        selection: &mut Selection,
+    ) -> Result<(), FilterError> {
+        let others = self.open()?;
+        let mut kept = others.selected(selection, self.count);
+        let mut keeps_key = false;
+        if kept.count() < selection.count() {
+            let node = Integers::Constant(super::constant::Constant { key: self.key });
+            keeps_key = is_true(&evaluate(&node, Rows::Range(0..1))?, 0);
+        }
+        if !kept.is_empty() {
+            self.keys.filter_values(evaluate, &mut kept)?;
+        }
+        others.finish(keeps_key, &kept, selection);
+        Ok(())
+    }
+
+    pub(super) fn tree(&self) -> String {
+        format!("{NAME}({} others {})", self.count, self.keys.tree())
+    }
+}
+
+impl Others {
+    /// How many rows of the bitmap there are before `row`.
+    fn rank(&self, row: usize) -> usize {
+        let before = (1u64 << (row % 64)) - 1;
+        match (self.ranks.get(row / 64), self.rows.words().get(row / 64)) {
+            (Some(&rank), Some(word)) => rank as usize + (word & before).count_ones() as usize,
+            _ => self.rows.count(),
+        }
+    }
+
+    /// Which of the bitmap's `count` rows are selected.
+    fn selected(&self, selection: &Selection, count: usize) -> Selection {
+        let mut selected = Selection::none(count);
+        let mut common = self.rows.clone();
+        common.intersect_words(selection.words());
+        for row in common.indices() {
+            selected.set(self.rank(row as usize));
+        }
+        selected
+    }
+
+    /// Clears the rows of the bitmap that are not in `kept`, and the others unless they are kept.
+    fn finish(&self, keeps_key: bool, kept: &Selection, selection: &mut Selection) {
+        let mut common = self.rows.clone();
+        common.intersect_words(selection.words());
+        for row in common.indices() {
+            if !kept.contains(self.rank(row as usize)) {
+                selection.clear(row as usize);
+            }
+        }
+        if !keeps_key {
+            selection.intersect_words(self.rows.words());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bitmaps_are_as_long_as_estimated() {
+        let sets: [Vec<u32>; 6] = [
+            vec![7],
+            (0..4_096).map(|i| i * 16).collect(),
+            (0..5_000).map(|i| i * 13).collect(),
+            (0..60_000).collect(),
+            (0..60_000).filter(|i| i % 100 < 60).collect(),
+            (0..300).filter(|i| i % 3 != 0).collect(),
+        ];
+        for positions in sets {
+            let runs = positions.chunk_by(|a, b| a + 1 == *b).count();
+            let bytes = bitmap(&positions).unwrap();
+            assert_eq!(bytes.len(), bitmap_bytes(positions.len(), runs), "{}", positions.len());
+        }
+    }
+}
