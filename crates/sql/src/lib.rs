@@ -38,6 +38,7 @@ mod dialect;
 mod error;
 mod files;
 mod functions;
+mod grouping_keys;
 mod information_schema;
 mod literals;
 mod outcome;

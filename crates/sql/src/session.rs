@@ -6,6 +6,7 @@ use crate::catalog::{CATALOG, SCHEMA, WarehouseCatalog, WarehouseSchema};
 use crate::cooperation::CooperativeJoins;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions;
+use crate::grouping_keys::GroupingKeys;
 use crate::outcome::Outcome;
 use crate::parse::parse;
 use crate::settings::Settings;
@@ -223,6 +224,8 @@ pub(crate) fn engine_config() -> SessionConfig {
     options.execution.time_zone = Some("UTC".into());
     // Keys of a filtered dimension are sparse; an array of some thirty times their number pays.
     options.execution.perfect_hash_join_min_key_density = 0.03;
+    // The planner and the operators differ in what may be NULL, which does no harm.
+    options.execution.skip_physical_aggregate_schema_check = true;
     // It takes the bound of one aggregate for a filter of all of them.
     options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
     // A dimension of this size is cheaper to look up whole than to be divided along with its facts.
@@ -266,6 +269,7 @@ fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     ];
     rules.extend(Analyzer::new().rules);
     rules.push(arithmetic::rule_after_coercion());
+    rules.push(Arc::new(GroupingKeys));
     rules
 }
 

@@ -15,7 +15,7 @@ mod version;
 
 pub(crate) use aggregate::is_sum;
 pub(crate) use careful_rules::adapt_rule;
-pub(crate) use nullable::nullable;
+pub(crate) use nullable::{hidden, nullable};
 pub(crate) use signed_ranks::SignedRanks;
 pub(crate) use timestamp_text::timestamp_text;
 

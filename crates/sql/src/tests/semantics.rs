@@ -298,6 +298,27 @@ fn timestamps_are_one_text_everywhere() {
 }
 
 #[test]
+fn totals_are_sorted_among_their_groups() {
+    let setup = [
+        "CREATE TABLE t (id INTEGER NOT NULL, g INTEGER)",
+        "INSERT INTO t SELECT value, value % 5 FROM range(100)",
+    ];
+    check(
+        &session(&setup),
+        &[
+            (
+                "SELECT id IS NULL AS z, g, count(*) FROM t GROUP BY ROLLUP (id IS NULL, g) ORDER BY z NULLS FIRST, g LIMIT 3",
+                "NULL|NULL|100; false|0|20; false|1|20",
+            ),
+            (
+                "SELECT -g AS x, count(*) FROM t WHERE g = 2 GROUP BY CUBE (-g) ORDER BY x NULLS FIRST",
+                "NULL|20; -2|20",
+            ),
+        ],
+    );
+}
+
+#[test]
 fn bags_count_equal_rows() {
     check(
         &session(NUMBERS),
