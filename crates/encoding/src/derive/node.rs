@@ -2,7 +2,7 @@
 
 use super::map::WORDS;
 use super::quotient::Bounds;
-use super::{Derivation, Map, Rule};
+use super::{Derivation, Divided, Map, Rule};
 use crate::bytes::Reader;
 use crate::cpu;
 use crate::integer::{Evaluate, Integers, Rows, clear_refused};
@@ -238,8 +238,9 @@ pub(super) fn values(
     if let Some(map) = map {
         map.apply(&mut x);
     }
-    match rule.quotient() {
-        None => Ok(x),
-        Some(quotient) => Ok(quotient.of_all(&x, &fetch(1)?)),
+    match (rule, rule.quotient()) {
+        (Rule::Divided { addend, divisor }, _) => Ok(Divided { addend, divisor }.of_all(x)),
+        (_, Some(quotient)) => Ok(quotient.of_all(&x, &fetch(1)?)),
+        (_, None) => Ok(x),
     }
 }
