@@ -41,7 +41,7 @@ pub struct Block {
 }
 
 #[derive(Clone, Debug)]
-enum Values {
+pub(crate) enum Values {
     Keys(Integers),
     Text(Text),
 }
@@ -135,6 +135,10 @@ impl Block {
         Ok(Some((keys.fetch(&rows)?, is_valid)))
     }
 
+    pub(crate) fn values(&self) -> &Values {
+        &self.values
+    }
+
     pub(crate) fn validity(&self) -> &Integers {
         &self.validity
     }
@@ -210,7 +214,11 @@ impl Block {
     }
 
     /// Keeps the rows that are NULL (0) or that are not (1).
-    fn keep_validity(&self, wanted: i128, selection: &mut Selection) -> Result<(), Corruption> {
+    pub(crate) fn keep_validity(
+        &self,
+        wanted: i128,
+        selection: &mut Selection,
+    ) -> Result<(), Corruption> {
         self.validity.filter(&KeySet::range(wanted, wanted), selection)
     }
 

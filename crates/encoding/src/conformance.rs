@@ -18,8 +18,8 @@ use arrow::array::{Array, ArrayRef};
 use data::{Row, array, rows_of, value};
 use proptest::prelude::*;
 use reference::{Asked, Random, predicates, same};
-use starfact_base::DataType;
 use starfact_base::limits::BLOCK_ROWS;
+use starfact_base::{DataType, Scalar};
 use std::cmp::Ordering;
 
 /// Every way to ask for an encoding.
@@ -51,6 +51,7 @@ fn conform(label: &str, ty: DataType, rows: &[Row], options: &EncodeOptions) {
     };
     let mut random = Random::new(rows.len() as u64);
     let selections = selections(rows.len(), &mut random);
+    aggregates_like_the_reference(&label, rows, &block, &selections);
     for asked in predicates(ty, rows, &mut random) {
         filters_like_the_reference(&label, rows, &block, &asked, &selections, &zone);
     }
@@ -147,6 +148,55 @@ fn selections(rows: usize, random: &mut Random) -> Vec<Selection> {
     selections
 }
 
+fn aggregates_like_the_reference(
+    label: &str,
+    rows: &[Row],
+    block: &Block,
+    selections: &[Selection],
+) {
+    for (place, selection) in selections.iter().enumerate() {
+        let selected = (0..rows.len()).filter(|&row| selection.contains(row));
+        let mut values: Vec<&Scalar> = selected.filter_map(|row| rows[row].as_ref()).collect();
+        let count = values.len() as u64;
+        let sum = match block.data_type() {
+            DataType::SmallInt
+            | DataType::Integer
+            | DataType::BigInt
+            | DataType::Decimal { .. } => sum_by_digits(&values),
+            _ => None,
+        };
+        values.sort_by(|a, b| a.compare(b).unwrap());
+        let bound = |value: Option<&&Scalar>| value.map(|value| (*value).clone());
+        let (min, max) = (bound(values.first()), bound(values.last()));
+        let found = block.aggregate(selection).unwrap();
+        assert_eq!(found.count, count, "{label}, selection {place}");
+        assert!(same(&found.min, &min), "{label}, selection {place}: {:?}, {min:?}", found.min);
+        assert!(same(&found.max, &max), "{label}, selection {place}: {:?}, {max:?}", found.max);
+        assert_eq!(found.sum, sum, "{label}, selection {place}");
+        assert_eq!(block.count(selection).unwrap(), count, "{label}, selection {place}");
+    }
+    let other = Selection::all((rows.len() + 1) % BLOCK_ROWS);
+    assert!(block.aggregate(&other).is_err() && block.count(&other).is_err(), "{label}");
+}
+
+/// The sum of integers, if it fits: the digits in front of and behind the 19th by themselves.
+fn sum_by_digits(values: &[&Scalar]) -> Option<i128> {
+    const SPLIT: i128 = 10i128.pow(19);
+    let (mut high, mut low) = (0i128, 0i128);
+    for value in values {
+        let Scalar::Integer(key) = value else { panic!("no integer: {value:?}") };
+        high += key.div_euclid(SPLIT);
+        low += key.rem_euclid(SPLIT);
+    }
+    high += low.div_euclid(SPLIT);
+    low = low.rem_euclid(SPLIT);
+    // Downwards from zero, so that the least number does not overflow on the way.
+    match high < 0 && low > 0 {
+        true => (high + 1).checked_mul(SPLIT)?.checked_add(low - SPLIT),
+        false => high.checked_mul(SPLIT)?.checked_add(low),
+    }
+}
+
 fn filters_like_the_reference(
     label: &str,
     rows: &[Row],
@@ -219,7 +269,6 @@ fn a_chosen_encoding_is_never_larger_than_plain() {
 
 #[test]
 fn a_predicate_of_another_type_is_refused() {
-    use starfact_base::Scalar;
     for ty in EVERY_TYPE {
         let rows = vec![value(ty, 1), None];
         let array = array(ty, &rows);

@@ -317,5 +317,8 @@ pub(crate) fn unpack_single<L: Lane>(width: u8, packed: &[L], place: usize) -> L
     unsafe { L::unchecked_unpack_single(usize::from(width), packed, place) }
 }
 
+mod totals;
+pub(crate) use totals::OffsetTotals;
+
 #[cfg(test)]
 mod tests;

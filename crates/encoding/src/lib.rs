@@ -4,6 +4,7 @@
 //!              encode                        Block::parse
 //!  Arrow array ──────► validity │ values ──► bytes ──────────► Block
 //!                      node       node                           │ filter: fewer rows selected
+//!                                                                │ aggregate: count, sum, bounds
 //!                                                                │ decode, take: an Arrow array
 //! ```
 //!
@@ -22,6 +23,7 @@
 #[cfg(target_endian = "big")]
 compile_error!("blocks are read in place, as little-endian integers");
 
+mod aggregate;
 mod arrays;
 mod block;
 mod bytes;
@@ -39,12 +41,14 @@ mod predicate;
 mod presence;
 mod selection;
 mod text;
+mod totals;
 mod types;
 mod zone;
 
 #[cfg(test)]
 mod conformance;
 
+pub use aggregate::Aggregate;
 pub use block::{Block, SampledKeys};
 pub use derive::{
     Derivation, Found, PARAMETER_MAX, Rounding, Rule, Sample, choose_rules, encode_derived,

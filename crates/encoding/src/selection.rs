@@ -66,6 +66,33 @@ impl Selection {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
     }
 
+    /// How many rows of `range` are selected.
+    pub(crate) fn count_range(&self, range: Range<usize>) -> usize {
+        let end = range.end.min(self.rows);
+        if range.start >= end {
+            return 0;
+        }
+        let (first, last) = (range.start / WORD_BITS, (end - 1) / WORD_BITS);
+        let from_start = u64::MAX << (range.start % WORD_BITS);
+        let to_end = u64::MAX >> (WORD_BITS - 1 - (end - 1) % WORD_BITS);
+        let ones = |word: u64| word.count_ones() as usize;
+        match self.words.get(first..=last).unwrap_or_default() {
+            [only] => ones(only & from_start & to_end),
+            [head, middle @ .., tail] => {
+                let middle: usize = middle.iter().copied().map(ones).sum();
+                ones(head & from_start) + middle + ones(tail & to_end)
+            }
+            [] => 0,
+        }
+    }
+
+    /// The rows that are in `other`, a selection of the same block, too.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.intersect_words(&other.words);
+        both
+    }
+
     /// Whether no row is selected.
     pub fn is_empty(&self) -> bool {
         self.words.iter().all(|&word| word == 0)
@@ -295,6 +322,9 @@ mod tests {
             let outside: Vec<usize> =
                 selected.iter().copied().filter(|row| !range.contains(row)).collect();
             prop_assert_eq!(&cleared, &of(bits.len(), &outside));
+
+            let inside = selected.iter().filter(|row| range.contains(row)).count();
+            prop_assert_eq!(selection.count_range(range.clone()), inside);
 
             let slice = selection.slice(range.clone());
             let inside: Vec<usize> =

@@ -43,6 +43,10 @@ fn exercise(bytes: Vec<u8>, ty: DataType, rows: usize, predicates: &[Predicate])
         assert_eq!(array.len(), picked.len());
         is_sound_text(array.as_string_view_opt());
     }
+    let _ = block.aggregate(&Selection::all(rows));
+    let mut some = Selection::all(rows);
+    some.clear_range(rows / 4..rows / 2);
+    let _ = block.aggregate(&some);
     for predicate in predicates {
         let mut selection = Selection::all(rows);
         selection.clear_range(0..rows / 4);

@@ -63,6 +63,12 @@ fn reads_alike(block: &Block, derived: &Block, array: &ArrayRef) {
     }
     let few: Vec<u32> = (0..rows as u32).filter(|row| row % 7 == 3).collect();
     assert_eq!(&derived.take(&few).unwrap(), &block.take(&few).unwrap());
+    for every in [1, 2, 40] {
+        let mut selection = Selection::none(rows);
+        (0..rows).step_by(every).for_each(|row| selection.set(row));
+        let (found, expected) = (derived.aggregate(&selection), block.aggregate(&selection));
+        assert_eq!(found.unwrap(), expected.unwrap(), "{}", derived.tree());
+    }
     let (keys, is_valid) = block.keys(&[0, rows as u32 / 2]).unwrap().unwrap();
     let mut predicates =
         vec![Predicate::IsNull, Predicate::IsNotNull, Predicate::Values(Arc::new(EvenOrNull))];

@@ -24,6 +24,7 @@ use crate::cpu::{self, Kernel};
 use crate::keys::KeySet;
 use crate::native::{Native, float32_key, float64_key};
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use starfact_base::limits::VECTOR_ROWS;
 use starfact_base::{Corruption, DataType};
@@ -325,6 +326,21 @@ impl Alp {
             }
         }
         low
+    }
+
+    /// Keys of floats have no sum, but the bounds of the integers lead to theirs.
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        let mut integers = KeyTotals::default();
+        self.integers.aggregate(selection, &mut integers)?;
+        let decoded = Decoded::new(self.scale, self.float);
+        let key = |integer: i128| i128::from(decoded.key(integer as i64));
+        let bounds = integers.bounds.map(|(min, max)| (key(min), key(max)));
+        totals.merge(&KeyTotals { bounds, ..integers });
+        Ok(())
     }
 
     pub(super) fn tree(&self) -> String {

@@ -22,6 +22,7 @@ use crate::keys::KeySet;
 use crate::lane::Vector;
 use crate::native::Native;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use starfact_base::Corruption;
 use starfact_base::limits::VECTOR_ROWS;
@@ -172,6 +173,21 @@ impl Delta {
                     self.add_up(vector, VECTOR_ROWS, &mut deltas, &mut keys)?;
                     retain(&keys, &offsets, selection.vector_mut(vector));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        let (mut keys, mut deltas) = (Vector::zeroed(), Vec::with_capacity(VECTOR_ROWS));
+        for (vector, words) in selection.words().chunks(VECTOR_ROWS / 64).enumerate() {
+            if words.iter().any(|&word| word != 0) {
+                self.add_up(vector, VECTOR_ROWS, &mut deltas, &mut keys)?;
+                totals.add_offsets(SIGNED_64.min, &keys.totals(words));
             }
         }
         Ok(())

@@ -17,6 +17,7 @@ use crate::keys::KeySet;
 use crate::native::Native;
 use crate::predicate::FilterError;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use starfact_base::Corruption;
 use starfact_base::limits::VECTOR_ROWS;
@@ -129,6 +130,19 @@ impl Dictionary {
         let codes = (0..count).filter(|&code| is_true(&answers, code));
         let set = KeySet::points(codes.map(|code| code as i128).collect());
         Ok(self.codes.filter(&set, selection)?)
+    }
+
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        let mut counts = vec![0; self.keys.len()];
+        self.codes.count_codes(selection, &mut counts)?;
+        for (&key, times) in self.keys.iter().zip(counts) {
+            totals.add(key, times as usize);
+        }
+        Ok(())
     }
 
     pub(super) fn tree(&self) -> String {

@@ -8,6 +8,7 @@ use crate::keys::KeySet;
 use crate::native::Native;
 use crate::predicate::FilterError;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use starfact_base::Corruption;
 use std::ops::Range;
 
@@ -120,6 +121,15 @@ impl Exceptions {
             self.keys.filter_values(evaluate, &mut kept)?;
         }
         Ok(kept)
+    }
+
+    /// Adds the keys of the exceptions among the selected rows.
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        self.keys.aggregate(&self.selected(selection), totals)
     }
 
     /// Which exceptions have their row in `selection`.

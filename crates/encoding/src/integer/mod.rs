@@ -48,6 +48,7 @@ use crate::keys::KeySet;
 use crate::native::Native;
 use crate::predicate::FilterError;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use alp::Alp;
 use arrow::array::{Array, BooleanArray};
@@ -61,7 +62,7 @@ use run_length::RunLength;
 use scaled::Scaled;
 use sparse::Sparse;
 use starfact_base::Corruption;
-use starfact_base::limits::ENCODING_DEPTH_MAX;
+use starfact_base::limits::{ENCODING_DEPTH_MAX, VECTOR_ROWS};
 use std::iter;
 use std::ops::Range;
 use wide::Wide;
@@ -263,6 +264,69 @@ impl Integers {
                 Ok(())
             }
         }
+    }
+
+    /// Adds the keys of the selected rows to `totals`.
+    pub(crate) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        match self {
+            Self::Constant(node) => {
+                totals.add(node.key, selection.count());
+                Ok(())
+            }
+            Self::Offsets(node) => node.aggregate(selection, totals),
+            Self::Wide(node) => node.aggregate(selection, totals),
+            Self::RunLength(node) => node.aggregate(selection, totals),
+            Self::Dictionary(node) => node.aggregate(selection, totals),
+            Self::Zstd(node) => node.plain()?.aggregate(selection, totals),
+            Self::Derived(node) => node.aggregate(selection, totals),
+            Self::Patched(node) => node.aggregate(selection, totals),
+            Self::Delta(node) => node.aggregate(selection, totals),
+            Self::Scaled(node) => node.aggregate(selection, totals),
+            Self::Sparse(node) => node.aggregate(selection, totals),
+            Self::Alp(node) => node.aggregate(selection, totals),
+        }
+    }
+
+    /// Counts how often the selected rows of a node of codes have each of them.
+    pub(crate) fn count_codes(
+        &self,
+        selection: &Selection,
+        counts: &mut [u32],
+    ) -> Result<(), Corruption> {
+        let mut add = |code: usize, times: usize| {
+            if let Some(count) = counts.get_mut(code) {
+                *count += times as u32;
+            }
+        };
+        match self {
+            Self::Constant(node) => add(node.key as usize, selection.count()),
+            Self::RunLength(node) => {
+                node.for_each_run(selection, |code, times| add(code as usize, times))?;
+            }
+            _ => {
+                let mut codes: Vec<u32> = Vec::with_capacity(VECTOR_ROWS);
+                for start in (0..selection.rows()).step_by(VECTOR_ROWS) {
+                    let rows = start..(start + VECTOR_ROWS).min(selection.rows());
+                    codes.clear();
+                    match selection.count_range(rows.clone()) {
+                        0 => continue,
+                        count if count == rows.len() => self.decode(rows, &mut codes)?,
+                        _ => {
+                            let wanted = selection.slice(rows).indices();
+                            let wanted: Vec<u32> =
+                                wanted.into_iter().map(|row| row + start as u32).collect();
+                            self.take(&wanted, &mut codes)?;
+                        }
+                    }
+                    codes.iter().for_each(|&code| add(code as usize, 1));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The rows of a node of 0 and 1 as bits.

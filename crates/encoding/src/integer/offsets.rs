@@ -6,9 +6,10 @@
 
 use crate::cpu::{self, Kernel};
 use crate::keys::{KeySet, OffsetSet, POINTS_MAX, has_bit};
-use crate::lane::{Lane, Vector, packed_lanes, unpack, unpack_single, with_lane};
+use crate::lane::{Lane, OffsetTotals, Vector, packed_lanes, unpack, unpack_single, with_lane};
 use crate::native::Native;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use arrow::buffer::Buffer;
 use starfact_base::Corruption;
@@ -192,6 +193,43 @@ impl Offsets {
             }
         }
         Ok(())
+    }
+
+    /// Adds the keys of the selected rows to `totals`.
+    pub(crate) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        let offsets = with_lane!(self.layout.width(), L => self.total_lanes::<L>(selection))?;
+        totals.add_offsets(self.base, &offsets);
+        Ok(())
+    }
+
+    fn total_lanes<L: Lane>(&self, selection: &Selection) -> Result<OffsetTotals, Corruption> {
+        let mut vector = Vector::<L>::zeroed();
+        let mut totals = OffsetTotals::default();
+        for (place, words) in selection.words().chunks(VECTOR_WORDS).enumerate() {
+            match words.iter().map(|word| word.count_ones() as usize).sum() {
+                0 => {}
+                1..=SINGLES_MAX => {
+                    for (word_idx, &word) in words.iter().enumerate() {
+                        let first = place * VECTOR_ROWS + word_idx * 64;
+                        let mut rest = word;
+                        while rest != 0 {
+                            let row = first + rest.trailing_zeros() as usize;
+                            rest &= rest - 1;
+                            totals.add(self.single::<L>(row)?);
+                        }
+                    }
+                }
+                _ => {
+                    self.load(place, &mut vector)?;
+                    totals.merge(&vector.totals(words));
+                }
+            }
+        }
+        Ok(totals)
     }
 
     /// Unpacks a vector. What is beyond the last row is some offset that the domain allows.

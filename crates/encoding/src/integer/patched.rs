@@ -21,6 +21,7 @@ use crate::keys::KeySet;
 use crate::native::Native;
 use crate::predicate::FilterError;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use starfact_base::Corruption;
 use std::ops::Range;
@@ -96,6 +97,17 @@ impl Patched {
         }
         self.exceptions.restore(&kept, selection);
         Ok(())
+    }
+
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        self.exceptions.aggregate(selection, totals)?;
+        let mut rest = selection.clone();
+        self.exceptions.clear(&mut rest);
+        self.others.aggregate(&rest, totals)
     }
 
     pub(super) fn tree(&self) -> String {

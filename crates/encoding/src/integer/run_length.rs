@@ -18,8 +18,10 @@ use crate::keys::KeySet;
 use crate::native::Native;
 use crate::predicate::FilterError;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use starfact_base::Corruption;
+use starfact_base::limits::VECTOR_ROWS;
 use std::iter;
 use std::ops::Range;
 
@@ -131,6 +133,42 @@ impl RunLength {
         let mut runs = self.runs_of(selection);
         self.keys.filter_values(evaluate, &mut runs)?;
         self.keep(&runs, selection);
+        Ok(())
+    }
+
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        self.for_each_run(selection, |key, times| totals.add(key, times))
+    }
+
+    /// Calls `visit` with the key of each run and how many of its rows are selected.
+    pub(super) fn for_each_run(
+        &self,
+        selection: &Selection,
+        mut visit: impl FnMut(i128, usize),
+    ) -> Result<(), Corruption> {
+        let is_all = selection.is_all();
+        let mut keys: Vec<i128> = Vec::with_capacity(self.ends.len().min(VECTOR_ROWS));
+        let (mut run, mut start) = (0, 0);
+        for ends in self.ends.chunks(VECTOR_ROWS) {
+            let runs = run..run + ends.len();
+            run = runs.end;
+            let end = self.start_of(run);
+            if !is_all && selection.is_clear(start..end) {
+                start = end;
+                continue;
+            }
+            keys.clear();
+            self.keys.decode(runs, &mut keys)?;
+            for (&end, &key) in ends.iter().zip(&keys) {
+                let rows = start..end as usize;
+                start = rows.end;
+                visit(key, if is_all { rows.len() } else { selection.count_range(rows) });
+            }
+        }
         Ok(())
     }
 

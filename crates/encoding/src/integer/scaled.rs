@@ -18,6 +18,7 @@ use crate::cpu::{self, Kernel};
 use crate::keys::KeySet;
 use crate::native::Native;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use starfact_base::Corruption;
 use starfact_base::limits::VECTOR_ROWS;
@@ -122,6 +123,17 @@ impl Scaled {
                 KeySet::points(spans.filter(|(first, last)| first == last).map(|s| s.0).collect())
             }
         }
+    }
+
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        let mut multiples = KeyTotals::default();
+        self.multiples.aggregate(selection, &mut multiples)?;
+        totals.merge(&multiples.scaled(self.base, self.multiplier));
+        Ok(())
     }
 
     pub(super) fn tree(&self) -> String {

@@ -20,6 +20,7 @@ use crate::lazy::Lazy;
 use crate::native::Native;
 use crate::predicate::FilterError;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use arrow::buffer::Buffer;
 use roaring::RoaringBitmap;
@@ -217,6 +218,21 @@ impl Sparse {
         }
         others.finish(keeps_key, &kept, selection);
         Ok(())
+    }
+
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        let others = self.open()?;
+        let common = others.rows.and(selection).count();
+        totals.add(self.key, selection.count() - common);
+        match common {
+            0 => Ok(()),
+            _ if common == self.count => self.keys.aggregate(&Selection::all(common), totals),
+            _ => self.keys.aggregate(&others.selected(selection, self.count), totals),
+        }
     }
 
     pub(super) fn tree(&self) -> String {

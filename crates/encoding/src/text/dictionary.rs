@@ -16,13 +16,14 @@
 use super::set::{TextSet, exceeds, reaches};
 use super::strings::{Strings, StringsNode};
 use super::views::Views;
-use super::{Evaluate, Fsst, fsst, plain, zstd};
+use super::{Bounds, Evaluate, Fsst, fsst, plain, zstd};
 use crate::bytes::{Reader, Writer};
 use crate::integer::{Integers, Rows, check_depth, is_true, unknown_tag};
 use crate::keys::KeySet;
 use crate::lazy::Lazy;
 use crate::predicate::FilterError;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use starfact_base::Corruption;
 
@@ -175,6 +176,15 @@ impl Dictionary {
         let codes = (0..self.count).filter(|&code| is_true(&answers, code));
         let set = KeySet::points(codes.map(|code| code as i128).collect());
         Ok(self.codes.filter(&set, selection)?)
+    }
+
+    /// The texts of the least and the greatest code of the selected rows.
+    pub(super) fn bounds(&self, selection: &Selection) -> Result<Option<Bounds>, Corruption> {
+        let (texts, _) = self.open()?;
+        let mut codes = KeyTotals::default();
+        self.codes.aggregate(selection, &mut codes)?;
+        let text = |code: i128| texts.get(code as usize).to_vec();
+        Ok(codes.bounds.map(|(min, max)| (text(min), text(max))))
     }
 
     pub(super) fn tree(&self) -> String {

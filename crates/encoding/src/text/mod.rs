@@ -41,6 +41,9 @@ use strings::StringsNode;
 /// Evaluates a value predicate on text.
 pub(crate) type Evaluate<'a> = dyn FnMut(Views) -> Result<BooleanArray, FilterError> + 'a;
 
+/// The least and the greatest text.
+pub(crate) type Bounds = (Vec<u8>, Vec<u8>);
+
 /// A parsed node of text.
 #[derive(Clone, Debug)]
 pub(crate) enum Text {
@@ -125,6 +128,19 @@ impl Text {
                 clear_refused(&answers, &rows, selection);
                 Ok(())
             }
+        }
+    }
+
+    /// The least and the greatest text of the selected rows, if there are any.
+    pub(crate) fn bounds(&self, selection: &Selection) -> Result<Option<Bounds>, Corruption> {
+        match self {
+            Self::Constant(node) => {
+                let text = || node.text().to_vec();
+                Ok((!selection.is_empty()).then(|| (text(), text())))
+            }
+            Self::Strings(node) => Ok(node.open()?.bounds(selection)),
+            Self::Fsst(node) => node.bounds(selection),
+            Self::Dictionary(node) => node.bounds(selection),
         }
     }
 

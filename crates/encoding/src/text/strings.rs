@@ -3,7 +3,7 @@
 
 use super::set::TextSet;
 use super::views::{Views, view};
-use super::{plain, zstd};
+use super::{Bounds, plain, zstd};
 use crate::bytes::Reader;
 use crate::compression::decompress;
 use crate::integer::{Integers, Rows};
@@ -180,6 +180,17 @@ impl Strings {
     /// Views of rows of this text, from [`Strings::fetch`], with the buffer that they point into.
     pub(super) fn views(&self, views: Vec<u128>) -> Views {
         Views::new(views, self.bytes.clone())
+    }
+
+    /// The least and the greatest text of the selected rows, if there are any.
+    pub(super) fn bounds(&self, selection: &Selection) -> Option<Bounds> {
+        let mut bounds: Option<(&[u8], &[u8])> = None;
+        for row in selection.indices() {
+            let text = self.get(row as usize);
+            let (min, max) = bounds.unwrap_or((text, text));
+            bounds = Some((min.min(text), max.max(text)));
+        }
+        bounds.map(|(min, max)| (min.to_vec(), max.to_vec()))
     }
 
     /// The views of all rows.
