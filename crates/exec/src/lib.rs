@@ -6,11 +6,11 @@
 //! threads as they like.
 
 mod columns;
-mod covered;
 mod scan;
 mod statistics;
+mod totals;
 
 pub use columns::MorselColumns;
-pub use covered::{ColumnTotals, Covered, ZoneAggregate};
 pub use scan::{ColumnFilter, Morsel, Scan, ScanOptions};
 pub use statistics::{ColumnBounds, column_bounds};
+pub use totals::{ColumnTotals, Totals, TotalsAsked};

@@ -12,7 +12,8 @@ use bytes::Bytes;
 use starfact_base::checksum::checksum;
 use starfact_base::{ColumnId, Corruption, DataType, Error, Result};
 use starfact_encoding::{
-    Block, Derivation, FilterError, Predicate, Rule, SampledKeys, Selection, encode_derived,
+    Aggregate, Block, Derivation, FilterError, Predicate, Rule, SampledKeys, Selection,
+    encode_derived,
 };
 use starfact_vfs::{Dir, ReadFile};
 use std::ops::Range;
@@ -227,6 +228,16 @@ impl ColumnBlock {
     /// Decodes a range of rows.
     pub fn decode(&self, rows: Range<usize>) -> Result<ArrayRef> {
         self.block.decode(rows).map_err(|damage| self.blame(damage))
+    }
+
+    /// Counts the selected rows that are not NULL.
+    pub fn count(&self, selection: &Selection) -> Result<u64> {
+        self.block.count(selection).map_err(|damage| self.blame(damage))
+    }
+
+    /// Count, sum and bounds of the selected rows that are not NULL.
+    pub fn aggregate(&self, selection: &Selection) -> Result<Aggregate> {
+        self.block.aggregate(selection).map_err(|damage| self.blame(damage))
     }
 
     /// Decodes the rows at these ascending indices.

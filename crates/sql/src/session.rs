@@ -9,6 +9,7 @@ use crate::functions;
 use crate::grouping_keys::GroupingKeys;
 use crate::outcome::Outcome;
 use crate::parse::parse;
+use crate::scan::EncodedTotals;
 use crate::settings::Settings;
 use crate::statement::{Context, execute};
 use crate::subqueries::ExactSubqueries;
@@ -247,6 +248,7 @@ fn build_state(schema: &Arc<WarehouseSchema>, env: Arc<RuntimeEnv>) -> SessionSt
         .with_analyzer_rules(analyzer_rules())
         .with_optimizer_rules(optimizer_rules())
         .with_physical_optimizer_rules(physical_optimizer_rules())
+        .with_physical_optimizer_rule(Arc::new(EncodedTotals))
         .with_physical_optimizer_rule(Arc::new(CooperativeJoins))
         .build();
     for function in functions::scalars() {

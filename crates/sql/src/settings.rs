@@ -30,6 +30,18 @@ pub(crate) struct Setting {
 /// All settings, by name.
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
+        name: "starfact.encoded_aggregates",
+        description: "aggregate whole tables by zone maps and on encoded blocks (on, off)",
+        get: |settings| on_off(settings.scan.encoded_aggregates),
+        set: |settings, value| {
+            settings.scan.encoded_aggregates = parse_bool(value)?;
+            Ok(())
+        },
+        reset: |settings, defaults| {
+            settings.scan.encoded_aggregates = defaults.scan.encoded_aggregates;
+        },
+    },
+    Setting {
         name: "starfact.encoded_filters",
         description: "evaluate filters on encoded blocks (on, off)",
         get: |settings| on_off(settings.scan.encoded_filters),

@@ -13,8 +13,9 @@ mod signed_ranks;
 mod timestamp_text;
 mod version;
 
-pub(crate) use aggregate::is_sum;
+pub(crate) use aggregate::{is_exact_total, is_sum};
 pub(crate) use careful_rules::adapt_rule;
+pub(crate) use exact::DIGITS_IN_128_BITS;
 pub(crate) use nullable::{hidden, nullable};
 pub(crate) use signed_ranks::SignedRanks;
 pub(crate) use timestamp_text::timestamp_text;

@@ -11,9 +11,11 @@ mod plan;
 mod provider;
 mod statistics;
 mod stream;
+mod totals;
 
 pub(crate) use provider::{StarfactTable, arrow_schema};
 pub(crate) use statistics::scalar_value;
+pub(crate) use totals::EncodedTotals;
 
 /// Which shortcuts a scan may take; see the settings of the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +24,12 @@ pub(crate) struct ScanSettings {
     pub(crate) zone_maps: bool,
     /// `starfact.encoded_filters`
     pub(crate) encoded_filters: bool,
+    /// `starfact.encoded_aggregates`
+    pub(crate) encoded_aggregates: bool,
 }
 
 impl Default for ScanSettings {
     fn default() -> Self {
-        Self { zone_maps: true, encoded_filters: true }
+        Self { zone_maps: true, encoded_filters: true, encoded_aggregates: true }
     }
 }

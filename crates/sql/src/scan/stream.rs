@@ -15,7 +15,7 @@ use datafusion::physical_expr_common::physical_expr::{
 };
 use starfact_base::{ColumnId, DataType};
 use starfact_encoding::Selection;
-use starfact_exec::{ColumnFilter, Morsel, MorselColumns, Scan};
+use starfact_exec::{ColumnFilter, Morsel, MorselColumns, Scan, Totals, TotalsAsked};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -148,6 +148,26 @@ impl Partition {
             }
         }
         Ok(None)
+    }
+
+    /// Adds what the rows of the next morsel come to. Tells whether its zone map was enough; `None`
+    /// when there is no morsel left.
+    pub(super) fn add_totals(
+        &mut self,
+        asked: &[TotalsAsked],
+        totals: &mut Totals,
+    ) -> Result<Option<bool>> {
+        let Some(idx) = self.queue.next(self.scan.morsels().len()) else { return Ok(None) };
+        let scan = Arc::clone(&self.scan);
+        let morsel = scan.morsels()[idx];
+        if self.residuals.is_empty()
+            && scan.add_covered(&morsel, asked, totals).map_err(external)?
+        {
+            return Ok(Some(true));
+        }
+        let selection = self.select(&morsel)?;
+        scan.add_selected(&morsel, &selection, asked, totals).map_err(external)?;
+        Ok(Some(false))
     }
 
     /// Batches share no memory with each other, because operators that keep some of them account

@@ -11,6 +11,7 @@ mod semantics;
 mod statements;
 mod storage;
 mod temporal;
+mod totals;
 
 use crate::{Error, OpenOptions, Outcome, Result, Session, Warehouse};
 use arrow::array::{Array, RecordBatch};
