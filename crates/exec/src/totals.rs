@@ -1,5 +1,5 @@
-//! Totals of columns: of blocks that the filters cover by their zone maps, which reads no block, and
-//! of other blocks on their encoded values.
+//! Totals of columns: by zone maps where the filters cover a block, which need not be read then,
+//! and on encoded values elsewhere.
 //!
 //! ```text
 //!   all rows satisfy the filters,            any doubt
@@ -58,8 +58,9 @@ impl Totals {
 }
 
 impl Scan {
-    /// Adds a morsel by its zone maps, if the filters of the scan cover it and if these know all that
-    /// is asked. Otherwise, and with zone maps switched off, nothing is added and the answer is false.
+    /// Adds a morsel by its zone maps, if the filters of the scan cover it and if these know all
+    /// that is asked. Otherwise, and with zone maps switched off, nothing is added and the answer
+    /// is false.
     ///
     /// # Errors
     /// A column file that is missing or damaged.
@@ -134,7 +135,8 @@ impl Scan {
 }
 
 impl ColumnTotals {
-    /// Adds a whole block; false if its zone map does not know what is asked, or if the sum does not fit.
+    /// Adds a whole block; false if its zone map does not know what is asked, or if the sum does
+    /// not fit.
     fn add_zone(&mut self, zone: &Zone, asked: &TotalsAsked) -> bool {
         let stats = &zone.stats;
         let count = stats.rows.saturating_sub(stats.nulls);
