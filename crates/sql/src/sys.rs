@@ -150,15 +150,26 @@ pub(crate) fn encodings(counts: &BTreeMap<String, u64>) -> String {
     }
 }
 
-/// An encoding tree without the bits and bytes of its leaves.
+/// An encoding tree without the numbers of its nodes. The rule of a derived block keeps its own.
 pub(crate) fn without_widths(tree: &str) -> String {
-    let mut plain = String::with_capacity(tree.len());
-    let mut rest = tree.chars().peekable();
+    const RULE: &str = "derived(";
+    let rule_end = match tree.starts_with(RULE) {
+        true => tree.find(", ").unwrap_or(tree.len()),
+        false => 0,
+    };
+    let (rule, nodes) = tree.split_at(rule_end);
+    let mut plain = rule.to_owned();
+    let mut rest = nodes.chars().peekable();
     while let Some(ch) = rest.next() {
-        if ch == ' ' && rest.peek().is_some_and(char::is_ascii_digit) {
-            while rest.next_if(char::is_ascii_digit).is_some() {}
-        } else {
+        let is_number = matches!(ch, ' ' | '(') && rest.peek().is_some_and(char::is_ascii_digit);
+        if ch != ' ' || !is_number {
             plain.push(ch);
+        }
+        if is_number {
+            while rest.next_if(char::is_ascii_digit).is_some() {}
+        }
+        if is_number && ch == '(' {
+            rest.next_if_eq(&' ');
         }
     }
     plain
@@ -246,6 +257,14 @@ mod tests {
                 "dictionary(plain 4, bit-packed 12), nulls run-length(plain 2, plain 1)"
             ),
             "dictionary(plain, bit-packed), nulls run-length(plain, plain)"
+        );
+        assert_eq!(
+            without_widths("sparse(17 others delta(plain 2))"),
+            "sparse(others delta(plain))"
+        );
+        assert_eq!(
+            without_widths("derived((c20 + 3) / 4, bit-packed 2)"),
+            "derived((c20 + 3) / 4, bit-packed)"
         );
     }
 
