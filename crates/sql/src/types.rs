@@ -3,7 +3,7 @@
 //! One table serves column definitions, casts and typed literals, so that `x TIMESTAMP` and
 //! `CAST(x AS TIMESTAMP)` cannot disagree. Timestamps and times have microseconds.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, TYPE_NAMES, nearest};
 use arrow::datatypes::{DataType as ArrowType, Field, FieldRef, TimeUnit};
 use datafusion::common::Result as DataFusionResult;
 use datafusion::logical_expr::planner::TypePlanner;
@@ -25,10 +25,23 @@ const DECIMAL_DEFAULT: DataType = DataType::Decimal { precision: 18, scale: 3 };
 pub(crate) fn column_type(sql: &SqlType) -> Result<DataType> {
     match scalar_type(sql) {
         Some(result) => result,
+        None if near_type(sql).is_some() => {
+            let near = near_type(sql).unwrap_or_default();
+            Err(Error::sql(format!("there is no type \"{sql}\""))
+                .with_hint(format!("did you mean {near}?")))
+        }
         None => Err(Error::sql(format!("columns cannot have the type {sql}")).with_hint(
             "use BOOLEAN, SMALLINT, INTEGER, BIGINT, REAL, DOUBLE, DECIMAL(p,s), VARCHAR, DATE, \
              TIME, TIMESTAMP or TIMESTAMPTZ",
         )),
+    }
+}
+
+/// The type that an unknown name nearly is.
+fn near_type(sql: &SqlType) -> Option<&'static str> {
+    match sql {
+        SqlType::Custom(name, _) => nearest(&name.to_string(), TYPE_NAMES.iter().copied()),
+        _ => None,
     }
 }
 
