@@ -340,18 +340,15 @@ impl Mistaken<'_> {
     fn unclosed(&self) -> Option<Mistake> {
         let mut open: Vec<&TokenWithSpan> = Vec::new();
         for token in &self.words {
-            match token.token {
-                Token::LParen | Token::LBracket | Token::LBrace => open.push(token),
-                Token::RParen | Token::RBracket | Token::RBrace => {
-                    if open.pop().is_none() {
-                        return Some(Mistake {
-                            message: None,
-                            place: place::of(token),
-                            hint: format!("there is nothing open that {} closes", token.token),
-                        });
-                    }
-                }
-                _ => {}
+            let closes = matches!(token.token, Token::RParen | Token::RBracket | Token::RBrace);
+            if matches!(token.token, Token::LParen | Token::LBracket | Token::LBrace) {
+                open.push(token);
+            } else if closes && open.pop().is_none() {
+                return Some(Mistake {
+                    message: None,
+                    place: place::of(token),
+                    hint: format!("there is nothing open that {} closes", token.token),
+                });
             }
         }
         let token = open.last()?;
