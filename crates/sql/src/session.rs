@@ -4,7 +4,7 @@ use crate::arithmetic;
 use crate::careful_pushdown::physical_optimizer_rules;
 use crate::catalog::{CATALOG, SCHEMA, WarehouseCatalog, WarehouseSchema};
 use crate::cooperation::CooperativeJoins;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, explain};
 use crate::functions;
 use crate::grouping_keys::GroupingKeys;
 use crate::outcome::Outcome;
@@ -103,7 +103,11 @@ impl Session {
                 execute(&mut context, statement)
             }))
         });
-        self.keep_settings(result.unwrap_or_else(|panic| Err(panicked(&panic))))
+        let result = self.keep_settings(result.unwrap_or_else(|panic| Err(panicked(&panic))));
+        match result {
+            Ok(Outcome::Rows(rows)) => Ok(Outcome::Rows(rows.of_statement(sql))),
+            result => result.map_err(|error| explain(sql, error)),
+        }
     }
 
     /// Appends rows to a table in one commit: what `INSERT` does, without SQL.

@@ -7,6 +7,7 @@ mod copy_to;
 mod create_table;
 mod drop_table;
 mod expression;
+mod functions;
 mod insert;
 mod names;
 mod normalize;
@@ -23,7 +24,7 @@ pub(crate) use write::append;
 use crate::catalog::WarehouseSchema;
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
-use crate::parse::Statement;
+use crate::parse::{Statement, elsewhere};
 use crate::session::ProgressListener;
 use crate::settings::Settings;
 use crate::warehouse::Inner;
@@ -91,23 +92,9 @@ pub(crate) fn execute(context: &mut Context, statement: Statement) -> Result<Out
         Statement::Show(show) => show::show(context, show),
         Statement::Set { name, value } => set::set(context, &name, &value),
         Statement::Reset { name } => set::reset(context, &name),
-        Statement::Unsupported(what) => Err(unsupported(&what)),
+        Statement::Unsupported(what) => {
+            Err(Error::sql(format!("{what} is not supported")).with_hint(elsewhere(&what)))
+        }
     };
     result.map_err(|error| names::explain_unknown(context, error))
-}
-
-/// Statements that other systems have and we do not, or not yet.
-fn unsupported(what: &str) -> Error {
-    let error = Error::sql(format!("{what} is not supported"));
-    let first = what.split(' ').next().unwrap_or_default();
-    match first {
-        "UPDATE" | "DELETE" | "MERGE" | "TRUNCATE" => error.with_hint(
-            "to change rows, create the table anew: CREATE OR REPLACE TABLE t AS SELECT …",
-        ),
-        "BEGIN" | "START" | "COMMIT" | "ROLLBACK" | "END" | "SAVEPOINT" => {
-            error.with_hint("every statement is a transaction of its own")
-        }
-        "ALTER" => error.with_hint("create the table anew: CREATE TABLE new AS SELECT … FROM old"),
-        _ => error,
-    }
 }

@@ -66,7 +66,7 @@ fn check_engine_setting(context: &Context, name: &str, value: &str) -> Result<()
     if !known {
         return Err(unknown(context, name));
     }
-    Ok(options.set(name, value)?)
+    options.set(name, value).map_err(|_| Error::sql(format!("{name} cannot be '{value}'")))
 }
 
 fn unknown(context: &Context, name: &str) -> Error {
