@@ -293,11 +293,19 @@ def errors(c):
     c.expect("NUL in SQL", stdin="SELECT '\0' AS a;", out_has=["a"])
     for arguments in (["--nonsense"], ["-c"], ["--threads", "0", "-c", "SELECT 1"],
                       ["--threads", "x", "-c", "SELECT 1"],
+                      ["--threads", "-1", "-c", "SELECT 1"],
+                      ["import", "w", "t", "f.csv", "--readonly"],
+                      ["bench", "ssb", "--readonly"],
+                      ["export", "w", "t", "f.csv", "--set", "nonsense=1"],
                       ["--memory-limit", "lots", "-c", "SELECT 1"],
                       ["--set", "noequals", "-c", "SELECT 1"], ["--wait", "-1", "-c", "SELECT 1"]):
         c.expect(f"usage: {' '.join(arguments)}", *arguments, code=USAGE, err=["error:", "hint:"])
     c.expect("an unknown setting", "--set", "starfact.nonsense=1", "-c", "SELECT 1",
-             code=SQL_ERROR, err=["error:", "nonsense"])
+             code=USAGE, err=["error:", "nonsense", "hint:"])
+    for word in ("selct", "1+1", "SELEC", ".tables"):
+        c.expect(f"{word} is no new warehouse", word, code=USAGE, err=["error:", "./"],
+                 cwd=c.folder)
+        c.tally.check(f"{word} was not created", (c.folder / word).exists() and "it was")
     c.expect("a setting", "--set", "starfact.zone_maps=off", "--csv", "-c",
              "SHOW starfact.zone_maps", out_has=["off"])
     c.expect("a corrupt manifest is code 4", corrupt(c), "-c", "SELECT 1", code=CORRUPT,

@@ -34,6 +34,15 @@ pub fn run(arguments: Vec<OsString>) -> Exit {
             return refuse(&Error::internal(format!("cannot listen to signals: {error}")));
         }
     };
+    let settings = match &invocation {
+        Invocation::Run(options) => &options.resources.set,
+        Invocation::Import(arguments) => &arguments.resources.set,
+        Invocation::Export(arguments) => &arguments.resources.set,
+        Invocation::Bench(arguments) => &arguments.resources.set,
+    };
+    if let Some(exit) = check_settings(settings) {
+        return exit;
+    }
     match invocation {
         Invocation::Run(options) => run_scripts(*options, signals),
         Invocation::Import(arguments) => import(&arguments, signals),
@@ -64,6 +73,16 @@ enum Input {
     Shell,
 }
 
+/// Refuses settings that there are not, before anything is opened or created.
+fn check_settings(settings: &[(String, String)]) -> Option<Exit> {
+    settings.iter().find_map(|(name, value)| {
+        let mut error = starfact::check_setting(name, value).err()?;
+        error.message = format!("--set {name}: {}", error.message);
+        report::error(&error, None);
+        Some(Exit::USAGE)
+    })
+}
+
 fn run_scripts(options: RunOptions, signals: Signals) -> Exit {
     let job = match plan(&options) {
         Ok(job) => job,
@@ -81,7 +100,7 @@ fn run_scripts(options: RunOptions, signals: Signals) -> Exit {
     let view = View::new(options.mode, options.header, options.null.clone(), is_shell);
     let name = describe(path, warehouse.is_read_only());
     let mut runner = Runner::new(session, name, view, options.bail, signals.clone(), is_shell);
-    let result = run_job(&mut runner, job, &options.settings, &signals);
+    let result = run_job(&mut runner, job, &options.resources.set, &signals);
     runner.exit(result)
 }
 
@@ -209,7 +228,8 @@ fn copy(
     let view = View::new(None, true, None, false);
     let name = describe(Some(path), read_only);
     let mut runner = Runner::new(session, name, view, None, signals, false);
-    let mut result = Ok(());
+    let mut result =
+        resources.set.iter().try_for_each(|(name, value)| runner.set(name, &literal(value)));
     for statement in &statements {
         if result.is_ok() {
             result = match runner.execute(statement) {

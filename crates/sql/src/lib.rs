@@ -62,6 +62,7 @@ pub use outcome::{Outcome, Rows};
 pub use session::{CancelHandle, ProgressListener, Session};
 pub use settings::parse_bytes;
 pub use split::{Pending, Splitter, Statement, split};
+pub use statement::check_setting;
 pub use warehouse::{OpenOptions, Warehouse};
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod using;
 mod write;
 
 pub(crate) use names::table as table_named;
+pub use set::check_setting;
 pub(crate) use write::append;
 
 use crate::catalog::WarehouseSchema;
