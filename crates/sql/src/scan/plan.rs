@@ -295,8 +295,12 @@ impl ExecutionPlan for ScanExec {
         state.batch_rows = context.session_config().batch_size();
         state.remaining = self.limit.unwrap_or(usize::MAX);
         state.encoded_filters = self.settings.encoded_filters;
+        state.progress = context.session_config().get_extension();
         let baseline = BaselineMetrics::new(&self.metrics, partition);
         if partition == 0 {
+            if let Some(progress) = &state.progress {
+                progress.skip_blocks(self.scan.pruned_blocks());
+            }
             let count = |name| MetricBuilder::new(&self.metrics).counter(name, partition);
             count("blocks_read").add(self.scan.morsels().len());
             count("blocks_pruned").add(self.scan.pruned_blocks());
