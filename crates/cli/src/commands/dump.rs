@@ -1,8 +1,8 @@
 //! `.dump`: the SQL that makes the tables and their rows anew.
 //!
 //! Tables come after those that they reference. Values are texts in quotes, except for integers,
-//! decimals and booleans, because every type reads its own text exactly; so NaN and infinite numbers
-//! need no words of their own. Rows come in the order of the table, several thousand a statement,
+//! decimals and booleans, because every type reads its own text exactly; so NaN and infinities need
+//! no words of their own. Rows come in the order of the table, several thousand a statement,
 //! all of them at once where a table references itself.
 
 use super::CommandResult;
