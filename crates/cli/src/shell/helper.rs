@@ -51,7 +51,8 @@ fn read(session: &Session) -> Vocabulary {
         tables.iter().flat_map(|table| table.columns.iter().chain([&table.name])).collect();
     let mut functions = session.completions();
     functions.retain(|word| !names.contains(word));
-    Vocabulary { tables, functions }
+    let settings = catalog::settings(session).unwrap_or_default();
+    Vocabulary { tables, functions, settings }
 }
 
 impl rustyline::Helper for Helper {}
