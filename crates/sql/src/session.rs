@@ -9,6 +9,7 @@ use crate::functions;
 use crate::grouping_keys::GroupingKeys;
 use crate::outcome::Outcome;
 use crate::parse::parse;
+use crate::progress::Progress;
 use crate::scan::EncodedTotals;
 use crate::settings::Settings;
 use crate::statement::{Context, execute};
@@ -38,6 +39,7 @@ pub struct Session {
     schema: Arc<WarehouseSchema>,
     current: Mutex<Current>,
     cancel: CancelHandle,
+    progress: Arc<Progress>,
 }
 
 /// What `SET` changes.
@@ -46,11 +48,7 @@ struct Current {
     state: SessionState,
     /// The memory limit that `state` was built with.
     memory_limit: u64,
-    progress: Option<ProgressListener>,
 }
-
-/// Hears how many rows the running load has taken in so far, on the thread that loads.
-pub type ProgressListener = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// Cancels the running statement of a session, from any thread.
 #[derive(Clone, Debug, Default)]
@@ -82,8 +80,9 @@ impl Session {
         let schema = Arc::new(WarehouseSchema::default());
         let state = build_state(&schema, runtime_env(settings.memory_limit));
         let memory_limit = settings.memory_limit;
-        let current = Mutex::new(Current { settings, state, memory_limit, progress: None });
-        Self { inner, schema, current, cancel: CancelHandle::default() }
+        let current = Mutex::new(Current { settings, state, memory_limit });
+        let (cancel, progress) = (CancelHandle::default(), Arc::default());
+        Self { inner, schema, current, cancel, progress }
     }
 
     /// Executes exactly one statement, with or without its semicolon.
@@ -130,9 +129,9 @@ impl Session {
         self.cancel.clone()
     }
 
-    /// Tells `listener` from now on how far a load is; `None` tells nobody.
-    pub fn report_progress(&self, listener: Option<ProgressListener>) {
-        self.lock().progress = listener;
+    /// How far the running statement is, to be asked from any thread.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     /// Words that a shell may complete: tables, columns and functions.
@@ -166,7 +165,9 @@ impl Session {
             current.memory_limit = current.settings.memory_limit;
         }
         let mut state = current.state.clone();
+        self.progress.start_over();
         let config = current.settings.apply(state.config().clone());
+        let config = config.with_extension(Arc::clone(&self.progress));
         *state.config_mut() = config;
         state.mark_start_execution();
         Ok(Context {
@@ -175,7 +176,7 @@ impl Session {
             state,
             snapshot,
             settings: current.settings,
-            progress: current.progress.clone(),
+            progress: Arc::clone(&self.progress),
             cancel,
         })
     }

@@ -84,6 +84,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
 ];
 
 impl Settings {
+    /// Values that stand for nothing, to try others on.
+    pub(crate) fn minimal() -> Self {
+        Self { scan: ScanSettings::default(), threads: 1, memory_limit: 1_000_000 }
+    }
+
     /// Sets one of ours; `false` if there is none of that name.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<bool> {
         let Some(setting) = find(name) else { return Ok(false) };
@@ -200,8 +205,7 @@ mod tests {
 
     #[test]
     fn settings_answer_to_their_short_name_too() {
-        let mut settings =
-            Settings { scan: ScanSettings::default(), threads: 2, memory_limit: 1_000_000 };
+        let mut settings = Settings::minimal();
         assert!(settings.set("zone_maps", "off").unwrap());
         assert_eq!(settings.get("starfact.zone_maps").as_deref(), Some("off"));
         assert!(settings.set("starfact.threads", "0").is_err());

@@ -123,7 +123,12 @@ impl ScanExec {
     }
 
     /// The state of a partition that is about to be read.
-    pub(super) fn partition(&self, number: usize, metrics: &ExecutionPlanMetricsSet) -> Partition {
+    pub(super) fn partition(
+        &self,
+        number: usize,
+        context: &TaskContext,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> Partition {
         let columns = self.output_columns().iter().map(|column| column.id).collect();
         let mut state = Partition::new(
             Arc::clone(&self.scan),
@@ -134,7 +139,12 @@ impl ScanExec {
         );
         state.remaining = self.limit.unwrap_or(usize::MAX);
         state.encoded_filters = self.settings.encoded_filters;
+        state.batch_rows = context.session_config().batch_size();
+        state.progress = context.session_config().get_extension();
         if number == 0 {
+            if let Some(progress) = &state.progress {
+                progress.skip_blocks(self.scan.pruned_blocks());
+            }
             let count = |name| MetricBuilder::new(metrics).counter(name, number);
             count("blocks_read").add(self.scan.morsels().len());
             count("blocks_pruned").add(self.scan.pruned_blocks());
@@ -319,8 +329,7 @@ impl ExecutionPlan for ScanExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let mut state = self.partition(partition, &self.metrics);
-        state.batch_rows = context.session_config().batch_size();
+        let state = self.partition(partition, &context, &self.metrics);
         let baseline = BaselineMetrics::new(&self.metrics, partition);
         let stream = futures::stream::unfold((state, baseline), |(mut state, baseline)| async {
             let timer = baseline.elapsed_compute().timer();

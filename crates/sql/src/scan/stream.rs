@@ -4,6 +4,7 @@
 //! immutable, and, when no order was promised, one counter from which partitions take morsels.
 
 use super::filter::{Columns, batch, evaluate, merge_bounds, translate};
+use crate::progress::Progress;
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
@@ -103,6 +104,8 @@ pub(super) struct Partition {
     pub(super) batch_rows: usize,
     pub(super) remaining: usize,
     pub(super) encoded_filters: bool,
+    /// Where to tell how far the statement is.
+    pub(super) progress: Option<Arc<Progress>>,
     dynamic: Vec<Option<Dynamic>>,
     /// The morsel that is being read, and the rows of it that are still to be decoded.
     open: Option<MorselColumns>,
@@ -127,6 +130,7 @@ impl Partition {
             batch_rows: usize::MAX,
             remaining: usize::MAX,
             encoded_filters: true,
+            progress: None,
             dynamic,
             open: None,
             pieces: VecDeque::new(),
@@ -163,6 +167,7 @@ impl Partition {
         if self.residuals.is_empty()
             && scan.add_covered(&morsel, asked, totals).map_err(external)?
         {
+            self.progress.iter().for_each(|progress| progress.skip_blocks(1));
             return Ok(Some(true));
         }
         let selection = self.select(&morsel)?;
@@ -190,9 +195,11 @@ impl Partition {
         let scan = Arc::clone(&self.scan);
         for dynamic in self.dynamic.iter().flatten() {
             if scan.rules_out(morsel, &dynamic.filters).map_err(external)? {
+                self.progress.iter().for_each(|progress| progress.skip_blocks(1));
                 return Ok(Selection::none(morsel.rows()));
             }
         }
+        self.count_block(morsel, scan.filter_columns().collect())?;
         let mut selection = scan.select(morsel).map_err(external)?;
         for dynamic in self.dynamic.iter().flatten() {
             scan.narrow(morsel, &dynamic.filters, &mut selection).map_err(external)?;
@@ -219,6 +226,18 @@ impl Partition {
             dynamic.use_so_far.record(asked, selection.count());
         }
         Ok(selection)
+    }
+
+    /// Tells that a block is read: the columns of the filters in any case, the others for the rows
+    /// that are left, of which there mostly are some.
+    fn count_block(&self, morsel: &Morsel, mut columns: Vec<ColumnId>) -> Result<()> {
+        let Some(progress) = &self.progress else { return Ok(()) };
+        columns.extend(&self.columns);
+        columns.sort_unstable();
+        columns.dedup();
+        let bytes = self.scan.block_bytes(morsel, &columns).map_err(external)?;
+        progress.read_block(morsel.rows(), bytes);
+        Ok(())
     }
 
     /// Places of the dynamic filters, those that leave the fewest rows first.

@@ -337,9 +337,9 @@ impl ExecutionPlan for TotalsExec {
     fn execute(
         &self,
         partition: usize,
-        _context: Arc<TaskContext>,
+        context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let mut state = self.scan.partition(partition, &self.metrics);
+        let mut state = self.scan.partition(partition, &context, &self.metrics);
         let shape = Arc::clone(&self.shape);
         let baseline = BaselineMetrics::new(&self.metrics, partition);
         let covered = MetricBuilder::new(&self.metrics).counter("blocks_from_zone_maps", partition);

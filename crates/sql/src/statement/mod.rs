@@ -19,13 +19,14 @@ mod using;
 mod write;
 
 pub(crate) use names::table as table_named;
+pub use set::check_setting;
 pub(crate) use write::append;
 
 use crate::catalog::WarehouseSchema;
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::parse::{Statement, elsewhere};
-use crate::session::ProgressListener;
+use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::warehouse::Inner;
 use datafusion::execution::SessionState;
@@ -41,7 +42,7 @@ pub(crate) struct Context {
     pub(crate) state: SessionState,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) settings: Settings,
-    pub(crate) progress: Option<ProgressListener>,
+    pub(crate) progress: Arc<Progress>,
     pub(crate) cancel: CancellationToken,
 }
 
@@ -66,10 +67,11 @@ impl Context {
     pub(crate) fn load_options(&self) -> LoadOptions {
         // Half for the rows that wait to be sorted; the rest is for keys, encoding and the source.
         let memory_bytes = usize::try_from(self.settings.memory_limit / 2).unwrap_or(usize::MAX);
+        let progress = Arc::clone(&self.progress);
         LoadOptions {
             memory_bytes: memory_bytes.min(2 << 30),
             threads: self.settings.threads,
-            progress: self.progress.clone(),
+            progress: Some(Arc::new(move |rows| progress.set_rows_written(rows))),
             ..LoadOptions::default()
         }
     }

@@ -6,6 +6,7 @@ mod differential;
 mod errors;
 mod exact;
 mod limits;
+mod progress;
 mod queries;
 mod semantics;
 mod statements;
