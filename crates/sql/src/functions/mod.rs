@@ -3,6 +3,7 @@
 
 mod accumulator;
 mod aggregate;
+mod aliases;
 mod careful_rules;
 mod date_trunc;
 mod exact;
@@ -14,6 +15,7 @@ mod timestamp_text;
 mod version;
 
 pub(crate) use aggregate::is_sum;
+pub(crate) use aliases::register_aliases;
 pub(crate) use careful_rules::adapt_rule;
 pub(crate) use nullable::{hidden, nullable};
 pub(crate) use signed_ranks::SignedRanks;

@@ -14,10 +14,12 @@ mod query;
 mod rewrite;
 mod set;
 mod show;
+mod spellings;
 mod using;
 mod write;
 
 pub(crate) use names::table as table_named;
+pub(crate) use spellings::names as function_spellings;
 pub(crate) use write::append;
 
 use crate::catalog::WarehouseSchema;
