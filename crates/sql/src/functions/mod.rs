@@ -4,14 +4,23 @@
 mod accumulator;
 mod aggregate;
 mod aliases;
+mod calendar;
 mod careful_rules;
+mod date_diff;
+mod date_part;
 mod date_trunc;
+mod elementwise;
 mod exact;
 mod groups;
+mod last_day;
 mod now;
 mod nullable;
+mod sign;
 mod signed_ranks;
+mod strftime;
+mod substr;
 mod timestamp_text;
+mod type_of;
 mod version;
 
 pub(crate) use aggregate::is_sum;
@@ -33,8 +42,16 @@ pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
 /// The scalar functions.
 pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
     vec![
+        Arc::new(date_diff::DateDiff::boundaries().into()),
+        Arc::new(date_diff::DateDiff::whole().into()),
+        Arc::new(date_part::DatePart::new().into()),
         Arc::new(date_trunc::DateTrunc::new().into()),
+        Arc::new(last_day::LastDay::new().into()),
         Arc::new(now::Now::new().into()),
+        Arc::new(sign::Sign::new().into()),
+        Arc::new(strftime::Strftime::new().into()),
+        Arc::new(substr::Substr::new().into()),
+        Arc::new(type_of::TypeOf::new().into()),
         Arc::new(version::Version::new().into()),
     ]
 }

@@ -25,6 +25,7 @@ const SPELLINGS: &[(&str, usize, &str)] = &[
     ("date_sub", 2, "($1 - $2)"),
     ("day", 1, "date_part('day', $1)"),
     ("dayofmonth", 1, "date_part('day', $1)"),
+    ("dayname", 1, "strftime($1, '%A')"),
     ("dayofweek", 1, "date_part('dow', $1)"),
     ("dayofyear", 1, "date_part('doy', $1)"),
     ("decade", 1, "date_part('decade', $1)"),
@@ -34,6 +35,7 @@ const SPELLINGS: &[(&str, usize, &str)] = &[
     ("every", 1, "bool_and($1)"),
     ("first", 1, "first_value($1)"),
     ("group_concat", 1, "string_agg($1, ',')"),
+    ("hex", 1, "upper(to_hex($1))"),
     ("hour", 1, "date_part('hour', $1)"),
     ("if", 3, "(CASE WHEN $1 THEN $2 ELSE $3 END)"),
     ("iff", 3, "(CASE WHEN $1 THEN $2 ELSE $3 END)"),
@@ -49,12 +51,14 @@ const SPELLINGS: &[(&str, usize, &str)] = &[
     ("minute", 1, "date_part('minute', $1)"),
     ("mod", 2, "($1 % $2)"),
     ("month", 1, "date_part('month', $1)"),
+    ("monthname", 1, "strftime($1, '%B')"),
     ("multiply", 2, "($1 * $2)"),
     ("quarter", 1, "date_part('quarter', $1)"),
     ("regexp_full_match", 2, "regexp_like($1, '^(?:' || $2 || ')$')"),
     ("second", 1, "date_part('second', $1)"),
     ("string_agg", 1, "string_agg($1, ',')"),
     ("subtract", 2, "($1 - $2)"),
+    ("to_hex", 1, "upper(to_hex($1))"),
     ("today", 0, "current_date"),
     ("week", 1, "date_part('week', $1)"),
     ("weekday", 1, "date_part('dow', $1)"),
@@ -93,6 +97,16 @@ impl VisitorMut for SpellOut {
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Box<Error>> {
         let replacement = match expr {
             Expr::Function(call) => replace(call),
+            // The engine plans these with functions of its own, whatever the session has.
+            Expr::Extract { field, expr, .. } => called("date_part($1, $2)", &[&text(field), expr]),
+            Expr::Substring { expr, substring_from, substring_for, .. } => {
+                let one = Expr::value(Value::Number("1".into(), false));
+                let start = substring_from.as_deref().unwrap_or(&one);
+                match substring_for.as_deref() {
+                    Some(length) => called("\"substr\"($1, $2, $3)", &[expr, start, length]),
+                    None => called("\"substr\"($1, $2)", &[expr, start]),
+                }
+            }
             // `//` divides integers to integers, as `/` does here.
             Expr::BinaryOp { op: op @ BinaryOperator::MyIntegerDivide, .. }
             | Expr::BinaryOp { op: op @ BinaryOperator::DuckIntegerDivide, .. } => {
@@ -110,6 +124,16 @@ impl VisitorMut for SpellOut {
     }
 }
 
+fn text(shown: &impl ToString) -> Expr {
+    Expr::value(Value::SingleQuotedString(shown.to_string()))
+}
+
+fn called(template: &str, arguments: &[&Expr]) -> Result<Option<Expr>> {
+    let mut template = parse_expression(template)?;
+    let _ = VisitMut::visit(&mut template, &mut Fill { arguments });
+    Ok(Some(template))
+}
+
 fn replace(call: &Function) -> Result<Option<Expr>> {
     let [ObjectNamePart::Identifier(name)] = call.name.0.as_slice() else { return Ok(None) };
     if name.quote_style.is_some() {
@@ -124,8 +148,8 @@ fn replace(call: &Function) -> Result<Option<Expr>> {
         (None, "any_value") => return any_in_order(call, &arguments),
         (None, "arg_max" | "argmax" | "max_by") => return extreme(call, &arguments, "DESC"),
         (None, "arg_min" | "argmin" | "min_by") => return extreme(call, &arguments, "ASC"),
-        (None, "current_schema") => Expr::value(Value::SingleQuotedString(SCHEMA.into())),
-        (None, "current_database") => Expr::value(Value::SingleQuotedString(CATALOG.into())),
+        (None, "current_schema") => text(&SCHEMA),
+        (None, "current_database") => text(&CATALOG),
         _ => return Ok(None),
     };
     Ok(Some(filled(template, &arguments, call)))

@@ -101,3 +101,112 @@ fn spellings_in_constraints() {
     check(&session, &[("SELECT x FROM t", "7")]);
     check_failures(&session, &[("INSERT INTO t (d) VALUES ('1999-01-01')", "CHECK")]);
 }
+
+#[test]
+fn signs_are_found_without_floats() {
+    check(
+        &session(&[]),
+        &[
+            (
+                "SELECT sign(-3), sign(0), sign(NULL::INTEGER), sign(-12345678901234567890.12)",
+                "-1|0|NULL|-1",
+            ),
+            (
+                "SELECT sign(-2.5::DOUBLE), sign(-0.0::DOUBLE), sign('NaN'::DOUBLE), sign(0.1::REAL)",
+                "-1|0|0|1",
+            ),
+        ],
+    );
+    check_failures(&session(&[]), &[("SELECT sign('a')", "sign takes a number")]);
+}
+
+#[test]
+fn parts_and_names_of_dates() {
+    check(
+        &session(&[]),
+        &[
+            (
+                "SELECT century(d), decade(d), millennium(d), era(d), yearweek(d) FROM (VALUES (DATE '2000-12-31')) t(d)",
+                "20|200|2|1|200052",
+            ),
+            (
+                "SELECT century(DATE '0001-01-01'), EXTRACT(century FROM TIMESTAMP '9999-12-31 23:59:59'), century(NULL::DATE)",
+                "1|100|NULL",
+            ),
+            (
+                "SELECT dayname(DATE '2024-02-29'), monthname(TIMESTAMP '0001-01-01 00:00:00'), dayname(NULL::DATE)",
+                "Thursday|January|NULL",
+            ),
+            (
+                "SELECT last_day(DATE '2023-02-10'), last_day(TIMESTAMP '9999-12-01 10:00:00'), last_day(NULL::DATE)",
+                "2023-02-28|9999-12-31|NULL",
+            ),
+            (
+                "SELECT strftime(TIMESTAMP '2024-02-05 03:04:05.006007', '%a|%A|%w|%u|%d|%-d|%b|%B|%h|%m|%-m|%y|%-y|%Y|%H|%-H|%I|%-I|%p|%M|%-M|%S|%-S|%g|%f|%n|%z|%Z|%j|%-j|%U|%W|%V|%G|%c|%x|%X|%%')",
+                "Mon|Monday|1|1|05|5|Feb|February|Feb|02|2|24|24|2024|03|3|03|3|AM|04|4|05|5|006|006007|006007000|+00||036|36|05|06|06|2024|2024-02-05 03:04:05|2024-02-05|03:04:05|%",
+            ),
+            (
+                "SELECT strftime(DATE '2024-12-30', '%G-%V %U %W'), strftime(DATE '2023-01-01', '%G-%V %U %W %I'), strftime(TIMESTAMP '0024-02-05 13:04:05', '%Y %y %I%p')",
+                "2025-01 52 53|2022-52 01 00 12|0024 24 01PM",
+            ),
+            (
+                "SELECT typeof(1.5), typeof(DATE '2024-01-01'), typeof('a'), typeof(year(now()))",
+                "DECIMAL(2,1)|DATE|VARCHAR|INTEGER",
+            ),
+        ],
+    );
+    check_failures(
+        &session(&[]),
+        &[("SELECT strftime(now(), '%Q')", "does not know the specifier \"%Q\"")],
+    );
+}
+
+#[test]
+fn differences_of_moments() {
+    check(
+        &session(&[]),
+        &[
+            (
+                "SELECT date_diff('day', DATE '2024-01-01', DATE '2024-03-01'), datediff('month', DATE '2024-01-31', DATE '2024-03-01'), datediff('year', DATE '2024-12-31', DATE '2025-01-01')",
+                "60|2|1",
+            ),
+            (
+                "SELECT datediff('hour', TIMESTAMP '1969-12-31 23:30:00', TIMESTAMP '1970-01-01 00:30:00'), datediff('week', DATE '2024-12-24', DATE '2024-12-30'), datediff('isoyear', DATE '2024-12-29', DATE '2024-12-30')",
+                "1|0|1",
+            ),
+            (
+                "SELECT datediff('microseconds', DATE '0001-01-01', DATE '9999-01-01'), datediff('decade', DATE '2019-12-29', DATE '2020-10-30'), datediff('hour', TIME '10:00:00', TIME '12:30:00')",
+                "315506361600000000|1|2",
+            ),
+            (
+                "SELECT date_sub('month', DATE '2024-01-31', DATE '2024-02-29'), datesub('month', DATE '2024-03-31', DATE '2024-02-29'), datesub('month', TIMESTAMP '2024-01-15 12:00:00', TIMESTAMP '2024-02-15 11:00:00')",
+                "1|-1|0",
+            ),
+            (
+                "SELECT datesub('year', DATE '2024-02-29', DATE '2025-02-28'), datesub('hour', TIME '10:31:00', TIME '12:30:00'), datesub('day', NULL, DATE '2024-01-01')",
+                "1|1|NULL",
+            ),
+        ],
+    );
+    check_failures(
+        &session(&[]),
+        &[("SELECT datediff('fortnight', now(), now())", "does not know the unit \"fortnight\"")],
+    );
+}
+
+#[test]
+fn positions_in_text_count_from_the_end() {
+    check(
+        &session(&[
+            "CREATE TABLE t (s VARCHAR, i INTEGER)",
+            "INSERT INTO t VALUES ('hällo', -2), (NULL, 1)",
+        ]),
+        &[
+            (
+                "SELECT substr(s, -2), substring(s, -3, 2), substr(s, i), substring(s, 0, 2), substr(s, 2) FROM t ORDER BY i",
+                "lo|ll|lo|h|ällo; NULL|NULL|NULL|NULL|NULL",
+            ),
+            ("SELECT to_hex(255), hex(-1)", "FF|FFFFFFFFFFFFFFFF"),
+        ],
+    );
+}
