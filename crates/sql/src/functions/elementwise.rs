@@ -21,7 +21,7 @@ pub(super) fn elementwise(
     })
 }
 
-/// The text of a constant argument, in lower case and without quotes; `None` if it is no constant, or NULL.
+/// The text of a constant, in lower case and without quotes; `None` if it is none, or NULL.
 pub(super) fn constant_text(value: &ScalarValue) -> Option<String> {
     let text = value.try_as_str().flatten()?;
     Some(text.trim_matches(['\'', '"']).to_lowercase())

@@ -6,6 +6,7 @@ mod aggregate;
 mod aliases;
 mod calendar;
 mod careful_rules;
+mod date_bin;
 mod date_diff;
 mod date_part;
 mod date_trunc;
@@ -19,6 +20,7 @@ mod sign;
 mod signed_ranks;
 mod strftime;
 mod substr;
+mod time_text;
 mod timestamp_text;
 mod type_of;
 mod version;
@@ -28,6 +30,7 @@ pub(crate) use aliases::register_aliases;
 pub(crate) use careful_rules::adapt_rule;
 pub(crate) use nullable::{hidden, nullable};
 pub(crate) use signed_ranks::SignedRanks;
+pub(crate) use time_text::time_text;
 pub(crate) use timestamp_text::timestamp_text;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
@@ -42,6 +45,7 @@ pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
 /// The scalar functions.
 pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
     vec![
+        Arc::new(date_bin::DateBin::new().into()),
         Arc::new(date_diff::DateDiff::boundaries().into()),
         Arc::new(date_diff::DateDiff::whole().into()),
         Arc::new(date_part::DatePart::new().into()),
