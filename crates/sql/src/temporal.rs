@@ -1,8 +1,9 @@
 //! Operands of different types side by side, where the query engine's type coercion would choose a
 //! type that does not hold them. This rule runs before it and leaves it nothing to coerce.
 //!
-//! - Dates, timestamps and text that is compared with timestamps, or beside them in CASE,
-//!   COALESCE and the like, become timestamps with microseconds; nanoseconds hold the years from 1678 to 2262 only.
+//! - Dates, timestamps and text that is compared with timestamps, or beside them in CASE, COALESCE
+//!   and the like, become timestamps with microseconds; nanoseconds hold the years from 1678 to
+//!   2262 only.
 //! - Decimals that are compared with floats become floats; a decimal cannot be NaN.
 //! - A date moved by hours is a timestamp.
 //! - Windows in the order of a time of day are in the order of its microseconds.
