@@ -12,7 +12,7 @@ use crate::parse::parse;
 use crate::progress::Progress;
 use crate::scan::EncodedTotals;
 use crate::settings::Settings;
-use crate::statement::{Context, execute};
+use crate::statement::{Context, execute, function_spellings};
 use crate::subqueries::ExactSubqueries;
 use crate::temporal::CommonTimestamps;
 use crate::types::StarfactTypes;
@@ -147,6 +147,7 @@ impl Session {
         words.extend(current.state.scalar_functions().keys().cloned());
         words.extend(current.state.aggregate_functions().keys().cloned());
         words.extend(current.state.window_functions().keys().cloned());
+        words.extend(function_spellings().map(str::to_owned));
         words.sort_unstable();
         words.dedup();
         words
@@ -263,6 +264,7 @@ fn build_state(schema: &Arc<WarehouseSchema>, env: Arc<RuntimeEnv>) -> SessionSt
     for function in functions::aggregates() {
         let _ = state.register_udaf(function);
     }
+    functions::register_aliases(&mut state);
     state
 }
 

@@ -15,11 +15,13 @@ mod query;
 mod rewrite;
 mod set;
 mod show;
+mod spellings;
 mod using;
 mod write;
 
 pub(crate) use names::table as table_named;
 pub use set::check_setting;
+pub(crate) use spellings::names as function_spellings;
 pub(crate) use write::append;
 
 use crate::catalog::WarehouseSchema;

@@ -5,6 +5,7 @@ mod constraints;
 mod differential;
 mod errors;
 mod exact;
+mod functions;
 mod limits;
 mod progress;
 mod queries;
