@@ -10,7 +10,7 @@ mod covered;
 mod scan;
 mod statistics;
 
-pub use columns::MorselColumns;
+pub use columns::{ColumnCodes, MorselColumns};
 pub use covered::{ColumnTotals, Covered, ZoneAggregate};
 pub use scan::{ColumnFilter, Morsel, Scan, ScanOptions};
 pub use statistics::{ColumnBounds, column_bounds};
