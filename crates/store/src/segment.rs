@@ -77,6 +77,11 @@ impl Segment {
         self.find(id).and_then(|(_, slot)| slot.dictionary.as_ref())
     }
 
+    /// The dictionaries that files of text columns have codes of.
+    pub fn dictionaries(&self) -> impl Iterator<Item = &Arc<DictionaryFile>> {
+        self.opened.iter().filter_map(|slot| slot.dictionary.as_ref())
+    }
+
     /// The file of a column, hidden ones included; `None` if the segment was written before the
     /// column existed.
     ///
