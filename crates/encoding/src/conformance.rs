@@ -11,16 +11,18 @@ mod reference;
 
 use crate::types::tests::EVERY_TYPE;
 use crate::{
-    Block, EncodeOptions, EncodingName, PRESENT_MAX, Predicate, Selection, Verdict, ZoneStats,
-    encode,
+    Block, EncodeOptions, EncodingName, PRESENT_MAX, Predicate, Selection, SharedDictionary,
+    Verdict, ZoneStats, encode, encode_shared,
 };
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, StringViewArray};
 use data::{Row, array, rows_of, value};
 use proptest::prelude::*;
 use reference::{Asked, Random, predicates, same};
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{DataType, Scalar};
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Every way to ask for an encoding.
 fn all_options() -> impl Iterator<Item = EncodeOptions> {
@@ -33,13 +35,12 @@ fn conform(label: &str, ty: DataType, rows: &[Row], options: &EncodeOptions) {
     let array = array(ty, rows);
     let encoded = encode(array.as_ref(), ty, options).unwrap();
     let block = Block::parse(encoded.bytes.clone().into(), ty, rows.len()).unwrap();
-    let label = format!("{label}, {} rows of {ty} as {}", rows.len(), block.tree());
+    let label = &format!("{label}, {} rows of {ty}", rows.len());
     if let Some(asked) = options.encoding {
         let is_as_asked = is_encoded_as(&block, asked);
         assert!(is_as_asked || may_decline(asked, ty, rows), "{label}, asked for {asked}");
     }
-    statistics_are_exact(&label, rows, &encoded.stats);
-    decodes_what_was_encoded(&label, rows, &block, &array);
+    statistics_are_exact(label, rows, &encoded.stats);
     let zone = ZoneStats {
         rows: encoded.stats.rows,
         nulls: encoded.stats.nulls,
@@ -49,11 +50,61 @@ fn conform(label: &str, ty: DataType, rows: &[Row], options: &EncodeOptions) {
         min_exact: true,
         max_exact: true,
     };
+    conform_block(label, rows, &block, &array, &zone);
+    if ty == DataType::Varchar && options.encoding == Some(EncodingName::Dictionary) {
+        // With texts that the block does not have, and without.
+        for others in [0, 300] {
+            let Some(dictionary) = dictionary(rows, others) else { continue };
+            let bytes = encode_shared(&block, &dictionary).unwrap().unwrap();
+            let shared = Block::parse_shared(bytes.into(), ty, rows.len(), &dictionary).unwrap();
+            conform_block(label, rows, &shared, &array, &zone);
+            gives_out_codes(label, rows, &shared, &dictionary);
+        }
+    }
+}
+
+/// The dictionary of the texts of `rows` and of others; `None` if there is none or it is too large.
+fn dictionary(rows: &[Row], others: u64) -> Option<Arc<SharedDictionary>> {
+    let others = (0..others).map(|number| value(DataType::Varchar, number * 7));
+    let texts: BTreeSet<String> = rows
+        .iter()
+        .cloned()
+        .chain(others)
+        .filter_map(|row| match row {
+            Some(Scalar::String(text)) => Some(text),
+            _ => None,
+        })
+        .collect();
+    SharedDictionary::new(&StringViewArray::from_iter_values(texts)).ok().map(Arc::new)
+}
+
+fn gives_out_codes(label: &str, rows: &[Row], block: &Block, dictionary: &SharedDictionary) {
+    let mut random = Random::new(rows.len() as u64);
+    for selection in selections(rows.len(), &mut random) {
+        let codes = block.codes(&selection).unwrap().unwrap();
+        assert_eq!(codes.codes.len(), selection.count(), "{label}");
+        for (place, row) in selection.indices().into_iter().enumerate() {
+            let is_null = codes.nulls.as_ref().is_some_and(|nulls| nulls.is_null(place));
+            let text = dictionary.value(codes.codes[place]).unwrap();
+            match &rows[row as usize] {
+                None => assert!(is_null, "{label}, row {row}"),
+                Some(value) => {
+                    assert!(!is_null && *value == Scalar::String(text.into()), "{label}, {row}");
+                }
+            }
+        }
+    }
+}
+
+/// Checks what a block promises of `rows`, which are those of `array`.
+fn conform_block(label: &str, rows: &[Row], block: &Block, array: &ArrayRef, zone: &ZoneStats) {
+    let (ty, label) = (block.data_type(), format!("{label} as {}", block.tree()));
+    decodes_what_was_encoded(&label, rows, block, array);
     let mut random = Random::new(rows.len() as u64);
     let selections = selections(rows.len(), &mut random);
     aggregates_like_the_reference(&label, rows, &block, &selections);
     for asked in predicates(ty, rows, &mut random) {
-        filters_like_the_reference(&label, rows, &block, &asked, &selections, &zone);
+        filters_like_the_reference(&label, rows, block, &asked, &selections, zone);
     }
 }
 

@@ -40,6 +40,7 @@ mod native;
 mod predicate;
 mod presence;
 mod selection;
+mod shared;
 mod text;
 mod totals;
 mod types;
@@ -49,7 +50,7 @@ mod zone;
 mod conformance;
 
 pub use aggregate::Aggregate;
-pub use block::{Block, SampledKeys};
+pub use block::{Block, Codes, SampledKeys};
 pub use derive::{
     Derivation, Found, PARAMETER_MAX, Rounding, Rule, Sample, choose_rules, encode_derived,
     find_rules,
@@ -60,5 +61,6 @@ pub(crate) use name::tag_name;
 pub use predicate::{CompareOp, FilterError, Predicate, ValuePredicate};
 pub use presence::PRESENT_MAX;
 pub use selection::{Ranges, Selection};
+pub use shared::{DICTIONARY_BYTES_MAX, DICTIONARY_VALUES_MAX, SharedDictionary, encode_shared};
 pub use types::{arrow_type, data_type_of};
 pub use zone::{Verdict, ZoneStats};

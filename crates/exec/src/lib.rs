@@ -10,7 +10,7 @@ mod scan;
 mod statistics;
 mod totals;
 
-pub use columns::MorselColumns;
+pub use columns::{ColumnCodes, MorselColumns};
 pub use scan::{ColumnFilter, Morsel, Scan, ScanOptions};
 pub use statistics::{ColumnBounds, column_bounds};
 pub use totals::{ColumnTotals, Totals, TotalsAsked};

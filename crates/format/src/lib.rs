@@ -15,6 +15,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod derivations;
+mod dictionary;
 mod footer;
 mod presence;
 mod reader;
@@ -27,6 +28,7 @@ mod document;
 #[cfg(test)]
 mod fixtures;
 
+pub use dictionary::{DictionaryFile, DictionaryLink};
 pub use reader::{ColumnBlock, ColumnFile};
 pub use writer::{ColumnFileInfo, ColumnWriter, DerivedBlock};
 pub use zone::Zone;

@@ -4,16 +4,17 @@
 //! remembered; files are write-once, so it cannot change underneath. Blocks are views of the
 //! mapped file; nothing is copied until values are decoded.
 
+use crate::dictionary::{DictionaryFile, DictionaryLink};
 use crate::footer::{BlockEntry, Footer, Trailer, TrailerError, check_zeros};
 use crate::zone::Zone;
 use crate::{FORMAT_VERSION, HEADER_BYTES, TRAILER_BYTES};
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, StringViewArray};
 use bytes::Bytes;
 use starfact_base::checksum::checksum;
 use starfact_base::{ColumnId, Corruption, DataType, Error, Result};
 use starfact_encoding::{
-    Aggregate, Block, Derivation, FilterError, Predicate, Rule, SampledKeys, Selection,
-    encode_derived,
+    Aggregate, Block, Codes, Derivation, FilterError, Predicate, Rule, SampledKeys, Selection,
+    SharedDictionary, encode_derived, encode_shared,
 };
 use starfact_vfs::{Dir, ReadFile};
 use std::ops::Range;
@@ -27,6 +28,9 @@ pub struct ColumnFile {
     footer: Footer,
     /// The columns that blocks are derived from.
     sources: Vec<(ColumnId, Arc<ColumnFile>)>,
+    /// The dictionary that blocks have codes of.
+    dictionary: Option<Arc<DictionaryFile>>,
+    footer_checksum: u32,
     /// One bit a block: its checksum was right when it was last computed.
     verified: Vec<AtomicU64>,
 }
@@ -72,7 +76,9 @@ impl ColumnFile {
         let footer = Footer::decode(&bytes, start).map_err(|e| corrupt(e.shifted(start)))?;
         let words = footer.blocks.len().div_ceil(64);
         let verified = (0..words).map(|_| AtomicU64::new(0)).collect();
-        Ok(Self { file, footer, sources: Vec::new(), verified })
+        let footer_checksum = found;
+        let (sources, dictionary) = (Vec::new(), None);
+        Ok(Self { file, footer, sources, dictionary, footer_checksum, verified })
     }
 
     /// The columns that blocks are derived from, each once. Such blocks can be read when the files
@@ -103,6 +109,46 @@ impl ColumnFile {
         }
         self.sources = sources;
         Ok(self)
+    }
+
+    /// The dictionary that blocks have codes of, if there is one. Such blocks can be read when it
+    /// has been given to [`ColumnFile::with_dictionary`].
+    pub fn dictionary_link(&self) -> Option<DictionaryLink> {
+        self.footer.dictionary
+    }
+
+    /// The same file with its dictionary, which is read when a block is.
+    pub fn with_dictionary(mut self, dictionary: Arc<DictionaryFile>) -> Self {
+        self.dictionary = Some(dictionary);
+        self
+    }
+
+    /// The dictionary that blocks have codes of; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if it is missing, damaged, or another than the codes were made for.
+    pub fn dictionary(&self) -> Result<Option<&Arc<SharedDictionary>>> {
+        let Some(expected) = self.footer.dictionary else { return Ok(None) };
+        let Some(dictionary) = &self.dictionary else {
+            let (path, number) = (self.file.path(), expected.number);
+            return Err(Error::internal(format!("{path} without its dictionary {number}")));
+        };
+        let found = dictionary.link()?;
+        if found == expected {
+            return dictionary.values().map(Some);
+        }
+        let show = |link: DictionaryLink| {
+            let DictionaryLink { number, values, checksum } = link;
+            format!("number {number} of {values} texts, checksum {}", hex(checksum))
+        };
+        let what = format!("dictionary of {}", self.file.path());
+        let damage = Corruption::new(0, what, show(expected), show(found));
+        Err(damage.in_file(dictionary.path().as_ref()))
+    }
+
+    /// The checksum of the footer, which has those of all blocks.
+    pub(crate) fn footer_checksum(&self) -> u32 {
+        self.footer_checksum
     }
 
     /// The path it was opened by, for messages.
@@ -156,7 +202,10 @@ impl ColumnFile {
                 let sources = self.source_blocks(idx, derivation)?;
                 Block::parse_derived(bytes, ty, rows, derivation, &sources)
             }
-            _ => Block::parse(bytes, ty, rows),
+            _ => match self.dictionary()? {
+                Some(dictionary) => Block::parse_shared(bytes, ty, rows, dictionary),
+                None => Block::parse(bytes, ty, rows),
+            },
         };
         let block =
             block.map_err(|damage| damage.shifted(entry.offset).in_file(self.file.path()))?;
@@ -263,6 +312,34 @@ impl ColumnBlock {
     pub fn derive(&self, rule: &Rule, sources: &[&Self]) -> Result<Option<Vec<u8>>> {
         let sources: Vec<&Block> = sources.iter().map(|source| &source.block).collect();
         encode_derived(&self.block, rule, &sources).map_err(|damage| self.blame(damage))
+    }
+
+    /// The dictionary outside of the block that its codes refer to, if it has such.
+    pub fn dictionary(&self) -> Option<&Arc<SharedDictionary>> {
+        self.block.dictionary()
+    }
+
+    /// The codes of the selected rows in [`ColumnBlock::dictionary`], without a look at a text;
+    /// `None` if there is no such dictionary.
+    pub fn codes(&self, selection: &Selection) -> Result<Option<Codes>> {
+        self.block.codes(selection).map_err(|damage| self.blame(damage))
+    }
+
+    /// The distinct texts of the rows that are not NULL, ascending, if the encoding keeps them
+    /// within the block.
+    pub fn distinct_texts(&self) -> Result<Option<StringViewArray>> {
+        self.block.distinct_texts().map_err(|damage| self.blame(damage))
+    }
+
+    /// The block's bytes with codes of `dictionary`; `None` if it does not keep distinct texts, or
+    /// if one of them is not there.
+    pub fn share(&self, dictionary: &SharedDictionary) -> Result<Option<Vec<u8>>> {
+        encode_shared(&self.block, dictionary).map_err(|damage| self.blame(damage))
+    }
+
+    /// Where the block begins in the file.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// The encoding, in words.

@@ -4,6 +4,7 @@
 //! a writer holds at most one block of rows beside what the caller hands in.
 
 use crate::ColumnFile;
+use crate::dictionary::DictionaryLink;
 use crate::footer::{BlockEntry, Footer, Trailer, header};
 use crate::zone::Zone;
 use arrow::array::{Array, ArrayRef};
@@ -37,6 +38,7 @@ pub struct ColumnWriter {
     blocks: Vec<BlockEntry>,
     zones: Vec<Zone>,
     derivations: Vec<Option<Derivation>>,
+    dictionary: Option<DictionaryLink>,
 }
 
 /// A block as it follows from other columns.
@@ -69,6 +71,7 @@ impl ColumnWriter {
             blocks: Vec::new(),
             zones: Vec::new(),
             derivations: Vec::new(),
+            dictionary: None,
         })
     }
 
@@ -130,6 +133,26 @@ impl ColumnWriter {
         }
     }
 
+    /// Says which dictionary blocks have codes of that [`ColumnWriter::append_shared_block`] appends.
+    pub fn set_dictionary(&mut self, link: DictionaryLink) {
+        self.dictionary = Some(link);
+    }
+
+    /// Appends block `idx` of another file of the column as [`crate::ColumnBlock::share`] made it.
+    ///
+    /// # Errors
+    /// What the file system says; damage.
+    pub fn append_shared_block(
+        &mut self,
+        from: &ColumnFile,
+        idx: usize,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let missing = || Error::internal(format!("no block {idx} in {}", from.path()));
+        let zone = from.zones().get(idx).cloned().ok_or_else(missing)?;
+        self.put(bytes, zone.stats.rows, zone, None)
+    }
+
     fn put(
         &mut self,
         bytes: &[u8],
@@ -187,6 +210,7 @@ impl ColumnWriter {
             blocks: self.blocks,
             zones: self.zones,
             derivations,
+            dictionary: self.dictionary,
         };
         let bytes = footer.encode();
         let footer_byte_len = u32::try_from(bytes.len()).map_err(|_| Error::Limit {

@@ -76,7 +76,13 @@ fn segments(snapshot: &Snapshot) -> Result<RecordBatch> {
         ("rows", counts(all.iter().map(|(_, segment)| segment.row_count()))),
         ("blocks", counts(all.iter().map(|(_, segment)| segment.block_count() as u64))),
         ("bytes", counts(all.iter().map(|(_, segment)| segment.byte_len()))),
+        ("dictionary_bytes", counts(all.iter().map(|(_, segment)| dictionary_bytes(segment)))),
     ])
+}
+
+/// Bytes of the dictionaries that columns of a segment have codes of; other segments may, too.
+fn dictionary_bytes(segment: &Segment) -> u64 {
+    segment.dictionaries().map(|file| file.byte_len()).sum()
 }
 
 /// What `sys.columns` shows of a column.
@@ -85,6 +91,7 @@ struct Total {
     rows: u64,
     nulls: u64,
     bytes: u64,
+    dictionary_bytes: u64,
     blocks: u64,
     /// Blocks of each encoding, without widths.
     encodings: BTreeMap<String, u64>,
@@ -114,13 +121,15 @@ fn columns(snapshot: &Snapshot) -> Result<RecordBatch> {
         ("nulls", counts(all.iter().map(|(.., total)| total.nulls))),
         ("blocks", counts(all.iter().map(|(.., total)| total.blocks))),
         ("bytes", counts(all.iter().map(|(.., total)| total.bytes))),
+        ("dictionary_bytes", counts(all.iter().map(|(.., total)| total.dictionary_bytes))),
         ("ratio", Arc::new(ratios)),
         ("encodings", texts(all.iter().map(|(.., total)| Some(encodings(&total.encodings))))),
     ])
 }
 
 fn total(table: &Table, column: ColumnId) -> Result<Total> {
-    let mut total = Total::default();
+    let dictionary_bytes = table.dictionary_byte_len(column);
+    let mut total = Total { dictionary_bytes, ..Total::default() };
     for segment in table.segments() {
         total.rows += segment.row_count();
         total.bytes += segment.column_byte_len(column);
@@ -182,6 +191,7 @@ struct BlockRow {
     segment: u64,
     block: u64,
     bytes: u64,
+    dictionary_bytes: Option<u64>,
     tree: String,
     zone: Zone,
     data_type: DataType,
@@ -193,6 +203,7 @@ fn blocks(snapshot: &Snapshot) -> Result<RecordBatch> {
         for column in stored_columns(table) {
             for segment in table.segments() {
                 let Some(file) = segment.column(column.id)? else { continue };
+                let dictionary = segment.dictionary(column.id);
                 for (block, zone) in file.zones().iter().enumerate() {
                     all.push(BlockRow {
                         table: table.name().to_owned(),
@@ -200,6 +211,7 @@ fn blocks(snapshot: &Snapshot) -> Result<RecordBatch> {
                         segment: segment.id().0,
                         block: block as u64,
                         bytes: file.block_byte_len(block),
+                        dictionary_bytes: dictionary.map(|file| file.byte_len()),
                         tree: file.block(block)?.tree(),
                         zone: zone.clone(),
                         data_type: column.data_type,
@@ -231,6 +243,12 @@ fn blocks(snapshot: &Snapshot) -> Result<RecordBatch> {
         ("max", texts(all.iter().map(|row| bound(row, &row.zone.stats.max)))),
         ("sum", texts(all.iter().map(sum))),
         ("bytes", counts(all.iter().map(|row| row.bytes))),
+        (
+            "dictionary_bytes",
+            integers(
+                all.iter().map(|row| row.dictionary_bytes.and_then(|b| i32::try_from(b).ok())),
+            ),
+        ),
         ("encoding", texts(all.iter().map(|row| Some(row.tree.clone())))),
     ])
 }

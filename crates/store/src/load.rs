@@ -6,6 +6,7 @@
 //!             every    rows      write       there are   and     parents       there are
 //!             row                            several     indexed               many
 //!                    ─► columns that follow from others, made smaller
+//!                    ─► text as codes of dictionaries that segments have in common
 //! ```
 //!
 //! Every stage reads what the one before it has written, so none holds more than its share of the
@@ -24,6 +25,7 @@ pub(crate) use chunk::sort;
 pub(crate) use numbers::RowNumbers;
 pub(crate) use writer::column_options;
 
+use crate::dictionaries::SharedDictionaries;
 use crate::keys::layout::{Layout, NormalKey, by_width};
 use crate::keys::{index, references};
 use crate::new_files::NewFiles;
@@ -31,7 +33,7 @@ use crate::records::{OrdinalsRecord, SegmentRecord};
 use crate::segment::Segment;
 use crate::snapshot::Table;
 use crate::workers::Workers;
-use crate::{compact, derive, edges};
+use crate::{compact, derive, dictionaries, edges};
 use arrow::record_batch::RecordBatch;
 use chunk::Chunk;
 use input::Input;
@@ -58,6 +60,8 @@ pub struct LoadOptions {
     pub threads: usize,
     /// Whether columns that follow from others are stored as the rule that they follow.
     pub derive_columns: bool,
+    /// Which columns of text are stored as codes of a dictionary that their files have in common.
+    pub shared_dictionaries: SharedDictionaries,
     /// Called with the number of rows that have been read so far.
     pub progress: Option<Arc<dyn Fn(u64) + Send + Sync>>,
 }
@@ -65,7 +69,13 @@ pub struct LoadOptions {
 impl Default for LoadOptions {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { memory_bytes: MEMORY_BYTES_DEFAULT, threads, derive_columns: true, progress: None }
+        Self {
+            memory_bytes: MEMORY_BYTES_DEFAULT,
+            threads,
+            derive_columns: true,
+            shared_dictionaries: SharedDictionaries::default(),
+            progress: None,
+        }
     }
 }
 
@@ -75,6 +85,7 @@ impl fmt::Debug for LoadOptions {
             .field("memory_bytes", &self.memory_bytes)
             .field("threads", &self.threads)
             .field("derive_columns", &self.derive_columns)
+            .field("shared_dictionaries", &self.shared_dictionaries)
             .finish_non_exhaustive()
     }
 }
@@ -120,6 +131,7 @@ pub(crate) fn load(
     if options.derive_columns {
         derive::derive(&job, &mut after, before)?;
     }
+    dictionaries::share(&job, &mut after, before, options.shared_dictionaries)?;
     Ok(Some((after, rows)))
 }
 

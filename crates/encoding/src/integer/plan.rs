@@ -80,6 +80,11 @@ impl Menu {
     pub(crate) const SIMPLE: Self = Self::new(&[Candidate::RunLength, Candidate::Sparse]);
     pub(crate) const CODES: Self =
         Self { candidates: &[Candidate::RunLength, Candidate::Sparse], are_codes: true };
+    /// Codes of which a block may use a few that lie far apart.
+    pub(crate) const SHARED_CODES: Self = Self {
+        candidates: &[Candidate::RunLength, Candidate::Sparse, Candidate::Dictionary],
+        are_codes: true,
+    };
     const ENDS: Self = Self::new(&[Candidate::Delta]);
     const KEYS_OF_RUNS: Self =
         Self::new(&[Candidate::Scaled, Candidate::Patched, Candidate::Delta]);
