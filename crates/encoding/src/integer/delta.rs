@@ -86,7 +86,7 @@ impl Delta {
             Domain { min: domain.min.max(SIGNED_64.min), max: domain.max.min(SIGNED_64.max) };
         let firsts_node = Integers::parse(reader, count, range, depth + 1)?;
         let firsts = firsts_node.fetch(&Rows::Range(0..count))?;
-        let deltas = Box::new(Integers::parse(reader, rows, SIGNED_64, depth + 1)?);
+        let deltas = Integers::parse_child(reader, rows, SIGNED_64, depth)?;
         let firsts_tree = firsts_node.tree();
         let bounds = deltas.bounds();
         Ok(Self { rows, domain: range, firsts, firsts_tree, deltas, bounds, position })

@@ -22,20 +22,9 @@ pub(crate) struct Exceptions {
 }
 
 impl Exceptions {
-    /// Puts together what was read; `keys` has as many rows as there are positions.
-    pub(super) fn new(
-        positions: Vec<u32>,
-        keys: Integers,
-        rows: usize,
-        position: usize,
-    ) -> Result<Self, Corruption> {
-        let is_ascending = positions.is_sorted_by(|a, b| a < b);
-        if !is_ascending || positions.last().is_some_and(|&last| last as usize >= rows) {
-            let expected = format!("to ascend below {rows}");
-            let what = "positions of exceptions";
-            return Err(Corruption::new(position as u64, what, expected, "others"));
-        }
-        Ok(Self { positions, keys: Box::new(keys) })
+    /// Puts together what was read: ascending rows of the node, and as many keys.
+    pub(super) fn new(positions: Vec<u32>, keys: Box<Integers>) -> Self {
+        Self { positions, keys }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -150,6 +150,33 @@ impl Integers {
         }
     }
 
+    /// Parses a child of a node that lies `depth` levels below the block.
+    fn parse_child(
+        reader: &mut Reader,
+        rows: usize,
+        domain: Domain,
+        depth: usize,
+    ) -> Result<Box<Self>, Corruption> {
+        Self::parse(reader, rows, domain, depth + 1).map(Box::new)
+    }
+
+    /// Parses a child whose keys must ascend strictly, and decodes it; `what` is for the message.
+    fn parse_ascending<T: Native>(
+        reader: &mut Reader,
+        rows: usize,
+        domain: Domain,
+        depth: usize,
+        what: &str,
+    ) -> Result<(Box<Self>, Vec<T>), Corruption> {
+        let position = reader.position() as u64;
+        let node = Self::parse_child(reader, rows, domain, depth)?;
+        let keys: Vec<T> = node.fetch(&Rows::Range(0..rows))?;
+        match keys.is_sorted_by(|a, b| a < b) {
+            true => Ok((node, keys)),
+            false => Err(Corruption::new(position, what, "to ascend", "others")),
+        }
+    }
+
     /// The keys of `rows`.
     pub(crate) fn fetch<T: Native>(&self, rows: &Rows<'_>) -> Result<Vec<T>, Corruption> {
         let mut keys = Vec::with_capacity(rows.len());
@@ -183,6 +210,25 @@ impl Integers {
             Self::Sparse(node) => node.decode(range, out),
             Self::Alp(node) => node.decode(range, out),
         }
+    }
+
+    /// Decodes `range`, which the node has, and shows it to `visit` piece by piece, so that what is
+    /// decoded is still in the cache.
+    fn for_each_piece<T: Native>(
+        &self,
+        range: Range<usize>,
+        mut visit: impl FnMut(&[T]),
+    ) -> Result<(), Corruption> {
+        let mut keys: Vec<T> = Vec::with_capacity(range.len().min(VECTOR_ROWS));
+        let mut row = range.start;
+        while row < range.end {
+            let end = (row + VECTOR_ROWS).min(range.end);
+            keys.clear();
+            self.decode(row..end, &mut keys)?;
+            visit(&keys);
+            row = end;
+        }
+        Ok(())
     }
 
     /// Appends the keys of `rows`, ascending rows that the node has, to `out`.

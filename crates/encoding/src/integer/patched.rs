@@ -15,7 +15,7 @@
 //! et al., "Super-Scalar RAM-CPU Cache Compression", ICDE 2006.)
 
 use super::exceptions::Exceptions;
-use super::{Evaluate, Integers, Rows};
+use super::{Evaluate, Integers};
 use crate::bytes::{Reader, Writer};
 use crate::keys::KeySet;
 use crate::native::Native;
@@ -54,12 +54,12 @@ impl Patched {
         depth: usize,
     ) -> Result<Self, Corruption> {
         let count = reader.count(rows, "exceptions")?;
-        let position = reader.position();
-        let positions_node = Integers::parse(reader, count, Domain::codes(rows), depth + 1)?;
-        let positions = positions_node.fetch(&Rows::Range(0..count))?;
-        let keys = Integers::parse(reader, count, domain, depth + 1)?;
-        let exceptions = Exceptions::new(positions, keys, rows, position)?;
-        let others = Box::new(Integers::parse(reader, rows, domain, depth + 1)?);
+        let what = "positions of exceptions";
+        let (positions_node, positions) =
+            Integers::parse_ascending(reader, count, Domain::codes(rows), depth, what)?;
+        let keys = Integers::parse_child(reader, count, domain, depth)?;
+        let exceptions = Exceptions::new(positions, keys);
+        let others = Integers::parse_child(reader, rows, domain, depth)?;
         Ok(Self { exceptions, positions_tree: positions_node.tree(), others })
     }
 

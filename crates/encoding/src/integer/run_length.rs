@@ -65,14 +65,17 @@ impl RunLength {
         depth: usize,
     ) -> Result<Self, Corruption> {
         let runs = reader.count(rows, "runs")?;
-        let position = reader.position();
-        let ends_node = Integers::parse(reader, runs, Domain::ends(rows), depth + 1)?;
-        let ends: Vec<u32> = ends_node.fetch(&Rows::Range(0..runs))?;
-        if !ends.is_sorted_by(|a, b| a < b) || ends.last().map(|&end| end as usize) != Some(rows) {
-            let expected = format!("to ascend up to {rows}");
-            return Err(Corruption::new(position as u64, "ends of runs", expected, "others"));
+        let (position, what) = (reader.position() as u64, "ends of runs");
+        let (ends_node, ends): (_, Vec<u32>) =
+            Integers::parse_ascending(reader, runs, Domain::ends(rows), depth, what)?;
+        match ends.last() {
+            Some(&last) if last as usize == rows => {}
+            last => {
+                let (expected, found) = (format!("to end with {rows}"), format!("{last:?}"));
+                return Err(Corruption::new(position, what, expected, found));
+            }
         }
-        let keys = Box::new(Integers::parse(reader, runs, domain, depth + 1)?);
+        let keys = Integers::parse_child(reader, runs, domain, depth)?;
         Ok(Self { ends, ends_tree: ends_node.tree(), keys })
     }
 

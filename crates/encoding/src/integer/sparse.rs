@@ -96,7 +96,7 @@ impl Sparse {
         let len = reader.u32("bitmap bytes")? as usize;
         let position = reader.position();
         let bitmap = reader.take(len, "bitmap")?;
-        let keys = Box::new(Integers::parse(reader, count, domain, depth + 1)?);
+        let keys = Integers::parse_child(reader, count, domain, depth)?;
         Ok(Self { rows, key, bitmap, position, count, keys, opened: Lazy::default() })
     }
 
