@@ -11,6 +11,11 @@
 use starfact_base::limits::{BLOCK_ROWS, VECTOR_ROWS};
 use std::ops::Range;
 
+mod indices;
+mod ranked;
+mod spread;
+pub(crate) use ranked::Ranked;
+
 const WORD_BITS: usize = u64::BITS as usize;
 
 /// A set of rows out of a block of at most 65,536 rows.
@@ -168,25 +173,12 @@ impl Selection {
 
     /// The selected rows in ascending order.
     pub fn indices(&self) -> Vec<u32> {
-        let mut indices = Vec::with_capacity(self.count());
-        for (place, &word) in self.words.iter().enumerate() {
-            let mut rest = word;
-            while rest != 0 {
-                indices.push((place * WORD_BITS) as u32 + rest.trailing_zeros());
-                rest &= rest - 1;
-            }
-        }
-        indices
+        indices::of(&self.words, self.count())
     }
 
     /// The selected rows as maximal ranges, in ascending order.
     pub fn ranges(&self) -> Ranges<'_> {
         Ranges { selection: self, row: 0 }
-    }
-
-    /// The maximal ranges of selected rows from `row` on; the first begins there if it holds it.
-    pub(crate) fn ranges_from(&self, row: usize) -> Ranges<'_> {
-        Ranges { selection: self, row }
     }
 
     /// The rows of `range` as a selection of their own, which starts at row 0; what lies beyond the

@@ -4,6 +4,7 @@
 //! child. The sum is exact whatever is added and in whatever order, and tells only at the end
 //! whether it fits.
 
+use crate::cpu::{self, Kernel};
 use crate::lane::OffsetTotals;
 
 const LOW_BITS: u32 = 64;
@@ -57,6 +58,17 @@ impl KeyTotals {
         self.widen(key, key);
     }
 
+    /// Adds each key as many times as its count says; the counts are of rows of one block.
+    pub(crate) fn add_weighted(&mut self, keys: &[i64], counts: &[u32]) {
+        let found = cpu::run(Weighted { keys, counts });
+        if found.count > 0 {
+            self.count += found.count;
+            self.sum.add(i128::from(found.high) << 32, 1);
+            self.sum.add(found.low.into(), 1);
+            self.widen(found.min.into(), found.max.into());
+        }
+    }
+
     /// Adds keys, of which the offsets from `base` are given.
     pub(crate) fn add_offsets(&mut self, base: i128, offsets: &OffsetTotals) {
         if offsets.count == 0 {
@@ -98,9 +110,43 @@ impl KeyTotals {
     }
 }
 
+/// Keys and how often each of them occurs.
+struct Weighted<'a> {
+    keys: &'a [i64],
+    counts: &'a [u32],
+}
+
+/// The sums of upper and lower halves, which are at most 48 bits for 65,536 rows.
+#[derive(Debug, PartialEq)]
+struct WeightedTotals {
+    count: u64,
+    high: i64,
+    low: u64,
+    min: i64,
+    max: i64,
+}
+
+impl Kernel for Weighted<'_> {
+    type Output = WeightedTotals;
+
+    #[inline(always)]
+    fn run(self) -> WeightedTotals {
+        let mut all = WeightedTotals { count: 0, high: 0, low: 0, min: i64::MAX, max: i64::MIN };
+        for (&key, &count) in self.keys.iter().zip(self.counts) {
+            all.count += u64::from(count);
+            all.high += (key >> 32) * i64::from(count);
+            all.low += (key as u64 & 0xffff_ffff) * u64::from(count);
+            all.min = all.min.min(if count > 0 { key } else { i64::MAX });
+            all.max = all.max.max(if count > 0 { key } else { i64::MIN });
+        }
+        all
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::tests::run_at_all_levels;
 
     fn sum_of(keys: &[(i128, u64)]) -> Option<i128> {
         let mut sum = Sum::default();
@@ -123,6 +169,29 @@ mod tests {
         assert_eq!(sum_of(&[(i128::MAX, 1), (i128::MIN, 1)]), Some(-1));
         assert_eq!(sum_of(&[(i128::MAX, 1), (1, 1)]), None);
         assert_eq!(sum_of(&[(i128::MIN, 1), (-1, 1)]), None);
+    }
+
+    #[test]
+    fn weighted_keys_are_keys_one_by_one() {
+        let keys: Vec<i64> =
+            (0..1_024).map(|i: i64| i.wrapping_mul(0x75bc_d150_1123_4567)).collect();
+        let counts: Vec<u32> = (0..1_024).map(|i| i % 5 * 13).collect();
+        for (keys, counts) in [
+            (&keys[..], &counts[..]),
+            (&keys[..3], &[0, 9, 0]),
+            (&keys[..2], &[0, 0]),
+            (&[i64::MIN, i64::MAX], &[40_000, 25_536]),
+            (&[i64::MIN], &[65_536]),
+        ] {
+            let (mut found, mut expected) = (KeyTotals::default(), KeyTotals::default());
+            found.add_weighted(keys, counts);
+            for (&key, &count) in keys.iter().zip(counts) {
+                expected.add(key.into(), count as usize);
+            }
+            assert_eq!((found.count, found.bounds), (expected.count, expected.bounds));
+            assert_eq!(found.sum.total(), expected.sum.total());
+            run_at_all_levels(|| Weighted { keys, counts });
+        }
     }
 
     #[test]

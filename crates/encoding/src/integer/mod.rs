@@ -351,7 +351,9 @@ impl Integers {
         match self {
             Self::Constant(node) => add(node.key as usize, selection.count()),
             Self::RunLength(node) => {
-                node.for_each_run(selection, |code, times| add(code as usize, times))?;
+                node.for_each_run(selection, |codes: &[u32], times: &[u32]| {
+                    codes.iter().zip(times).for_each(|(&code, &n)| add(code as usize, n as usize));
+                })?;
             }
             _ => {
                 let mut codes: Vec<u32> = Vec::with_capacity(VECTOR_ROWS);
@@ -434,6 +436,20 @@ impl Domain {
         let expected = format!("{} to {}", self.min, self.max);
         Err(Corruption::new(position as u64, what, expected, key))
     }
+}
+
+/// The first place from `from` on whose number is not below `number`; numbers ascend. Cheap if it
+/// is not far.
+#[inline(always)]
+pub(crate) fn gallop(numbers: &[u32], from: usize, number: u32) -> usize {
+    let later = numbers.get(from..).unwrap_or_default();
+    let mut step = 1;
+    while later.get(step - 1).is_some_and(|&next| next < number) {
+        step *= 2;
+    }
+    let (low, high) = (step / 2, (step - 1).min(later.len()));
+    let between = later.get(low..high).unwrap_or_default();
+    from + low + between.partition_point(|&next| next < number)
 }
 
 /// Clears those of `rows` that were not answered with true.

@@ -116,6 +116,9 @@ pub(crate) fn plan<T: Native>(values: &[T], stats: &Stats<T>, place: Place, menu
         return best;
     }
     for &candidate in menu.candidates {
+        if choose::is_small(best.end - place.position, values.len()) {
+            break;
+        }
         let try_it = Try { values, stats, place, best: best.end };
         let found = try_it.plan(candidate);
         let pays = |plan: &Plan<T>| choose::pays(candidate, place.position, plan.end, best.end);
