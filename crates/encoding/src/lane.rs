@@ -195,6 +195,12 @@ impl<L: Lane> Vector<L> {
         &mut self.0
     }
 
+    /// The offset of a row, whichever vector of its block this is.
+    #[inline(always)]
+    pub(crate) fn at(&self, row: usize) -> L {
+        self.0.get(row % VECTOR_ROWS).copied().unwrap_or(L::zeroed())
+    }
+
     /// The largest offset.
     pub(crate) fn max(&self) -> u64 {
         cpu::run(Max(self)).into()

@@ -43,6 +43,7 @@ pub(crate) mod wide;
 pub(crate) mod zstd;
 
 use crate::bytes::Reader;
+use crate::cpu::{self, Kernel};
 use crate::derive::Derived;
 use crate::keys::KeySet;
 use crate::native::Native;
@@ -436,6 +437,52 @@ impl Domain {
         let expected = format!("{} to {}", self.min, self.max);
         Err(Corruption::new(position as u64, what, expected, key))
     }
+}
+
+/// One of so many rows, or more, are many: then whole vectors are decoded and the rows picked.
+const DENSE: usize = 16;
+
+/// The rows from the first to the last of `rows` if these ascend and are many; `None` else.
+fn dense(rows: &[u32]) -> Option<Range<usize>> {
+    let (first, last) = (*rows.first()? as usize, *rows.last()? as usize);
+    let are_many = first <= last && (last - first) / DENSE < rows.len();
+    (are_many && cpu::run(Ascends(rows))).then_some(first..last + 1)
+}
+
+/// The rows in groups of those that follow each other in one vector.
+pub(crate) fn by_vector(rows: &[u32]) -> impl Iterator<Item = &[u32]> {
+    let (vector, mut rest) = (|row: u32| row / VECTOR_ROWS as u32, rows);
+    let ascend = cpu::run(Ascends(rows));
+    iter::from_fn(move || {
+        let first = vector(*rest.first()?);
+        let len = match ascend {
+            true => gallop(rest, 0, (first + 1).saturating_mul(VECTOR_ROWS as u32)),
+            false => rest.iter().take_while(|&&row| vector(row) == first).count(),
+        };
+        let (group, after) = rest.split_at_checked(len)?;
+        rest = after;
+        Some(group)
+    })
+}
+
+/// Whether rows ascend.
+struct Ascends<'a>(&'a [u32]);
+
+impl Kernel for Ascends<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let later = self.0.get(1..).unwrap_or_default();
+        // All of them are looked at, which vectors do faster than one by one.
+        self.0.iter().zip(later).fold(0, |wrong, (a, b)| wrong | u32::from(a > b)) == 0
+    }
+}
+
+/// Appends the values at `rows`, of which `values` begins with that of row `first`.
+fn pick<T: Native>(values: &[T], first: usize, rows: &[u32], out: &mut Vec<T>) {
+    let value = |&row: &u32| values.get(row as usize - first).copied().unwrap_or_default();
+    out.extend(rows.iter().map(value));
 }
 
 /// The first place from `from` on whose number is not below `number`; numbers ascend. Cheap if it

@@ -12,7 +12,7 @@
 //! Ends ascend strictly and the last one is the number of rows: both are checked when the node is
 //! parsed, which decodes them. Filters look at each run once.
 
-use super::{Evaluate, Integers, Rows, gallop};
+use super::{Evaluate, Integers, Rows, by_vector, dense, gallop, pick};
 use crate::bytes::{Reader, Writer};
 use crate::cpu::{self, Kernel};
 use crate::keys::KeySet;
@@ -55,8 +55,6 @@ const WORDS: Domain = Domain { min: i64::MIN as i128, max: i64::MAX as i128 };
 const SHORT: usize = 8;
 /// Rows of a run from which on it is written straight to where it belongs.
 const LONG: usize = 64;
-/// A run a row of so many, or more often, is not searched for.
-const DENSE: usize = 16;
 
 /// Runs of equal keys.
 #[derive(Clone, Debug)]
@@ -113,9 +111,8 @@ impl RunLength {
     }
 
     pub(super) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
-        let (Some(&first), Some(&last)) = (rows.first(), rows.last()) else { return Ok(()) };
-        if rows.is_sorted() && (last - first) as usize / DENSE < rows.len() {
-            return self.take_dense(first as usize..last as usize + 1, rows, out);
+        if let Some(range) = dense(rows) {
+            return self.take_dense(range, rows, out);
         }
         let mut runs = Vec::with_capacity(rows.len());
         let (mut run, mut before) = (0, 0);
@@ -139,16 +136,16 @@ impl RunLength {
         let mut runs = self.run_of(range.start)..self.run_of(range.end - 1) + 1;
         let keys: Vec<T> = self.keys.fetch(&Rows::Range(runs.clone()))?;
         let (first_run, mut vector) = (runs.start, Vec::with_capacity(VECTOR_ROWS));
-        for group in rows.chunk_by(|a, b| a / VECTOR_ROWS as u32 == b / VECTOR_ROWS as u32) {
-            let (Some(&first), Some(&last)) = (group.first(), group.last()) else { continue };
-            runs.start = gallop(&self.ends, runs.start, first + 1);
+        for rows in by_vector(rows) {
+            let (Some(&first), Some(&last)) = (rows.first(), rows.last()) else { continue };
+            let range = first as usize..last as usize + 1;
+            let first = range.start;
+            runs.start = gallop(&self.ends, runs.start, first as u32 + 1);
             let ends = self.ends.get(runs.clone()).unwrap_or_default();
             let keys = keys.get(runs.start - first_run..).unwrap_or_default();
-            let range = first as usize..last as usize + 1;
             vector.clear();
             cpu::run(Expand { ends, keys, range, out: &mut vector });
-            let picked = group.iter().map(|&row| vector.get((row - first) as usize).copied());
-            out.extend(picked.map(Option::unwrap_or_default));
+            pick(&vector, first, rows, out);
         }
         Ok(())
     }

@@ -26,7 +26,6 @@ use crate::types::Domain;
 use arrow::buffer::Buffer;
 use roaring::RoaringBitmap;
 use starfact_base::Corruption;
-use starfact_base::limits::VECTOR_ROWS;
 use std::iter;
 use std::ops::Range;
 
@@ -145,17 +144,13 @@ impl Sparse {
         let first = out.len();
         out.extend(iter::repeat_n(T::from_key(self.key), rows.len()));
         let slots = out.get_mut(first..).unwrap_or_default();
-        if let Integers::Constant(node) = self.keys.as_ref() {
-            cpu::run(Choose { others, rows, key: T::from_key(node.key), slots });
-            return Ok(());
-        }
         let (places, targets) = cpu::run(Find { others, rows });
         if places.is_empty() {
             return Ok(());
         }
         let keys: Vec<T> = self.keys.fetch(&Rows::Indices(&places))?;
         for (target, key) in targets.into_iter().zip(keys) {
-            if let Some(slot) = slots.get_mut(target as usize) {
+            if let Some(slot) = slots.get_mut(target) {
                 *slot = key;
             }
         }
@@ -269,55 +264,24 @@ impl<T: Native> Kernel for Place<'_, T> {
     }
 }
 
-/// Puts `key` where a row is one of the bitmap's.
-struct Choose<'a, T> {
-    others: &'a Ranked,
-    rows: &'a [u32],
-    key: T,
-    slots: &'a mut [T],
-}
-
-impl<T: Native> Kernel for Choose<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let words = self.others.rows().words();
-        for (slot, &row) in self.slots.iter_mut().zip(self.rows) {
-            let word = words.get(row as usize / 64).copied().unwrap_or_default();
-            *slot = if word >> (row % 64) & 1 == 1 { self.key } else { *slot };
-        }
-    }
-}
-
 /// Finds those of `rows` that are the bitmap's: their places there, and their places in `rows`.
-/// No branch depends on which they are.
 struct Find<'a> {
     others: &'a Ranked,
     rows: &'a [u32],
 }
 
 impl Kernel for Find<'_> {
-    type Output = (Vec<u32>, Vec<u32>);
+    type Output = (Vec<u32>, Vec<usize>);
 
     #[inline(always)]
-    fn run(self) -> (Vec<u32>, Vec<u32>) {
+    fn run(self) -> (Vec<u32>, Vec<usize>) {
         let (mut places, mut targets) = (Vec::new(), Vec::new());
-        let (mut some_places, mut some_targets) = ([0; VECTOR_ROWS], [0; VECTOR_ROWS]);
-        let mut target = 0;
-        for rows in self.rows.chunks(VECTOR_ROWS) {
-            let mut found = 0;
-            for &row in rows {
-                let (place, is_found) = self.others.look_up(row as usize);
-                let slots = (some_places.get_mut(found), some_targets.get_mut(found));
-                if let (Some(next_place), Some(next_target)) = slots {
-                    (*next_place, *next_target) = (place as u32, target);
-                }
-                found += is_found;
-                target += 1;
+        for (target, &row) in self.rows.iter().enumerate() {
+            // They are the rare ones, so a branch is mostly foreseen.
+            if let (place, 1) = self.others.look_up(row as usize) {
+                places.push(place as u32);
+                targets.push(target);
             }
-            places.extend_from_slice(some_places.get(..found).unwrap_or_default());
-            targets.extend_from_slice(some_targets.get(..found).unwrap_or_default());
         }
         (places, targets)
     }
