@@ -7,6 +7,7 @@
 //!   for equal to NULL.
 
 use super::is_sum;
+use super::sided_filters::SidedFilters;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{NullEquality, Result};
@@ -33,6 +34,7 @@ pub(crate) fn adapt_rule(
 ) -> Arc<dyn OptimizerRule + Send + Sync> {
     match CAREFUL.iter().find(|(name, _)| *name == rule.name()) {
         Some((_, keeps_off)) => Arc::new(Careful { rule, keeps_off: *keeps_off }),
+        None if rule.name() == "push_down_filter" => Arc::new(SidedFilters { rule }),
         None => rule,
     }
 }

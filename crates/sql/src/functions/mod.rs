@@ -16,6 +16,7 @@ mod groups;
 mod last_day;
 mod now;
 mod nullable;
+mod sided_filters;
 mod sign;
 mod signed_ranks;
 mod strftime;

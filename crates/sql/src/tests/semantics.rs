@@ -39,6 +39,32 @@ fn concatenation_binds_less_than_arithmetic() {
 }
 
 #[test]
+fn conditions_written_the_other_way_round_do_not_contradict() {
+    let setup = [
+        "CREATE TABLE t (x REAL, y DOUBLE, d DECIMAL(9, 2), k DATE)",
+        "INSERT INTO t VALUES (1.5, 2.5, 3.5, DATE '2020-01-31'), (0, 0, 0, NULL)",
+    ];
+    check(
+        &session(&setup),
+        &[
+            (
+                "SELECT count(*) FROM t WHERE x = CAST('1.5' AS REAL) AND CAST('1.5' AS REAL) = x",
+                "1",
+            ),
+            ("SELECT count(*) FROM t WHERE y = 2.5 AND 2.5 = y", "1"),
+            ("SELECT count(*) FROM t WHERE d = 3.5 AND 3.50 = d", "1"),
+            (
+                "SELECT count(*) FROM t WHERE k = DATE '2020-01-31' AND CAST('2020-01-31' AS DATE) = k",
+                "1",
+            ),
+            ("SELECT count(*) FROM t WHERE y = 0e0 AND y = '-0.0' AND '-0.0' >= x", "1"),
+            ("SELECT count(*) FROM t WHERE 1e0 < y AND y > 1e0 AND CAST('2' AS DOUBLE) < y", "1"),
+            ("SELECT count(*) FROM t WHERE y = 2.5 AND 3.5 = y", "0"),
+        ],
+    );
+}
+
+#[test]
 fn any_and_all_over_the_table_itself() {
     check(
         &session(NUMBERS),

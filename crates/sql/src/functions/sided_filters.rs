@@ -1,0 +1,84 @@
+//! Comparisons in filters with the column on the left.
+//!
+//! `push_down_filter` compares the conditions on a column as they are written: it takes
+//! `x = 1.5 AND 1.5 = x`, and `x = 0.0 AND x = -0.0`, for contradictions. The engine turns sides
+//! only where the literal was one from the start, and not the result of a cast.
+
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, Operator};
+use datafusion::optimizer::optimizer::ApplyOrder;
+use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+use std::sync::Arc;
+
+/// Turns the comparisons of filters before it applies a rule; see the [module](self).
+#[derive(Debug)]
+pub(super) struct SidedFilters {
+    pub(super) rule: Arc<dyn OptimizerRule + Send + Sync>,
+}
+
+impl OptimizerRule for SidedFilters {
+    fn name(&self) -> &str {
+        self.rule.name()
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        self.rule.apply_order()
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
+    fn rewrite(
+        &self,
+        plan: LogicalPlan,
+        config: &dyn OptimizerConfig,
+    ) -> Result<Transformed<LogicalPlan>> {
+        let LogicalPlan::Filter(filter) = plan else { return self.rule.rewrite(plan, config) };
+        let predicate = filter.predicate.transform_up(|expr| Ok(turned(expr)))?;
+        let turned = predicate.transformed;
+        let plan = LogicalPlan::Filter(Filter::try_new(predicate.data, filter.input)?);
+        let mut pushed = self.rule.rewrite(plan, config)?;
+        pushed.transformed |= turned;
+        Ok(pushed)
+    }
+}
+
+fn turned(expr: Expr) -> Transformed<Expr> {
+    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = expr else {
+        return Transformed::no(expr);
+    };
+    let swapped = op.swap().filter(|_| is_comparison(op));
+    let (left, op, right, is_turned) = match (left.as_literal(), right.as_literal(), swapped) {
+        (Some(_), None, Some(swapped)) => (right, swapped, left, true),
+        _ => (left, op, right, false),
+    };
+    match right.as_ref() {
+        Expr::Literal(value, metadata) if is_comparison(op) && is_negative_zero(value) => {
+            let zero = match value {
+                ScalarValue::Float32(_) => ScalarValue::Float32(Some(0.0)),
+                _ => ScalarValue::Float64(Some(0.0)),
+            };
+            let right = Box::new(Expr::Literal(zero, metadata.clone()));
+            Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))
+        }
+        _ => {
+            let expr = Expr::BinaryExpr(BinaryExpr { left, op, right });
+            if is_turned { Transformed::yes(expr) } else { Transformed::no(expr) }
+        }
+    }
+}
+
+fn is_comparison(op: Operator) -> bool {
+    use Operator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
+}
+
+fn is_negative_zero(value: &ScalarValue) -> bool {
+    match value {
+        ScalarValue::Float32(Some(value)) => *value == 0.0 && value.is_sign_negative(),
+        ScalarValue::Float64(Some(value)) => *value == 0.0 && value.is_sign_negative(),
+        _ => false,
+    }
+}
