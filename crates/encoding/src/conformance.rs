@@ -5,6 +5,7 @@
 //! encoding that is chosen and with every encoding that can be asked for.
 
 mod allocation;
+pub(crate) mod bitmaps;
 mod damage;
 mod data;
 mod reference;
@@ -15,6 +16,7 @@ use crate::{
     encode,
 };
 use arrow::array::{Array, ArrayRef};
+use bitmaps::Index;
 use data::{Row, array, rows_of, value};
 use proptest::prelude::*;
 use reference::{Asked, Random, predicates, same};
@@ -51,7 +53,12 @@ fn conform(label: &str, ty: DataType, rows: &[Row], options: &EncodeOptions) {
     };
     let mut random = Random::new(rows.len() as u64);
     let selections = selections(rows.len(), &mut random);
+    // What a block is encoded as makes no difference to its bitmaps.
+    let index = if options.encoding.is_none() { Index::of(ty, &array) } else { None };
     for asked in predicates(ty, rows, &mut random) {
+        if let Some(index) = &index {
+            index.answers_like_the_reference(&label, rows, &asked);
+        }
         filters_like_the_reference(&label, rows, &block, &asked, &selections, &zone);
     }
 }

@@ -23,6 +23,7 @@
 compile_error!("blocks are read in place, as little-endian integers");
 
 mod arrays;
+mod bitmap;
 mod block;
 mod bytes;
 mod compression;
@@ -45,6 +46,10 @@ mod zone;
 #[cfg(test)]
 mod conformance;
 
+pub use bitmap::{
+    BITMAP_VALUES_MAX, BitmapDirectory, BitmapMatch, BitmapPage, BitmapSide, BlockCost, Containers,
+    bitmaps,
+};
 pub use block::{Block, SampledKeys};
 pub use derive::{
     Derivation, Found, PARAMETER_MAX, Rounding, Rule, Sample, choose_rules, encode_derived,

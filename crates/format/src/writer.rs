@@ -4,6 +4,7 @@
 //! a writer holds at most one block of rows beside what the caller hands in.
 
 use crate::ColumnFile;
+use crate::bitmaps::BitmapEntry;
 use crate::footer::{BlockEntry, Footer, Trailer, header};
 use crate::zone::Zone;
 use arrow::array::{Array, ArrayRef};
@@ -11,7 +12,7 @@ use arrow::compute::concat;
 use starfact_base::checksum::checksum;
 use starfact_base::limits::{BLOCK_ALIGNMENT, BLOCK_ROWS};
 use starfact_base::{DataType, Error, Result};
-use starfact_encoding::{Derivation, EncodeOptions, encode};
+use starfact_encoding::{BitmapPage, Derivation, EncodeOptions, bitmaps, encode};
 use starfact_vfs::{Dir, WriteFile};
 
 /// What a finished file amounts to.
@@ -37,6 +38,9 @@ pub struct ColumnWriter {
     blocks: Vec<BlockEntry>,
     zones: Vec<Zone>,
     derivations: Vec<Option<Derivation>>,
+    /// Whether blocks get bitmap indexes, where these pay.
+    with_bitmaps: bool,
+    bitmaps: Vec<Option<BitmapEntry>>,
 }
 
 /// A block as it follows from other columns.
@@ -69,7 +73,17 @@ impl ColumnWriter {
             blocks: Vec::new(),
             zones: Vec::new(),
             derivations: Vec::new(),
+            with_bitmaps: false,
+            bitmaps: Vec::new(),
         })
+    }
+
+    /// The same writer, which adds a bitmap index to each block whose rows are appended, where it
+    /// would be read.
+    #[must_use]
+    pub fn with_bitmaps(mut self, with_bitmaps: bool) -> Self {
+        self.with_bitmaps = with_bitmaps;
+        self
     }
 
     /// Appends the rows of `array`, which must have the Arrow type of the column.
@@ -105,11 +119,16 @@ impl ColumnWriter {
         let encoded = encode(block.as_ref(), self.data_type, &self.options)
             .map_err(|error| self.blame(error))?;
         let zone = Zone::of(&encoded.stats);
-        self.put(&encoded.bytes, encoded.stats.rows, zone, None)
+        let page = match self.with_bitmaps {
+            true => bitmaps(block.as_ref(), self.data_type, encoded.bytes.len())?,
+            false => None,
+        };
+        self.put(&encoded.bytes, encoded.stats.rows, zone, None)?;
+        self.put_bitmaps(page.as_ref())
     }
 
-    /// Appends block `idx` of another file of the column, derived or as it is there. Blocks are
-    /// appended from the first, and nothing else is.
+    /// Appends block `idx` of another file of the column, derived or as it is there, with its bitmap
+    /// index. Blocks are appended from the first, and nothing else is.
     ///
     /// # Errors
     /// What the file system says; damage.
@@ -124,10 +143,51 @@ impl ColumnWriter {
         let rows = zone.stats.rows;
         match derived {
             Some(DerivedBlock { derivation, bytes }) => {
-                self.put(&bytes, rows, zone, Some(derivation))
+                self.put(&bytes, rows, zone, Some(derivation))?;
             }
-            None => self.put(&from.block_bytes(idx)?, rows, zone, None),
+            None => {
+                self.put(&from.block_bytes(idx)?, rows, zone, from.derivation(idx).cloned())?;
+            }
         }
+        match from.bitmap_entry(idx) {
+            None => self.put_bitmaps(None),
+            Some(entry) => {
+                // Containers carry their checksums with them.
+                from.bitmaps(idx)?;
+                let page = BitmapPage {
+                    directory: from.bytes(entry.offset..entry.containers())?.to_vec(),
+                    containers: from.bytes(entry.containers()..entry.end())?.to_vec(),
+                    values: entry.values,
+                    indexed: 0,
+                };
+                self.put_bitmaps(Some(&page))
+            }
+        }
+    }
+
+    /// Appends block `idx` of another file of the column as it is there, with a new bitmap index if
+    /// that would be read.
+    ///
+    /// # Errors
+    /// What the file system says; damage.
+    pub fn append_indexed(&mut self, from: &ColumnFile, idx: usize) -> Result<()> {
+        let missing = || Error::internal(format!("no block {idx} in {}", from.path()));
+        let zone = from.zones().get(idx).cloned().ok_or_else(missing)?;
+        let page = from.new_bitmaps(idx)?;
+        self.put(&from.block_bytes(idx)?, zone.stats.rows, zone, from.derivation(idx).cloned())?;
+        self.put_bitmaps(page.as_ref())
+    }
+
+    /// Writes the bitmap index of the block that was written last.
+    fn put_bitmaps(&mut self, page: Option<&BitmapPage>) -> Result<()> {
+        let Some(page) = page else {
+            self.bitmaps.push(None);
+            return Ok(());
+        };
+        self.align()?;
+        self.bitmaps.push(Some(BitmapEntry::of(page, self.file.position())?));
+        self.file.write(&page.directory)?;
+        self.file.write(&page.containers)
     }
 
     fn put(
@@ -181,12 +241,17 @@ impl ColumnWriter {
         if derivations.iter().all(Option::is_none) {
             derivations.clear();
         }
+        let mut bitmaps = self.bitmaps;
+        if bitmaps.iter().all(Option::is_none) {
+            bitmaps.clear();
+        }
         let footer = Footer {
             data_type: self.data_type,
             rows: self.rows,
             blocks: self.blocks,
             zones: self.zones,
             derivations,
+            bitmaps,
         };
         let bytes = footer.encode();
         let footer_byte_len = u32::try_from(bytes.len()).map_err(|_| Error::Limit {
