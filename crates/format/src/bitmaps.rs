@@ -195,3 +195,6 @@ pub(crate) fn open(
     BitmapDirectory::parse(&bytes, file.data_type(), values, rows, containers)
         .map_err(|damage| corrupt(damage.shifted(entry.offset)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,7 @@ mod fixtures;
 
 pub use bitmaps::BlockBitmaps;
 pub use reader::{ColumnBlock, ColumnFile};
-pub use writer::{ColumnFileInfo, ColumnWriter, DerivedBlock};
+pub use writer::{BitmapPolicy, ColumnFileInfo, ColumnWriter, DerivedBlock};
 pub use zone::Zone;
 
 /// The newest version of the column file that this build reads, and the one that it writes.

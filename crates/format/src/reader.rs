@@ -158,6 +158,11 @@ impl ColumnFile {
         self.bitmap_entry(idx).map_or(0, BitmapEntry::byte_len)
     }
 
+    /// Values in the bitmap index of block `idx`, which is not read for that; 0 if it has none.
+    pub fn bitmap_value_count(&self, idx: usize) -> usize {
+        self.bitmap_entry(idx).map_or(0, |entry| entry.values as usize)
+    }
+
     /// The bitmap index of block `idx`, if it has one.
     ///
     /// # Errors
@@ -185,7 +190,7 @@ impl ColumnFile {
     pub fn new_bitmaps(&self, idx: usize) -> Result<Option<BitmapPage>> {
         let block = self.block(idx)?;
         let rows = block.decode(0..block.rows())?;
-        bitmap_page(rows.as_ref(), self.data_type(), self.filter_byte_len(idx) as usize)
+        bitmap_page(rows.as_ref(), self.data_type(), Some(self.filter_byte_len(idx) as usize))
     }
 
     pub(crate) fn bitmap_entry(&self, idx: usize) -> Option<&BitmapEntry> {
@@ -328,4 +333,4 @@ impl ColumnBlock {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

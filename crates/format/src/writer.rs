@@ -38,9 +38,20 @@ pub struct ColumnWriter {
     blocks: Vec<BlockEntry>,
     zones: Vec<Zone>,
     derivations: Vec<Option<Derivation>>,
-    /// Whether blocks get bitmap indexes, where these pay.
-    with_bitmaps: bool,
+    policy: BitmapPolicy,
     bitmaps: Vec<Option<BitmapEntry>>,
+}
+
+/// Which blocks get a bitmap index, and which of their values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BitmapPolicy {
+    /// None.
+    #[default]
+    Never,
+    /// Those of which looking a value up costs less than filtering the block.
+    WherePays,
+    /// All blocks with few enough values, all of them: for tests.
+    Always,
 }
 
 /// A block as it follows from other columns.
@@ -73,16 +84,15 @@ impl ColumnWriter {
             blocks: Vec::new(),
             zones: Vec::new(),
             derivations: Vec::new(),
-            with_bitmaps: false,
+            policy: BitmapPolicy::default(),
             bitmaps: Vec::new(),
         })
     }
 
-    /// The same writer, which adds a bitmap index to each block whose rows are appended, where it
-    /// would be read.
+    /// The same writer, which adds bitmap indexes to the blocks whose rows are appended.
     #[must_use]
-    pub fn with_bitmaps(mut self, with_bitmaps: bool) -> Self {
-        self.with_bitmaps = with_bitmaps;
+    pub fn with_bitmaps(mut self, policy: BitmapPolicy) -> Self {
+        self.policy = policy;
         self
     }
 
@@ -119,9 +129,11 @@ impl ColumnWriter {
         let encoded = encode(block.as_ref(), self.data_type, &self.options)
             .map_err(|error| self.blame(error))?;
         let zone = Zone::of(&encoded.stats);
-        let page = match self.with_bitmaps {
-            true => bitmaps(block.as_ref(), self.data_type, encoded.bytes.len())?,
-            false => None,
+        let ty = self.data_type;
+        let page = match self.policy {
+            BitmapPolicy::Never => None,
+            BitmapPolicy::WherePays => bitmaps(block.as_ref(), ty, Some(encoded.bytes.len()))?,
+            BitmapPolicy::Always => bitmaps(block.as_ref(), ty, None)?,
         };
         self.put(&encoded.bytes, encoded.stats.rows, zone, None)?;
         self.put_bitmaps(page.as_ref())

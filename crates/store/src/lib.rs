@@ -24,6 +24,7 @@ mod derive;
 mod edges;
 mod envelope;
 mod garbage;
+mod indexes;
 mod keys;
 mod load;
 mod manifest;

@@ -5,7 +5,7 @@
 //!             check    gather    sort and    merge, if   unique  ordinals of   made one, if
 //!             every    rows      write       there are   and     parents       there are
 //!             row                            several     indexed               many
-//!                    ─► columns that follow from others, made smaller
+//!                    ─► columns that follow from others, made smaller ─► bitmap indexes
 //! ```
 //!
 //! Every stage reads what the one before it has written, so none holds more than its share of the
@@ -22,7 +22,7 @@ mod writer;
 
 pub(crate) use chunk::sort;
 pub(crate) use numbers::RowNumbers;
-pub(crate) use writer::column_options;
+pub(crate) use writer::{column_bitmaps, column_options};
 
 use crate::keys::layout::{Layout, NormalKey, by_width};
 use crate::keys::{index, references};
@@ -31,7 +31,7 @@ use crate::records::{OrdinalsRecord, SegmentRecord};
 use crate::segment::Segment;
 use crate::snapshot::Table;
 use crate::workers::Workers;
-use crate::{compact, derive, edges};
+use crate::{compact, derive, edges, indexes};
 use arrow::record_batch::RecordBatch;
 use chunk::Chunk;
 use input::Input;
@@ -58,6 +58,9 @@ pub struct LoadOptions {
     pub threads: usize,
     /// Whether columns that follow from others are stored as the rule that they follow.
     pub derive_columns: bool,
+    /// Whether columns get bitmap indexes of which nobody has said whether they should, where these
+    /// pay. Columns for which they were asked get them anyway.
+    pub index_columns: bool,
     /// Called with the number of rows that have been read so far.
     pub progress: Option<Arc<dyn Fn(u64) + Send + Sync>>,
 }
@@ -65,7 +68,13 @@ pub struct LoadOptions {
 impl Default for LoadOptions {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { memory_bytes: MEMORY_BYTES_DEFAULT, threads, derive_columns: true, progress: None }
+        Self {
+            memory_bytes: MEMORY_BYTES_DEFAULT,
+            threads,
+            derive_columns: true,
+            index_columns: true,
+            progress: None,
+        }
     }
 }
 
@@ -75,6 +84,7 @@ impl fmt::Debug for LoadOptions {
             .field("memory_bytes", &self.memory_bytes)
             .field("threads", &self.threads)
             .field("derive_columns", &self.derive_columns)
+            .field("index_columns", &self.index_columns)
             .finish_non_exhaustive()
     }
 }
@@ -119,6 +129,9 @@ pub(crate) fn load(
     compact::compact(&job, &mut after)?;
     if options.derive_columns {
         derive::derive(&job, &mut after, before)?;
+    }
+    if options.index_columns {
+        indexes::index(&job, &mut after, before)?;
     }
     Ok(Some((after, rows)))
 }

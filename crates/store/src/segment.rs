@@ -140,11 +140,11 @@ impl Segment {
         Self { dir: Arc::clone(&self.dir), folder: Arc::clone(&self.folder), record, opened }
     }
 
-    /// The same segment with files that have taken the place of larger ones.
-    pub(crate) fn with_smaller_files(&self, smaller: &[FileRecord]) -> Self {
+    /// The same segment with files that have taken the place of others.
+    pub(crate) fn with_new_files(&self, new_files: &[FileRecord]) -> Self {
         let mut segment = self.with_files(&[]);
         for (file, opened) in segment.record.files.iter_mut().zip(&mut segment.opened) {
-            if let Some(new) = smaller.iter().find(|new| new.column == file.column) {
+            if let Some(new) = new_files.iter().find(|new| new.column == file.column) {
                 (*file, *opened) = (*new, OnceLock::new());
             }
         }

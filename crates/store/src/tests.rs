@@ -4,6 +4,7 @@ mod crashes;
 mod damage;
 mod derive;
 mod fixtures;
+mod indexes;
 mod keys;
 mod loads;
 mod models;

@@ -39,12 +39,17 @@ impl BitmapPage {
 }
 
 /// The index of the rows of `array`, at most 65,536 and exactly of the Arrow type of `ty`, whose
-/// block takes `block_bytes`. `None` if it would never be read: if there are too many distinct
-/// values, if no container costs less than the block, or if the directory is longer than it.
+/// block takes `block_bytes`. `None` if there are too many distinct values, none at all, or if it
+/// would never be read: if no container costs less than the block, or if the directory is longer
+/// than it. Without `block_bytes`, every value has a container.
 ///
 /// # Errors
 /// Rows that are no block of the type.
-pub fn bitmaps(array: &dyn Array, ty: DataType, block_bytes: usize) -> Result<Option<BitmapPage>> {
+pub fn bitmaps(
+    array: &dyn Array,
+    ty: DataType,
+    block_bytes: Option<usize>,
+) -> Result<Option<BitmapPage>> {
     let rows = array.len();
     if rows > BLOCK_ROWS || !ty.is_valid() || *array.data_type() != arrow_type(ty) {
         let found = array.data_type();
@@ -53,13 +58,16 @@ pub fn bitmaps(array: &dyn Array, ty: DataType, block_bytes: usize) -> Result<Op
     }
     let Some(groups) = codes(array, ty)?.map(|codes| group(array, &codes)) else { return Ok(None) };
     let vectors = rows.div_ceil(VECTOR_ROWS);
-    let block = BlockCost { bytes: block_bytes, vectors, vectors_total: vectors };
+    let block = block_bytes.map(|bytes| BlockCost { bytes, vectors, vectors_total: vectors });
+    let pays =
+        |bytes: usize| block.is_none_or(|block| (Containers { count: 1, bytes }).pay(&block));
+    let is_longer = |bytes: usize| block_bytes.is_some_and(|block_bytes| bytes > block_bytes);
     let mut page = BitmapPage { values: groups.len() as u32, ..BitmapPage::default() };
     for group in &groups {
         let start = page.containers.len();
         let runs = group.chunk_by(|a, b| a.checked_add(1) == Some(*b)).count();
         let bytes = container::byte_len(group.len(), runs, rows);
-        if (Containers { count: 1, bytes }).pay(&block) {
+        if pays(bytes) {
             container::encode(group, rows, &mut page.containers);
             page.indexed += 1;
         }
@@ -68,14 +76,14 @@ pub fn bitmaps(array: &dyn Array, ty: DataType, block_bytes: usize) -> Result<Op
         page.directory.extend((bytes.len() as u16).to_le_bytes());
         page.directory.extend(checksum(bytes).to_le_bytes());
     }
-    if page.indexed == 0 || groups.len() * ENTRY_BYTES > block_bytes {
+    if page.indexed == 0 || is_longer(groups.len() * ENTRY_BYTES) {
         return Ok(None);
     }
     let first = groups.iter().filter_map(|group| group.first().copied().map(u32::from));
     let values = take(array, &UInt32Array::from_iter_values(first), None)
         .map_err(|error| Error::internal(error.to_string()))?;
     page.directory.extend(encode(values.as_ref(), ty, &EncodeOptions::default())?.bytes);
-    Ok((page.directory.len() <= block_bytes).then_some(page))
+    Ok((!is_longer(page.directory.len())).then_some(page))
 }
 
 /// The rows of each code, of codes in ascending order; those that are NULL have none.

@@ -2,7 +2,7 @@
 //! checked where blocks are, in `crate::conformance`.
 
 use super::*;
-use crate::conformance::bitmaps::{MANY, parse};
+use crate::conformance::bitmaps::parse;
 use crate::predicate::{CompareOp, Predicate};
 use crate::selection::Selection;
 use arrow::array::{Array, ArrayRef, Int64Array, StringViewArray};
@@ -16,23 +16,28 @@ fn blocks_that_bitmaps_do_not_help_have_none() {
         assert_eq!(bitmaps(array.as_ref(), ty, bytes).unwrap(), None);
     };
     let integers = |values: Vec<i64>| Arc::new(Int64Array::from(values)) as ArrayRef;
-    none(integers(vec![]), DataType::BigInt, MANY);
-    none(Arc::new(Int64Array::new_null(50)), DataType::BigInt, MANY);
-    none(Arc::new(StringViewArray::new_null(50)), DataType::Varchar, MANY);
-    none(integers((0..BLOCK_ROWS as i64).collect()), DataType::BigInt, MANY);
+    none(integers(vec![]), DataType::BigInt, None);
+    none(Arc::new(Int64Array::new_null(50)), DataType::BigInt, None);
+    none(Arc::new(StringViewArray::new_null(50)), DataType::Varchar, None);
+    none(integers((0..BLOCK_ROWS as i64).collect()), DataType::BigInt, None);
     // Two values of half of the rows each: a bit a row is what the block takes, too.
-    none(integers((0..BLOCK_ROWS as i64).map(|row| row % 2).collect()), DataType::BigInt, 8_300);
+    none(
+        integers((0..BLOCK_ROWS as i64).map(|row| row % 2).collect()),
+        DataType::BigInt,
+        Some(8_300),
+    );
     // A block that is as short as a directory.
-    none(integers((0..1_000).collect()), DataType::BigInt, 1_300);
-    let wrong = bitmaps(&Int64Array::from(vec![1]), DataType::Integer, MANY);
+    none(integers((0..1_000).collect()), DataType::BigInt, Some(1_300));
+    let wrong = bitmaps(&Int64Array::from(vec![1]), DataType::Integer, None);
     assert!(wrong.is_err());
 }
 
 #[test]
 fn values_that_would_not_be_looked_up_have_no_container() {
-    let rows = (0..BLOCK_ROWS as i64).map(|row| if row % 100 == 0 { row / 100 % 9 } else { 77 + row % 2 });
+    let rows =
+        (0..BLOCK_ROWS as i64).map(|row| if row % 100 == 0 { row / 100 % 9 } else { 77 + row % 2 });
     let array: ArrayRef = Arc::new(Int64Array::from_iter_values(rows));
-    let page = bitmaps(array.as_ref(), DataType::BigInt, 8_300).unwrap().unwrap();
+    let page = bitmaps(array.as_ref(), DataType::BigInt, Some(8_300)).unwrap().unwrap();
     assert_eq!((page.values, page.indexed), (11, 9));
     assert!(page.byte_len() < 2_000, "{}", page.byte_len());
     let directory = parse(&page, DataType::BigInt, &array);
@@ -49,7 +54,7 @@ fn a_directory_that_contradicts_its_block_is_damage() {
     let ty = DataType::BigInt;
     let keys = (0..500).map(|row| (row % 10 != 7).then_some(row * row % 41 - 20));
     let array: ArrayRef = Arc::new(Int64Array::from_iter(keys));
-    let page = bitmaps(array.as_ref(), ty, MANY).unwrap().unwrap();
+    let page = bitmaps(array.as_ref(), ty, None).unwrap().unwrap();
     let parse = |bytes: &[u8], values: usize, rows, len| {
         BitmapDirectory::parse(&bytes.to_vec().into(), ty, values, rows, len)
     };

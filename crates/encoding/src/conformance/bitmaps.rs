@@ -6,9 +6,6 @@ use crate::{BitmapDirectory, BitmapPage, Predicate, Selection, bitmaps};
 use arrow::array::{Array, ArrayRef};
 use starfact_base::DataType;
 
-/// So many bytes of a block that every value has a container.
-pub(crate) const MANY: usize = 1 << 26;
-
 /// The parsed directory of a page of these rows.
 pub(crate) fn parse(page: &BitmapPage, ty: DataType, array: &ArrayRef) -> BitmapDirectory {
     let (values, len) = (page.values as usize, page.containers.len());
@@ -42,7 +39,7 @@ pub(super) struct Index {
 impl Index {
     /// `None` if the rows have none, because all are NULL or too many differ.
     pub(super) fn of(ty: DataType, array: &ArrayRef) -> Option<Self> {
-        let page = bitmaps(array.as_ref(), ty, MANY).unwrap()?;
+        let page = bitmaps(array.as_ref(), ty, None).unwrap()?;
         assert_eq!(page.values, page.indexed);
         let directory = parse(&page, ty, array);
         Some(Self { page, directory, nulls: array.null_count() })

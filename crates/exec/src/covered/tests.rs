@@ -106,7 +106,7 @@ fn sums_that_zone_maps_do_not_have_are_left_to_scan() {
 #[test]
 fn without_zone_maps_everything_is_left_to_scan() {
     let (table, _) = fixture();
-    let options = ScanOptions { zone_maps: false };
+    let options = ScanOptions { zone_maps: false, ..ScanOptions::default() };
     let scan = Scan::new(Arc::clone(table), vec![], options).unwrap();
     let covered = scan.aggregate_from_zones(&[asked(0)]).unwrap();
     assert_eq!((covered.rows, covered.rest.as_slice()), (0, scan.morsels()));

@@ -13,9 +13,10 @@ use datafusion::physical_expr::utils::split_conjunction;
 use datafusion::physical_expr_common::physical_expr::{
     snapshot_generation, snapshot_physical_expr,
 };
+use datafusion::physical_plan::metrics::Count;
 use starfact_base::{ColumnId, DataType};
 use starfact_encoding::Selection;
-use starfact_exec::{ColumnFilter, Morsel, MorselColumns, Scan};
+use starfact_exec::{BitmapAnswers, ColumnFilter, Morsel, MorselColumns, Scan};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -103,6 +104,10 @@ pub(super) struct Partition {
     pub(super) batch_rows: usize,
     pub(super) remaining: usize,
     pub(super) encoded_filters: bool,
+    /// Blocks of which bitmap indexes answered a filter.
+    pub(super) bitmap_blocks: Count,
+    /// Those of them of which they left no row.
+    pub(super) bitmap_pruned: Count,
     dynamic: Vec<Option<Dynamic>>,
     /// The morsel that is being read, and the rows of it that are still to be decoded.
     open: Option<MorselColumns>,
@@ -127,6 +132,8 @@ impl Partition {
             batch_rows: usize::MAX,
             remaining: usize::MAX,
             encoded_filters: true,
+            bitmap_blocks: Count::new(),
+            bitmap_pruned: Count::new(),
             dynamic,
             open: None,
             pieces: VecDeque::new(),
@@ -173,10 +180,15 @@ impl Partition {
                 return Ok(Selection::none(morsel.rows()));
             }
         }
-        let mut selection = scan.select(morsel).map_err(external)?;
-        for dynamic in self.dynamic.iter().flatten() {
-            scan.narrow(morsel, &dynamic.filters, &mut selection).map_err(external)?;
+        let mut selection = Selection::all(morsel.rows());
+        let dynamic = self.dynamic.iter().flatten().map(|dynamic| dynamic.filters.as_slice());
+        let mut answers = BitmapAnswers::default();
+        for filters in [scan.filters()].into_iter().chain(dynamic) {
+            let more = scan.narrow(morsel, filters, &mut selection).map_err(external)?;
+            answers = answers.and(more);
         }
+        self.bitmap_blocks.add(answers.answered.into());
+        self.bitmap_pruned.add(answers.dropped.into());
         for (residual, dynamic) in self.residuals.iter().zip(&self.dynamic) {
             if dynamic.is_none() {
                 let parts = std::slice::from_ref(&residual.expr);

@@ -68,7 +68,7 @@ fn storage_is_explained() {
     let columns: Vec<&str> = report.split("; ").filter_map(|row| row.split('|').next()).collect();
     assert_eq!(columns, ["day", "city", "note", "amount", "ordinal(city)"]);
     let amount: Vec<&str> = report.split("; ").nth(3).unwrap().split('|').collect();
-    let [_, data_type, bytes, bits, ratio, encoding, runner_up, runner_up_bytes, speed] =
+    let [_, data_type, bytes, bits, ratio, encoding, runner_up, runner_up_bytes, speed, bitmaps] =
         amount.as_slice()
     else {
         panic!("{amount:?}")
@@ -77,6 +77,7 @@ fn storage_is_explained() {
     let number = |text: &str| text.parse::<f64>().unwrap();
     assert!(number(bits) > 20.0 && number(bits) < 30.0 && number(ratio) > 2.0, "{amount:?}");
     assert!(!runner_up.is_empty() && *runner_up != "bit-packed", "{amount:?}");
+    assert_eq!(*bitmaps, "0");
     assert!(number(runner_up_bytes) > 0.0 && number(speed) > 0.0 && number(bytes) > 0.0);
     check_failures(&session, &[("EXPLAIN STORAGE nowhere", "there is no table")]);
     assert_eq!(answer(&session, "EXPLAIN STORAGE city").split("; ").count(), 2);

@@ -9,7 +9,7 @@ use super::{table_of, texts};
 use crate::error::{Error, Result};
 use crate::outcome::Rows;
 use crate::statement::{Context, names};
-use crate::sys::{StoredColumn, plain_value_bytes, stored_columns};
+use crate::sys::{self, StoredColumn, plain_value_bytes, stored_columns};
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array};
 use datafusion::sql::sqlparser::ast::ObjectName;
 use starfact_encoding::{EncodeOptions, EncodingName, encode};
@@ -24,6 +24,8 @@ const DECODE_RUNS: usize = 5;
 /// What is shown of one column.
 struct Report {
     bytes: u64,
+    /// Of these, bytes of bitmap indexes.
+    bitmap_bytes: u64,
     /// There if the table has rows and the column has a file.
     sample: Option<Sample>,
 }
@@ -95,6 +97,12 @@ pub(super) fn storage(context: &Context, name: &ObjectName) -> Result<Rows> {
             "ns_per_value",
             of_sample(|sample| Some(sample.decode.as_nanos() as f64 / sample.rows.max(1) as f64)),
         ),
+        (
+            "bitmap_bytes",
+            Arc::new(Int64Array::from_iter_values(
+                reports.iter().map(|report| report.bitmap_bytes as i64),
+            )),
+        ),
     ])
 }
 
@@ -105,14 +113,17 @@ fn two_places(value: f64) -> f64 {
 fn report(table: &Table, column: &StoredColumn) -> Result<Report> {
     let segments = table.segments();
     let bytes = segments.iter().map(|segment| segment.column_byte_len(column.id)).sum();
-    let Some(middle) = segments.get(segments.len() / 2) else {
-        return Ok(Report { bytes, sample: None });
-    };
-    let Some(file) = middle.column(column.id)? else { return Ok(Report { bytes, sample: None }) };
+    let mut bitmap_bytes = 0;
+    for segment in segments {
+        bitmap_bytes += segment.column(column.id)?.map_or(0, |file| sys::bitmap_bytes(&file));
+    }
+    let without_sample = Report { bytes, bitmap_bytes, sample: None };
+    let Some(middle) = segments.get(segments.len() / 2) else { return Ok(without_sample) };
+    let Some(file) = middle.column(column.id)? else { return Ok(without_sample) };
     let idx = (file.block_count().max(1) - 1) / 2;
     let block = file.block(idx)?;
     let sample = sample(column, &block, file.block_byte_len(idx))?;
-    Ok(Report { bytes, sample: Some(sample) })
+    Ok(Report { sample: Some(sample), ..without_sample })
 }
 
 fn sample(column: &StoredColumn, block: &ColumnBlock, bytes: u64) -> Result<Sample> {
