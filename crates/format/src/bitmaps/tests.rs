@@ -72,9 +72,8 @@ fn each_value_of_several_blocks_has_its_rows() {
     let rows = 2 * BLOCK_ROWS + 4_000;
     let values = (0..rows as i64).map(|row| (row % 97 != 5).then_some(row * row % 1_009 - 500));
     let all = Int64Array::from_iter(values);
-    let file =
-        open_bytes(&write(DataType::BigInt, BitmapPolicy::WherePays, &[Arc::new(all.clone())]))
-            .unwrap();
+    let file = open_bytes(&write(DataType::BigInt, BitmapPolicy::Always, &[Arc::new(all.clone())]))
+        .unwrap();
     for idx in 0..3 {
         let index = file.bitmaps(idx).unwrap().unwrap();
         assert!(file.bitmap_byte_len(idx) > 0 && index.value_count() > 400);
