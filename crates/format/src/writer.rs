@@ -139,8 +139,8 @@ impl ColumnWriter {
         self.put_bitmaps(page.as_ref())
     }
 
-    /// Appends block `idx` of another file of the column, derived or as it is there, with its bitmap
-    /// index. Blocks are appended from the first, and nothing else is.
+    /// Appends block `idx` of another file of the column, derived or as it is there, with its
+    /// bitmap index. Blocks are appended from the first, and nothing else is.
     ///
     /// # Errors
     /// What the file system says; damage.

@@ -103,8 +103,9 @@ fn a_column_that_is_asked_for_has_an_index_in_every_segment() {
 
 #[test]
 fn a_load_adds_indexes_that_pay_and_spends_little_on_them() {
-    let range = [0..BLOCK_ROWS as i32];
-    let (indexed, without) = (load(None, true, &range), load(None, false, &range));
+    let all = 0..BLOCK_ROWS as i32;
+    let range = std::slice::from_ref(&all);
+    let (indexed, without) = (load(None, true, range), load(None, false, range));
     let (with, plain) = (table(&indexed, "visits"), table(&without, "visits"));
     assert!(bitmap_bytes(&with, 1) > 100_000, "{}", bitmap_bytes(&with, 1));
     // Three values of a third each are never looked up; addresses are all different.
@@ -117,7 +118,7 @@ fn a_load_adds_indexes_that_pay_and_spends_little_on_them() {
 
 #[test]
 fn what_is_small_gets_no_index_unless_asked() {
-    let store = load(None, true, &[0..10_000]);
+    let store = load(None, true, std::slice::from_ref(&(0..10_000)));
     assert_eq!(bitmap_bytes(&table(&store, "visits"), 1), 0);
 }
 
