@@ -65,7 +65,8 @@ fn the_ledger_says_what_bitmaps_answered() {
         let query = format!("SELECT sum(amount) FROM sale WHERE {condition}");
         (metric(&session, "bitmap_blocks", &query), metric(&session, "bitmap_pruned", &query))
     };
-    assert_eq!(count("note = 'größe 17'"), (3, 0));
+    // The last block is so short that it is filtered sooner than its 877 values are asked.
+    assert_eq!(count("note = 'größe 17'"), (2, 0));
     // Between the bounds of every block, but in none.
     assert_eq!(count("city = 125"), (3, 3));
     assert_eq!(count("city < 1000"), (0, 0));
@@ -75,7 +76,7 @@ fn the_ledger_says_what_bitmaps_answered() {
     run(&session, &["RESET bitmaps"]);
     let joined = "SELECT sum(amount) FROM sale JOIN city ON sale.city = city.id
         WHERE name = 'Zürich 126'";
-    assert!(metric(&session, "bitmap_blocks", joined) >= 3, "what a join finds is looked up, too");
+    assert!(metric(&session, "bitmap_blocks", joined) >= 2, "what a join finds is looked up, too");
 }
 
 #[test]
