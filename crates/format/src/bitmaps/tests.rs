@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{BitmapPolicy, ColumnWriter, HEADER_BYTES, TRAILER_BYTES};
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringViewArray};
+use arrow::array::{ArrayRef, AsArray, Int64Array, StringViewArray};
 use arrow::datatypes::Int64Type;
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{DataType, Scalar};
