@@ -14,7 +14,7 @@
 //! parent) and by an ordinary test, `crates/format/tests/corpus.rs`, which replays the corpus and
 //! mutates it a little.
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, StringViewArray};
 use arrow::datatypes::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
     Time64MicrosecondType, TimestampMicrosecondType,
@@ -22,12 +22,13 @@ use arrow::datatypes::{
 use starfact_base::checksum::checksum;
 use starfact_base::{DataType, Scalar};
 use starfact_encoding::{
-    BitmapDirectory, Block, CompareOp, Predicate, Selection, ValuePredicate, data_type_of,
+    BitmapDirectory, Block, CompareOp, Predicate, Selection, SharedDictionary, ValuePredicate,
+    data_type_of,
 };
 use starfact_format::{ColumnFile, FORMAT_VERSION};
 use starfact_vfs::{Dir, MemDir};
 use std::cmp::Ordering;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// What is done with an input.
 type Target = fn(&[u8]);
@@ -99,8 +100,19 @@ fn parsed(data: &[u8]) -> Option<(Block, u8)> {
     let ([ty, low, high, salt], bytes) = data.split_first_chunk()?;
     let ty = TYPES[usize::from(*ty) % TYPES.len()];
     let rows = usize::from(u16::from_le_bytes([*low, *high]));
-    let block = Block::parse(bytes.to_vec().into(), ty, rows).ok()?;
+    let block = Block::parse_shared(bytes.to_vec().into(), ty, rows, &dictionary()).ok()?;
     Some((block, *salt))
+}
+
+/// The dictionary that blocks may have codes of.
+fn dictionary() -> Arc<SharedDictionary> {
+    static DICTIONARY: LazyLock<Arc<SharedDictionary>> = LazyLock::new(|| {
+        let texts = (10..35).map(|number| format!("text {number}, of which there are some"));
+        let texts = std::iter::once(String::new()).chain(texts).take(25);
+        let texts = StringViewArray::from_iter_values(texts);
+        Arc::new(SharedDictionary::new(&texts).expect("they ascend"))
+    });
+    Arc::clone(&DICTIONARY)
 }
 
 /// Decodes a block in every way.
@@ -116,6 +128,11 @@ pub fn block(data: &[u8]) {
         }
     }
     assert!(block.decode(0..rows + 1).is_err());
+    let (Some(dictionary), Ok(all)) = (block.dictionary(), all) else { return };
+    let codes = block.codes(&Selection::all(rows)).expect("what can be decoded has codes");
+    let texts = codes.iter().flat_map(|codes| &codes.codes).map(|code| dictionary.value(*code));
+    let is_same = |(row, text)| all.is_null(row) || text == Some(all.as_string_view().value(row));
+    assert!(texts.enumerate().all(is_same));
 }
 
 /// All values of a block that is sound. Filters, and decoding all of a block, need not notice that

@@ -182,6 +182,55 @@ def pipes(c):
     c.expect(".quit ends", "--csv", stdin="SELECT 1 AS a;\n.quit\nSELECT 2;\n", out="a\n1\n")
 
 
+def dot_commands(c):
+    """What .help lists works, and .dump gives the warehouse back."""
+    path, copy = c.path(), c.path()
+    c.expect("set up", path, "-c", "CREATE TABLE p (id INTEGER PRIMARY KEY, s VARCHAR)", "-c",
+             "CREATE TABLE f (p INTEGER REFERENCES p (id), d DECIMAL(20,4), x DOUBLE, "
+             "m TIMESTAMP) SORTED BY (d)", "-c",
+             "INSERT INTO p VALUES (1, 'it''s; 😀'), (2, ''), (3, NULL)", "-c",
+             "INSERT INTO f VALUES (1, 0.5, 'NaN', '2024-02-29 12:34:56.789'), "
+             "(2, -1, '-inf', NULL), (NULL, NULL, '1e-300', '1969-12-31 23:59:59')")
+    dump = c.expect(".dump", path, "-c", ".dump", out_has=["CREATE TABLE", "INSERT INTO"])
+    c.expect("a dump is SQL", copy, stdin=dump.out)
+    query = "SELECT * FROM p ORDER BY id; SELECT * FROM f ORDER BY d"
+    first = c.expect("the rows", path, "--csv", "-c", query)
+    c.expect("a dump has all rows", copy, "--csv", "-c", query, out=first.out)
+    c.expect(".open", path, "--csv", stdin=f".open {copy}\nSELECT count(*) AS n FROM f;\n",
+             out="n\n3\n")
+    listed = c.expect(".help", "-c", ".help").out
+    for name in (".open .dump .indexes .width .echo .databases .headers .separator .nullvalue "
+                 ".output .once .cd .shell .show .version .tables .schema .columns .print .bail "
+                 ".import .timer .changes .mode .read .quit .exit .help \\d \\d+ \\dt \\di \\dv \\l "
+                 "\\x \\timing \\i \\o \\c \\e \\q \\? \\echo").split():
+        c.tally.check(f".help lists {name}", name not in listed and listed)
+    c.expect(".mode shows the mode", "--csv", "-c", ".mode", out="csv\n")
+    c.expect(".read names the file", stdin=".read /none/at/all.sql\n", code=SQL_ERROR,
+             err=["error:", "/none/at/all.sql"])
+    script = c.folder / "wrong.sql"
+    script.write_text("SELECT 1 AS a;\nSELECT nothing;\n")
+    for arguments in (["-f", script], ["-c", f".read {script}"]):
+        c.expect(f"{arguments[0]}: an error names file and line", *arguments, code=SQL_ERROR,
+                 err=["wrong.sql:2"])
+
+
+def files(c):
+    """Files whose names say nothing, or the wrong thing."""
+    zipped = c.folder / "zipped.csv"
+    zipped.write_bytes(b"\x1f\x8b\x08\x00" + b"\0" * 20)
+    c.expect("a compressed .csv", "-c", f"SELECT * FROM '{zipped}'", code=SQL_ERROR,
+             err=["error:", "gzip", "hint:"])
+    unknown = c.folder / "t.foo"
+    c.expect("an ending that is not known", "-c", f"COPY (SELECT 1 AS a) TO '{unknown}'",
+             code=SQL_ERROR, err=["error:", ".foo", "hint:"])
+    c.tally.check("nothing was written", unknown.exists() and "it was")
+    c.expect("FORMAT says it", "-c", f"COPY (SELECT 1 AS a) TO '{unknown}' (FORMAT csv)")
+    plain = c.folder / "plain.csv"
+    plain.write_text("a,b\n1,x\n")
+    c.expect("DESCRIBE a file", "--csv", "-c", f"DESCRIBE '{plain}'", out_has=["a,BIGINT"])
+    c.expect("SUMMARIZE a file", "--csv", "-c", f"SUMMARIZE '{plain}'", out_has=["a,BIGINT,1,1"])
+
+
 def modes(c):
     query = ("SELECT * FROM (VALUES (1, 'a,b', TRUE, 1.50, DATE '2024-02-29', NULL), "
              "(2, '', FALSE, -0.25, NULL, 'say \"hi\"')) AS t (i, s, b, d, day, n) ORDER BY i")
@@ -293,11 +342,19 @@ def errors(c):
     c.expect("NUL in SQL", stdin="SELECT '\0' AS a;", out_has=["a"])
     for arguments in (["--nonsense"], ["-c"], ["--threads", "0", "-c", "SELECT 1"],
                       ["--threads", "x", "-c", "SELECT 1"],
+                      ["--threads", "-1", "-c", "SELECT 1"],
+                      ["import", "w", "t", "f.csv", "--readonly"],
+                      ["bench", "ssb", "--readonly"],
+                      ["export", "w", "t", "f.csv", "--set", "nonsense=1"],
                       ["--memory-limit", "lots", "-c", "SELECT 1"],
                       ["--set", "noequals", "-c", "SELECT 1"], ["--wait", "-1", "-c", "SELECT 1"]):
         c.expect(f"usage: {' '.join(arguments)}", *arguments, code=USAGE, err=["error:", "hint:"])
     c.expect("an unknown setting", "--set", "starfact.nonsense=1", "-c", "SELECT 1",
-             code=SQL_ERROR, err=["error:", "nonsense"])
+             code=USAGE, err=["error:", "nonsense", "hint:"])
+    for word in ("selct", "1+1", "SELEC", ".tables"):
+        c.expect(f"{word} is no new warehouse", word, code=USAGE, err=["error:", "./"],
+                 cwd=c.folder)
+        c.tally.check(f"{word} was not created", (c.folder / word).exists() and "it was")
     c.expect("a setting", "--set", "starfact.zone_maps=off", "--csv", "-c",
              "SHOW starfact.zone_maps", out_has=["off"])
     c.expect("a corrupt manifest is code 4", corrupt(c), "-c", "SELECT 1", code=CORRUPT,
@@ -414,7 +471,7 @@ def main():
     options = common.parser(__doc__.split("\n", maxsplit=1)[0]).parse_args()
     with common.Workplace(options.keep) as folder:
         c = Contract(options, folder)
-        for part in (ways_to_run, warehouses, locking, pipes, modes, round_trip, errors,
+        for part in (ways_to_run, warehouses, locking, pipes, dot_commands, files, modes, round_trip, errors,
                      interruption, closed_pipe, terminal):
             part(c)
     c.tally.finish()

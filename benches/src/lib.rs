@@ -2,6 +2,8 @@
 //!
 //! ```sh
 //! cargo bench -p starfact-benches --bench encoding
+//! cargo bench -p starfact-benches --bench stages      # one table: ns a value, GB/s
 //! ```
 
 pub mod columns;
+pub mod stages;

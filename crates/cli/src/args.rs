@@ -6,16 +6,18 @@
 //! understood, which clap would take for a bundle of short options: `-csv` for `-c sv`.
 
 mod bench;
+mod positional;
 mod size;
 
 use crate::output::Mode;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use bench::BenchArgs;
+pub use positional::is_query;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,10 +29,15 @@ Examples:
   starfact import sales orders o.parquet  load a file into a table
   starfact bench ssb --sf 1               run a benchmark
 
-Short forms of --mode: --box --table --csv --tsv --json --jsonlines --markdown --line.
-Names of commands win over WAREHOUSE: a directory called bench is ./bench. Without WAREHOUSE, or
-with :memory:, a temporary one is used and removed at exit. Results go to standard output, all else
-to standard error. A shell first runs ~/.starfactrc, or else ~/.config/starfact/init.sql.
+Short forms of --mode: --box --table --csv --tsv --json --jsonlines
+  --markdown --line.
+Names of commands win over WAREHOUSE: a directory called bench is ./bench.
+A WAREHOUSE that does not exist is created, unless it looks like SQL or a
+  command of the shell: ./NAME is a directory in any case.
+Without WAREHOUSE, or with :memory:, a temporary one is used and removed at
+  exit.
+Results go to standard output, all else to standard error.
+A shell first runs ~/.starfactrc, or else ~/.config/starfact/init.sql.
 
 Exit codes:
   0    every statement succeeded
@@ -118,9 +125,6 @@ struct RunArgs {
     /// Open the warehouse for reading only
     #[arg(long)]
     readonly: bool,
-    /// Run SET NAME = 'VALUE' first (repeatable)
-    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
-    set: Vec<(String, String)>,
     #[command(flatten)]
     resources: Resources,
 }
@@ -129,14 +133,18 @@ struct RunArgs {
 #[derive(Clone, Debug, Args)]
 pub struct Resources {
     /// Wait this long for another writer to finish
-    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = parse_seconds,
+        allow_hyphen_values = true)]
     pub wait: Duration,
     /// Threads for queries [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    #[arg(long, value_name = "N", value_parser = parse_threads, allow_hyphen_values = true)]
     pub threads: Option<usize>,
     /// Memory for queries, as in 512MiB, 1.5G, 4GB
-    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse, allow_hyphen_values = true)]
     pub memory_limit: Option<u64>,
+    /// Run SET NAME = 'VALUE' first (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_setting)]
+    pub set: Vec<(String, String)>,
 }
 
 /// Load files into a table, as COPY table FROM 'file' does
@@ -149,6 +157,9 @@ pub struct ImportArgs {
     /// Files: .csv and .tsv with a header line, .parquet; each is a commit of its own
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
+    /// Refused: an import writes
+    #[arg(long, hide = true)]
+    readonly: bool,
     #[command(flatten)]
     pub resources: Resources,
 }
@@ -163,6 +174,9 @@ pub struct ExportArgs {
     pub source: String,
     /// File to write: .csv, .tsv, .parquet
     pub file: PathBuf,
+    /// Open the warehouse for reading only, which an export does anyway
+    #[arg(long)]
+    readonly: bool,
     #[command(flatten)]
     pub resources: Resources,
 }
@@ -196,7 +210,6 @@ pub struct RunOptions {
     pub null: Option<String>,
     pub bail: Option<bool>,
     pub read_only: bool,
-    pub settings: Vec<(String, String)>,
     pub resources: Resources,
 }
 
@@ -225,6 +238,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     let matches = grammar.clone().try_get_matches_from(std::iter::once(name).chain(arguments))?;
     let line = CommandLine::from_arg_matches(&matches)?;
     match line.subcommand {
+        Some(Command::Import(arguments)) if arguments.readonly => {
+            let message = "import changes the warehouse, which --readonly rules out\n\n  \
+                           tip: leave --readonly out";
+            Err(grammar.error(ErrorKind::ArgumentConflict, message))
+        }
         Some(Command::Import(arguments)) => Ok(Invocation::Import(arguments)),
         Some(Command::Export(arguments)) => Ok(Invocation::Export(arguments)),
         Some(Command::Bench(arguments)) => Ok(Invocation::Bench(arguments)),
@@ -248,7 +266,11 @@ fn run_options(
     matches: &clap::ArgMatches,
     run: RunArgs,
 ) -> Result<RunOptions, clap::Error> {
-    let (warehouse, first_sql) = warehouse_or_sql(grammar, run.warehouse)?;
+    let (warehouse, first_sql) = positional::warehouse_or_sql(
+        grammar,
+        run.warehouse,
+        run.sql.is_empty() && run.command.is_empty() && run.file.is_empty(),
+    )?;
     let positions = |name| matches.indices_of(name).into_iter().flatten();
     let commands = positions("command").zip(run.command.into_iter().map(Script::Text));
     let files = positions("file").zip(run.file.into_iter().map(Script::File));
@@ -269,86 +291,8 @@ fn run_options(
         null: run.null,
         bail: if run.bail { Some(true) } else { run.no_bail.then_some(false) },
         read_only: run.readonly,
-        settings: run.set,
         resources: run.resources,
     })
-}
-
-/// What the first positional argument is: SQL if it can be nothing else, or else the warehouse.
-fn warehouse_or_sql(
-    grammar: &mut clap::Command,
-    first: Option<OsString>,
-) -> Result<(Option<PathBuf>, Option<String>), clap::Error> {
-    let Some(first) = first else { return Ok((None, None)) };
-    if first.is_empty() {
-        let message = "the path of the warehouse is empty\n\n  \
-                       tip: leave it out, or write :memory:, for a temporary warehouse";
-        return Err(grammar.error(ErrorKind::InvalidValue, message));
-    }
-    match first.to_str() {
-        Some(text) if is_query(text) && !Path::new(text).exists() => {
-            Ok((None, Some(text.to_owned())))
-        }
-        Some(text) if is_unlikely(text) && !Path::new(text).exists() => {
-            let message = format!(
-                "{text:?} is no warehouse, and no statement that begins with a known word\n\n  \
-                 tip: -c runs it as SQL; a new warehouse of this name is written with its folder, \
-                 as in ./name"
-            );
-            Err(grammar.error(ErrorKind::InvalidValue, message))
-        }
-        _ => Ok((Some(first.into()), None)),
-    }
-}
-
-/// Whether `text` is more likely to be mistyped SQL, or a command of the shell, than the name of a
-/// new directory.
-fn is_unlikely(text: &str) -> bool {
-    let has_folder =
-        text.contains(std::path::MAIN_SEPARATOR) && !text.contains(char::is_whitespace);
-    let is_spelled = ["./", "../", "/", "~"].iter().any(|start| text.starts_with(start));
-    let is_command = text.starts_with('\\') || (text.starts_with('.') && text.len() > 2);
-    !has_folder
-        && !is_spelled
-        && (is_command || text.contains(|c: char| c.is_whitespace() || "'\"();*".contains(c)))
-}
-
-/// Whether `text` is several words of which the first begins a statement.
-pub fn is_query(text: &str) -> bool {
-    const VERBS: [&str; 27] = [
-        "alter",
-        "analyze",
-        "begin",
-        "call",
-        "check",
-        "commit",
-        "copy",
-        "create",
-        "delete",
-        "desc",
-        "describe",
-        "drop",
-        "explain",
-        "from",
-        "insert",
-        "merge",
-        "pragma",
-        "reset",
-        "rollback",
-        "select",
-        "set",
-        "show",
-        "summarize",
-        "truncate",
-        "update",
-        "values",
-        "with",
-    ];
-    let text = text.trim_start().trim_start_matches('(');
-    let verb = text.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-    let rest = text.get(verb.len()..).unwrap_or_default();
-    VERBS.contains(&verb.to_ascii_lowercase().as_str())
-        && rest.starts_with(|c: char| c.is_whitespace() || c == '(' || c == '*')
 }
 
 /// Whether `argument` is an option whose value is the next argument.

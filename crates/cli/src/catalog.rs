@@ -49,6 +49,14 @@ pub fn creation(session: &Session, table: &str) -> Result<String, Error> {
     Ok(text.trim_end_matches([';', '\n']).to_owned())
 }
 
+/// The names of all settings.
+///
+/// # Errors
+/// When the warehouse cannot be read.
+pub fn settings(session: &Session) -> Result<Vec<String>, Error> {
+    Ok(texts(session, "SHOW ALL")?.into_iter().filter_map(|row| row.into_iter().next()).collect())
+}
+
 /// The rows of a query as text; NULL is the empty text.
 fn texts(session: &Session, sql: &str) -> Result<Vec<Vec<String>>, Error> {
     let mut texts = Vec::new();

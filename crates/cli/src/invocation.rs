@@ -7,7 +7,7 @@ use crate::identifier::literal;
 use crate::input::{FileLines, TextLines};
 use crate::output::Failure;
 use crate::report::{self, Source};
-use crate::runner::{Runner, Stop};
+use crate::runner::{Opened, Opener, Runner, Stop};
 use crate::shell;
 use crate::signals::Signals;
 use crate::terminal;
@@ -34,6 +34,15 @@ pub fn run(arguments: Vec<OsString>) -> Exit {
             return refuse(&Error::internal(format!("cannot listen to signals: {error}")));
         }
     };
+    let settings = match &invocation {
+        Invocation::Run(options) => &options.resources.set,
+        Invocation::Import(arguments) => &arguments.resources.set,
+        Invocation::Export(arguments) => &arguments.resources.set,
+        Invocation::Bench(arguments) => &arguments.resources.set,
+    };
+    if let Some(exit) = check_settings(settings) {
+        return exit;
+    }
     match invocation {
         Invocation::Run(options) => run_scripts(*options, signals),
         Invocation::Import(arguments) => import(&arguments, signals),
@@ -64,24 +73,30 @@ enum Input {
     Shell,
 }
 
+/// Refuses settings that there are not, before anything is opened or created.
+fn check_settings(settings: &[(String, String)]) -> Option<Exit> {
+    settings.iter().find_map(|(name, value)| {
+        let mut error = starfact::check_setting(name, value).err()?;
+        error.message = format!("--set {name}: {}", error.message);
+        report::error(&error, None);
+        Some(Exit::USAGE)
+    })
+}
+
 fn run_scripts(options: RunOptions, signals: Signals) -> Exit {
     let job = match plan(&options) {
         Ok(job) => job,
         Err(error) => return refuse(&error),
     };
     let is_shell = matches!(job.inputs.as_slice(), [Input::Shell]);
-    let path = options.warehouse.as_deref();
-    let warehouse = match open(path, options.read_only, &options.resources) {
-        Ok(warehouse) => warehouse,
+    let opener = opener(&options.resources, options.read_only, &signals);
+    let opened = match opener(options.warehouse.clone(), options.read_only) {
+        Ok(opened) => opened,
         Err(error) => return refuse(&error),
     };
-    let session = warehouse.session();
-    let cancel = session.cancel_handle();
-    signals.cancel_with(Box::new(move || cancel.cancel()));
     let view = View::new(options.mode, options.header, options.null.clone(), is_shell);
-    let name = describe(path, warehouse.is_read_only());
-    let mut runner = Runner::new(session, name, view, options.bail, signals.clone(), is_shell);
-    let result = run_job(&mut runner, job, &options.settings, &signals);
+    let mut runner = Runner::new(opened, opener, view, options.bail, signals.clone(), is_shell);
+    let result = run_job(&mut runner, job, &signals);
     runner.exit(result)
 }
 
@@ -117,15 +132,7 @@ fn open_file(path: &Path) -> Result<FileLines, Error> {
     })
 }
 
-fn run_job(
-    runner: &mut Runner,
-    job: Job,
-    settings: &[(String, String)],
-    signals: &Signals,
-) -> Result<(), Stop> {
-    for (name, value) in settings {
-        runner.set(name, &literal(value))?;
-    }
+fn run_job(runner: &mut Runner, job: Job, signals: &Signals) -> Result<(), Stop> {
     if let Some((path, mut lines)) = job.init {
         runner.run(&Source::File(path), &mut lines)?;
     }
@@ -148,13 +155,27 @@ fn run_job(
     Ok(())
 }
 
-fn open(path: Option<&Path>, read_only: bool, resources: &Resources) -> Result<Warehouse, Error> {
-    Warehouse::open(OpenOptions {
-        path: path.map(Path::to_owned),
-        read_only,
-        wait: resources.wait,
-        threads: resources.threads,
-        memory_limit: resources.memory_limit,
+/// Opens warehouses with these resources; signals then cancel what runs on the last one. Who wants
+/// one `read_only` on the command line gets no other afterwards that is not.
+fn opener(resources: &Resources, read_only: bool, signals: &Signals) -> Opener {
+    let (resources, signals) = (resources.clone(), signals.clone());
+    Box::new(move |path, this_read_only| {
+        let read_only = read_only || this_read_only;
+        let warehouse = Warehouse::open(OpenOptions {
+            path: path.clone(),
+            read_only,
+            wait: resources.wait,
+            threads: resources.threads,
+            memory_limit: resources.memory_limit,
+        })?;
+        let session = warehouse.session();
+        let cancel = session.cancel_handle();
+        signals.cancel_with(Box::new(move || cancel.cancel()));
+        for (name, value) in &resources.set {
+            session.execute(&format!("SET {name} = {}", literal(value)))?;
+        }
+        let name = describe(path.as_deref(), warehouse.is_read_only());
+        Ok(Opened { session, name, path })
     })
 }
 
@@ -199,16 +220,13 @@ fn copy(
     statements: Vec<String>,
     signals: Signals,
 ) -> Exit {
-    let warehouse = match open(Some(path), read_only, resources) {
-        Ok(warehouse) => warehouse,
+    let opener = opener(resources, read_only, &signals);
+    let opened = match opener(Some(path.to_owned()), read_only) {
+        Ok(opened) => opened,
         Err(error) => return refuse(&error),
     };
-    let session = warehouse.session();
-    let cancel = session.cancel_handle();
-    signals.cancel_with(Box::new(move || cancel.cancel()));
     let view = View::new(None, true, None, false);
-    let name = describe(Some(path), read_only);
-    let mut runner = Runner::new(session, name, view, None, signals, false);
+    let mut runner = Runner::new(opened, opener, view, None, signals, false);
     let mut result = Ok(());
     for statement in &statements {
         if result.is_ok() {

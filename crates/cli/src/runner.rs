@@ -13,9 +13,9 @@ use crate::view::View;
 use arrow::array::RecordBatch;
 use starfact::{Error, ErrorKind, Outcome, Pending, Position, Rows, Session, Splitter, Statement};
 use std::io::{ErrorKind as IoErrorKind, Write};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 /// Files that may read one another.
@@ -39,15 +39,34 @@ pub enum Stop {
     },
 }
 
+/// The open session, for who must not keep it open.
+pub type SharedSession = Arc<Mutex<Weak<Session>>>;
+
+/// Opens the warehouse in this directory, or a temporary one, perhaps for reading only.
+pub type Opener = Box<dyn Fn(Option<PathBuf>, bool) -> Result<Opened, Error>>;
+
+/// A warehouse that was opened.
+pub struct Opened {
+    pub session: Session,
+    /// What it is called in messages.
+    pub name: String,
+    pub path: Option<PathBuf>,
+}
+
 /// A session with its user's wishes.
 pub struct Runner {
     pub session: Arc<Session>,
+    /// The same for the line editor, which must not keep it open.
+    pub editors: SharedSession,
     /// What the warehouse is called in messages.
     pub warehouse: String,
     pub view: View,
     pub sink: Sink,
     /// Whether the first error ends the run.
     pub bail: bool,
+    opener: Opener,
+    /// The directory that is open; None is a temporary one.
+    path: Option<PathBuf>,
     signals: Signals,
     /// The code of the first error.
     exit: Exit,
@@ -57,16 +76,21 @@ pub struct Runner {
 
 impl Runner {
     pub fn new(
-        session: Session,
-        warehouse: String,
+        opened: Opened,
+        opener: Opener,
         view: View,
         bail: Option<bool>,
         signals: Signals,
         is_shell: bool,
     ) -> Self {
+        let session = Arc::new(opened.session);
+        let editors = Arc::new(Mutex::new(Arc::downgrade(&session)));
         Self {
-            session: Arc::new(session),
-            warehouse,
+            session,
+            editors,
+            warehouse: opened.name,
+            opener,
+            path: opened.path,
             view,
             sink: Sink::new(),
             bail: bail.unwrap_or(!is_shell),
@@ -156,6 +180,24 @@ impl Runner {
         Ok(result)
     }
 
+    /// Opens another warehouse in place of this one, which stays if that fails.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(&mut self, path: Option<PathBuf>, read_only: bool) -> Result<(), Error> {
+        let canonical = |path: &Option<PathBuf>| path.as_ref().map(std::fs::canonicalize)?.ok();
+        if canonical(&path).is_some_and(|path| Some(path) == canonical(&self.path)) {
+            return Err(Error::sql(format!("{} is open already", self.warehouse))
+                .with_hint("open another first to change how it is opened"));
+        }
+        let opened = (self.opener)(path, read_only)?;
+        let session = Arc::new(opened.session);
+        let shared = Arc::downgrade(&session);
+        *self.editors.lock().unwrap_or_else(PoisonError::into_inner) = shared;
+        (self.session, self.warehouse, self.path) = (session, opened.name, opened.path);
+        Ok(())
+    }
+
     /// Runs standard input.
     pub fn run_stdin(&mut self) -> Result<(), Stop> {
         match StdinLines::open(&self.signals) {
@@ -164,20 +206,15 @@ impl Runner {
         }
     }
 
-    /// Runs `SET name = value` from the command line.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Stop> {
-        match self.session.execute(&format!("SET {name} = {value}")) {
-            Ok(_) => Ok(()),
-            Err(mut error) => {
-                error.message = format!("--set {name}: {}", error.message);
-                self.fail(&error, None)
-            }
-        }
-    }
-
     /// Runs one statement and prints its result.
     fn statement(&mut self, source: &Source, statement: &Statement) -> Result<(), Stop> {
         self.check_signals()?;
+        if self.view.echo {
+            let text = statement.text.trim().trim_end_matches(';');
+            if let Err(error) = writeln!(self.sink, "{text};").and_then(|()| self.sink.flush()) {
+                return self.write_failed(&error);
+            }
+        }
         let result = self.execute(&statement.text);
         self.conclude(result, |place| Excerpt::of_statement(source, statement, place))
     }
@@ -193,17 +230,24 @@ impl Runner {
             Outcome::Rows(rows) => self.print(rows, progress)?,
             Outcome::Count { verb, rows } => {
                 drop(progress);
-                report::note(&format!("{verb} {rows}"));
+                self.note(&format!("{verb} {rows}"));
             }
             Outcome::Done { tag } | Outcome::Settings { tag, .. } => {
                 drop(progress);
-                report::note(&tag);
+                self.note(&tag);
             }
         }
         if self.view.timer {
             report::time(started.elapsed());
         }
         Ok(())
+    }
+
+    /// Tells what a statement without rows did, unless nobody wants to know.
+    fn note(&self, text: &str) {
+        if self.view.changes {
+            report::note(text);
+        }
     }
 
     /// Prints rows as they come.

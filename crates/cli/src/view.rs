@@ -15,7 +15,15 @@ pub struct View {
     pub null: Option<String>,
     /// Rows that a box on a terminal shows at most; 0 is all.
     pub rows_max: usize,
+    /// Columns of a table at most, where the user says so.
+    pub width_max: Option<usize>,
+    /// What stands between values in csv and tsv, where the user says so.
+    pub separator: Option<u8>,
     pub timer: bool,
+    /// Whether statements are printed before they run.
+    pub echo: bool,
+    /// Whether statements without rows tell what they did.
+    pub changes: bool,
     /// The mode before `\x`.
     pub before_expanded: Option<Mode>,
 }
@@ -28,7 +36,11 @@ impl View {
             header,
             null,
             rows_max: SHELL_ROWS_MAX,
+            width_max: None,
+            separator: None,
             timer: is_shell,
+            echo: false,
+            changes: true,
             before_expanded: None,
         }
     }
@@ -42,7 +54,8 @@ impl View {
             header: self.header,
             null: self.null.clone(),
             rows_max: if width.is_some() { self.rows_max } else { 0 },
-            width,
+            width: self.width_max.filter(|_| sink.file().is_none()).or(width),
+            separator: self.separator,
             colour: width.is_some() && terminal::colours().stdout,
         }
     }

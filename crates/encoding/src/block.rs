@@ -17,18 +17,30 @@ use crate::integer::{Integers, Rows, is_true};
 use crate::keys::KeySet;
 use crate::predicate::{FilterError, Predicate, ValuePredicate};
 use crate::selection::Selection;
-use crate::text::{Text, TextSet};
+use crate::shared::SharedDictionary;
+use crate::text::shared::Shared;
+use crate::text::{Text, TextSet, Views};
 use crate::types::Domain;
-use arrow::array::{Array, ArrayRef, BooleanArray, new_null_array};
-use arrow::buffer::NullBuffer;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringViewArray, new_null_array};
+use arrow::buffer::{Buffer, NullBuffer};
 use arrow::compute::concat;
 use starfact_base::data_type::Physical;
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{Corruption, DataType};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Keys of some rows, of which the NULL ones have any, and which of them are not NULL.
 pub type SampledKeys = (Vec<i64>, Vec<bool>);
+
+/// Codes of some rows of a block, see [`Block::codes`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Codes {
+    /// The place of each row's text in the dictionary; that of a row that is NULL is some place.
+    pub codes: Vec<u16>,
+    /// Which rows are NULL; `None` if none is.
+    pub nulls: Option<NullBuffer>,
+}
 
 /// A parsed block. What it hands out may share the memory of its bytes.
 #[derive(Clone, Debug)]
@@ -41,7 +53,7 @@ pub struct Block {
 }
 
 #[derive(Clone, Debug)]
-enum Values {
+pub(crate) enum Values {
     Keys(Integers),
     Text(Text),
 }
@@ -53,6 +65,28 @@ impl Block {
     /// Damage; its offset counts from the start of the block. Parsing looks at the structure only,
     /// so damaged values may show later, when they are read.
     pub fn parse(bytes: bytes::Bytes, ty: DataType, rows: usize) -> Result<Self, Corruption> {
+        Self::parse_with(bytes, ty, rows, None)
+    }
+
+    /// Parses the bytes of a block of text that may have codes of `dictionary`.
+    ///
+    /// # Errors
+    /// Damage, as of [`Block::parse`].
+    pub fn parse_shared(
+        bytes: bytes::Bytes,
+        ty: DataType,
+        rows: usize,
+        dictionary: &Arc<SharedDictionary>,
+    ) -> Result<Self, Corruption> {
+        Self::parse_with(bytes, ty, rows, Some(dictionary))
+    }
+
+    fn parse_with(
+        bytes: bytes::Bytes,
+        ty: DataType,
+        rows: usize,
+        dictionary: Option<&Arc<SharedDictionary>>,
+    ) -> Result<Self, Corruption> {
         if rows > BLOCK_ROWS {
             return Err(Corruption::new(0, "rows", format!("at most {BLOCK_ROWS}"), rows));
         }
@@ -62,7 +96,7 @@ impl Block {
         let mut reader = Reader::new(bytes);
         let validity = Integers::parse(&mut reader, rows, Domain::BIT, 1)?;
         let values = match ty.physical() {
-            Physical::String => Values::Text(Text::parse(&mut reader, rows, 1)?),
+            Physical::String => Values::Text(Text::parse(&mut reader, rows, 1, dictionary)?),
             _ => Values::Keys(Integers::parse(&mut reader, rows, Domain::of(ty), 1)?),
         };
         reader.finish()?;
@@ -135,6 +169,64 @@ impl Block {
         Ok(Some((keys.fetch(&rows)?, is_valid)))
     }
 
+    pub(crate) fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// The dictionary outside of the block that its codes refer to, if it has such.
+    pub fn dictionary(&self) -> Option<&Arc<SharedDictionary>> {
+        self.shared().map(Shared::dictionary)
+    }
+
+    /// The codes of the selected rows in [`Block::dictionary`], and which of them are NULL, without
+    /// a look at a text; `None` if there is no such dictionary.
+    ///
+    /// # Errors
+    /// Damage, and a selection of another number of rows.
+    pub fn codes(&self, selection: &Selection) -> Result<Option<Codes>, Corruption> {
+        let Some(shared) = self.shared() else { return Ok(None) };
+        if selection.rows() != self.rows {
+            return Err(Corruption::new(0, "rows of a selection", self.rows, selection.rows()));
+        }
+        let indices = selection.indices();
+        let rows = match selection.is_all() {
+            true => Rows::Range(0..self.rows),
+            false => Rows::Indices(&indices),
+        };
+        Ok(Some(Codes { codes: shared.codes(&rows)?, nulls: self.nulls(&rows)? }))
+    }
+
+    fn shared(&self) -> Option<&Shared> {
+        match &self.values {
+            Values::Text(Text::Shared(shared)) => Some(shared),
+            _ => None,
+        }
+    }
+
+    /// The distinct texts of the rows that are not NULL, ascending, if the encoding keeps them: if
+    /// it is a dictionary within the block, or constant.
+    ///
+    /// # Errors
+    /// Damage.
+    pub fn distinct_texts(&self) -> Result<Option<StringViewArray>, Corruption> {
+        let Values::Text(text) = &self.values else { return Ok(None) };
+        let views = match text.distinct()? {
+            Some(_) if self.validity.is_all(0) => Views::new(Vec::new(), Buffer::default()),
+            Some(views) => views,
+            None => return Ok(None),
+        };
+        Ok(Some(arrays::of_views(views, None).as_string_view().clone()))
+    }
+
+    /// The same and for each row the place of its text, if it is not NULL.
+    pub(crate) fn distinct_texts_and_codes(
+        &self,
+    ) -> Result<Option<(StringViewArray, Vec<u32>)>, Corruption> {
+        let Values::Text(text) = &self.values else { return Ok(None) };
+        let Some(texts) = self.distinct_texts()? else { return Ok(None) };
+        Ok(Some((texts, text.distinct_codes(self.rows)?)))
+    }
+
     pub(crate) fn validity(&self) -> &Integers {
         &self.validity
     }
@@ -200,7 +292,7 @@ impl Block {
         match predicate {
             Predicate::IsNull => self.keep_validity(0, selection)?,
             Predicate::IsNotNull => self.keep_validity(1, selection)?,
-            Predicate::Values(predicate) => self.filter_values(predicate.as_ref(), selection)?,
+            Predicate::Values(predicate) => self.filter_values(predicate, selection)?,
             _ => {
                 self.filter_constants(predicate, selection)?;
                 self.keep_validity(1, selection)?;
@@ -210,7 +302,11 @@ impl Block {
     }
 
     /// Keeps the rows that are NULL (0) or that are not (1).
-    fn keep_validity(&self, wanted: i128, selection: &mut Selection) -> Result<(), Corruption> {
+    pub(crate) fn keep_validity(
+        &self,
+        wanted: i128,
+        selection: &mut Selection,
+    ) -> Result<(), Corruption> {
         self.validity.filter(&KeySet::range(wanted, wanted), selection)
     }
 
@@ -231,6 +327,9 @@ impl Block {
                     keys.filter(&set, selection)?;
                 }
             }
+            Values::Text(Text::Shared(shared)) => {
+                shared.filter_constants(predicate, selection).map_err(misfit)??;
+            }
             Values::Text(text) => {
                 if let Some(set) = TextSet::new(predicate).map_err(misfit)? {
                     text.filter(&set, selection)?;
@@ -242,12 +341,13 @@ impl Block {
 
     fn filter_values(
         &self,
-        predicate: &dyn ValuePredicate,
+        predicate: &Arc<dyn ValuePredicate>,
         selection: &mut Selection,
     ) -> Result<(), FilterError> {
         let has_nulls = !self.validity.is_all(1);
         let before = selection.clone();
-        let mut asked = Asked { predicate, with_null: has_nulls, keeps_null: false };
+        let mut asked =
+            Asked { predicate: predicate.as_ref(), with_null: has_nulls, keeps_null: false };
         match &self.values {
             Values::Keys(keys) => {
                 let ty = self.ty;
@@ -255,6 +355,10 @@ impl Block {
                     asked.evaluate(arrays::of_keys(ty, node, &rows, None)?)
                 };
                 keys.filter_values(&mut evaluate, selection)?;
+            }
+            Values::Text(Text::Shared(shared)) => {
+                shared.filter_values(predicate, selection)?;
+                asked.keeps_null = has_nulls && shared.dictionary().keeps_null(predicate)?;
             }
             Values::Text(text) => {
                 let mut evaluate = |views| asked.evaluate(arrays::of_views(views, None));

@@ -12,17 +12,19 @@ mod reference;
 
 use crate::types::tests::EVERY_TYPE;
 use crate::{
-    Block, EncodeOptions, EncodingName, PRESENT_MAX, Predicate, Selection, Verdict, ZoneStats,
-    encode,
+    Block, EncodeOptions, EncodingName, PRESENT_MAX, Predicate, Selection, SharedDictionary,
+    Verdict, ZoneStats, encode, encode_shared,
 };
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, StringViewArray};
 use bitmaps::Index;
 use data::{Row, array, rows_of, value};
 use proptest::prelude::*;
 use reference::{Asked, Random, predicates, same};
-use starfact_base::DataType;
 use starfact_base::limits::BLOCK_ROWS;
+use starfact_base::{DataType, Scalar};
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Every way to ask for an encoding.
 fn all_options() -> impl Iterator<Item = EncodeOptions> {
@@ -35,13 +37,12 @@ fn conform(label: &str, ty: DataType, rows: &[Row], options: &EncodeOptions) {
     let array = array(ty, rows);
     let encoded = encode(array.as_ref(), ty, options).unwrap();
     let block = Block::parse(encoded.bytes.clone().into(), ty, rows.len()).unwrap();
-    let label = format!("{label}, {} rows of {ty} as {}", rows.len(), block.tree());
+    let label = &format!("{label}, {} rows of {ty}", rows.len());
     if let Some(asked) = options.encoding {
         let is_as_asked = is_encoded_as(&block, asked);
         assert!(is_as_asked || may_decline(asked, ty, rows), "{label}, asked for {asked}");
     }
-    statistics_are_exact(&label, rows, &encoded.stats);
-    decodes_what_was_encoded(&label, rows, &block, &array);
+    statistics_are_exact(label, rows, &encoded.stats);
     let zone = ZoneStats {
         rows: encoded.stats.rows,
         nulls: encoded.stats.nulls,
@@ -51,15 +52,74 @@ fn conform(label: &str, ty: DataType, rows: &[Row], options: &EncodeOptions) {
         min_exact: true,
         max_exact: true,
     };
-    let mut random = Random::new(rows.len() as u64);
-    let selections = selections(rows.len(), &mut random);
     // What a block is encoded as makes no difference to its bitmaps.
     let index = if options.encoding.is_none() { Index::of(ty, &array) } else { None };
+    conform_block(label, rows, &block, &array, &zone, index.as_ref());
+    if ty == DataType::Varchar && options.encoding == Some(EncodingName::Dictionary) {
+        // With texts that the block does not have, and without.
+        for others in [0, 300] {
+            let Some(dictionary) = dictionary(rows, others) else { continue };
+            let bytes = encode_shared(&block, &dictionary).unwrap().unwrap();
+            let shared = Block::parse_shared(bytes.into(), ty, rows.len(), &dictionary).unwrap();
+            conform_block(label, rows, &shared, &array, &zone, None);
+            gives_out_codes(label, rows, &shared, &dictionary);
+        }
+    }
+}
+
+/// The dictionary of the texts of `rows` and of others; `None` if there is none or it is too large.
+fn dictionary(rows: &[Row], others: u64) -> Option<Arc<SharedDictionary>> {
+    let others = (0..others).map(|number| value(DataType::Varchar, number * 7));
+    let texts: BTreeSet<String> = rows
+        .iter()
+        .cloned()
+        .chain(others)
+        .filter_map(|row| match row {
+            Some(Scalar::String(text)) => Some(text),
+            _ => None,
+        })
+        .collect();
+    SharedDictionary::new(&StringViewArray::from_iter_values(texts)).ok().map(Arc::new)
+}
+
+fn gives_out_codes(label: &str, rows: &[Row], block: &Block, dictionary: &SharedDictionary) {
+    let mut random = Random::new(rows.len() as u64);
+    for selection in selections(rows.len(), &mut random) {
+        let codes = block.codes(&selection).unwrap().unwrap();
+        assert_eq!(codes.codes.len(), selection.count(), "{label}");
+        for (place, row) in selection.indices().into_iter().enumerate() {
+            let is_null = codes.nulls.as_ref().is_some_and(|nulls| nulls.is_null(place));
+            let text = dictionary.value(codes.codes[place]).unwrap();
+            match &rows[row as usize] {
+                None => assert!(is_null, "{label}, row {row}"),
+                Some(value) => {
+                    assert!(!is_null && *value == Scalar::String(text.into()), "{label}, {row}");
+                }
+            }
+        }
+    }
+}
+
+/// Checks what a block, and its bitmap index if there is one, promises of `rows`, which are those of
+/// `array`.
+fn conform_block(
+    label: &str,
+    rows: &[Row],
+    block: &Block,
+    array: &ArrayRef,
+    zone: &ZoneStats,
+    index: Option<&Index>,
+) {
+    let (ty, label) = (block.data_type(), format!("{label} as {}", block.tree()));
+    decodes_what_was_encoded(&label, rows, block, array);
+    let mut random = Random::new(rows.len() as u64);
+    let selections = selections(rows.len(), &mut random);
+    aggregates_like_the_reference(&label, rows, block, &selections);
     for asked in predicates(ty, rows, &mut random) {
-        if let Some(index) = &index {
+        if let Some(index) = index {
             index.answers_like_the_reference(&label, rows, &asked);
         }
-        filters_like_the_reference(&label, rows, &block, &asked, &selections, &zone);
+        filters_like_the_reference(&label, rows, block, &asked, &selections, zone);
     }
 }
 
@@ -154,6 +214,55 @@ fn selections(rows: usize, random: &mut Random) -> Vec<Selection> {
     selections
 }
 
+fn aggregates_like_the_reference(
+    label: &str,
+    rows: &[Row],
+    block: &Block,
+    selections: &[Selection],
+) {
+    for (place, selection) in selections.iter().enumerate() {
+        let selected = (0..rows.len()).filter(|&row| selection.contains(row));
+        let mut values: Vec<&Scalar> = selected.filter_map(|row| rows[row].as_ref()).collect();
+        let count = values.len() as u64;
+        let sum = match block.data_type() {
+            DataType::SmallInt
+            | DataType::Integer
+            | DataType::BigInt
+            | DataType::Decimal { .. } => sum_by_digits(&values),
+            _ => None,
+        };
+        values.sort_by(|a, b| a.compare(b).unwrap());
+        let bound = |value: Option<&&Scalar>| value.map(|value| (*value).clone());
+        let (min, max) = (bound(values.first()), bound(values.last()));
+        let found = block.aggregate(selection).unwrap();
+        assert_eq!(found.count, count, "{label}, selection {place}");
+        assert!(same(&found.min, &min), "{label}, selection {place}: {:?}, {min:?}", found.min);
+        assert!(same(&found.max, &max), "{label}, selection {place}: {:?}, {max:?}", found.max);
+        assert_eq!(found.sum, sum, "{label}, selection {place}");
+        assert_eq!(block.count(selection).unwrap(), count, "{label}, selection {place}");
+    }
+    let other = Selection::all((rows.len() + 1) % BLOCK_ROWS);
+    assert!(block.aggregate(&other).is_err() && block.count(&other).is_err(), "{label}");
+}
+
+/// The sum of integers, if it fits: the digits in front of and behind the 19th by themselves.
+fn sum_by_digits(values: &[&Scalar]) -> Option<i128> {
+    const SPLIT: i128 = 10i128.pow(19);
+    let (mut high, mut low) = (0i128, 0i128);
+    for value in values {
+        let Scalar::Integer(key) = value else { panic!("no integer: {value:?}") };
+        high += key.div_euclid(SPLIT);
+        low += key.rem_euclid(SPLIT);
+    }
+    high += low.div_euclid(SPLIT);
+    low = low.rem_euclid(SPLIT);
+    // Downwards from zero, so that the least number does not overflow on the way.
+    match high < 0 && low > 0 {
+        true => (high + 1).checked_mul(SPLIT)?.checked_add(low - SPLIT),
+        false => high.checked_mul(SPLIT)?.checked_add(low),
+    }
+}
+
 fn filters_like_the_reference(
     label: &str,
     rows: &[Row],
@@ -226,7 +335,6 @@ fn a_chosen_encoding_is_never_larger_than_plain() {
 
 #[test]
 fn a_predicate_of_another_type_is_refused() {
-    use starfact_base::Scalar;
     for ty in EVERY_TYPE {
         let rows = vec![value(ty, 1), None];
         let array = array(ty, &rows);

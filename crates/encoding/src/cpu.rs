@@ -31,7 +31,12 @@ impl Level {
     /// The best that this processor has. The processor is asked once a process.
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn best() -> Self {
-        if !is_x86_feature_detected!("avx2") || !is_x86_feature_detected!("bmi2") {
+        let has_256 = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("lzcnt")
+            && is_x86_feature_detected!("popcnt");
+        if !has_256 {
             return Self::Portable;
         }
         let has_512 = is_x86_feature_detected!("avx512f")

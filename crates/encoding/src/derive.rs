@@ -13,6 +13,7 @@
 //!
 //! Validity is the block's own. Of a source row that is NULL, the key that is stored for it counts.
 
+mod divided;
 mod encode;
 mod find;
 mod map;
@@ -24,6 +25,7 @@ pub use find::{Found, Sample, choose_rules, find_rules};
 pub(crate) use map::Map;
 pub(crate) use node::Derived;
 
+use divided::Divided;
 use quotient::Quotient;
 use starfact_base::ColumnId;
 use std::fmt;
@@ -50,6 +52,13 @@ pub enum Rule {
     Same,
     /// What the block's map says of `x`; 0 if it says nothing.
     Mapped,
+    /// `(x + addend) / divisor`, down
+    Divided {
+        /// From -[`PARAMETER_MAX`] to [`PARAMETER_MAX`].
+        addend: i64,
+        /// From 1 to [`PARAMETER_MAX`].
+        divisor: i64,
+    },
     /// `x * (addend + y) / divisor`
     ScaledUp {
         /// From -[`PARAMETER_MAX`] to [`PARAMETER_MAX`].
@@ -83,7 +92,7 @@ impl Rule {
     /// How many sources it has.
     pub fn source_count(&self) -> usize {
         match self {
-            Self::Same | Self::Mapped => 1,
+            Self::Same | Self::Mapped | Self::Divided { .. } => 1,
             Self::ScaledUp { .. } | Self::ScaledDown { .. } | Self::Ratio { .. } => 2,
         }
     }
@@ -92,9 +101,9 @@ impl Rule {
     pub fn is_valid(&self) -> bool {
         let (factor, divisor) = match *self {
             Self::Same | Self::Mapped => return true,
-            Self::ScaledUp { addend, divisor, .. } | Self::ScaledDown { addend, divisor, .. } => {
-                (addend, divisor)
-            }
+            Self::Divided { addend, divisor }
+            | Self::ScaledUp { addend, divisor, .. }
+            | Self::ScaledDown { addend, divisor, .. } => (addend, divisor),
             Self::Ratio { factor, divisor, .. } => (factor, divisor),
         };
         (-PARAMETER_MAX..=PARAMETER_MAX).contains(&factor) && (1..=PARAMETER_MAX).contains(&divisor)
@@ -106,7 +115,7 @@ impl Rule {
             Some(Quotient { factor, sign, divisor, is_half_up: rounding == Rounding::HalfUp })
         };
         match *self {
-            Self::Same | Self::Mapped => None,
+            Self::Same | Self::Mapped | Self::Divided { .. } => None,
             Self::ScaledUp { addend, divisor, rounding } => quotient(addend, 1, divisor, rounding),
             Self::ScaledDown { addend, divisor, rounding } => {
                 quotient(addend, -1, divisor, rounding)
@@ -132,6 +141,10 @@ impl fmt::Display for Derivation {
         let (divisor, rounding) = match self.rule {
             Rule::Same => return write!(out, "c{x}"),
             Rule::Mapped => return write!(out, "map of c{x}"),
+            Rule::Divided { addend: 0, divisor } => return write!(out, "c{x} / {divisor}"),
+            Rule::Divided { addend, divisor } => {
+                return write!(out, "(c{x} + {addend}) / {divisor}");
+            }
             Rule::ScaledUp { addend: 0, divisor, rounding } => {
                 write!(out, "c{x} * c{y}")?;
                 (divisor, rounding)

@@ -126,6 +126,26 @@ impl KeySet {
         }
     }
 
+    /// The numbers that stand for these keys, greater ones for greater keys: `span` gives the first
+    /// and the last number whose key is in `low..=high`, in this order only if there is any.
+    pub(crate) fn mapped(&self, span: impl Fn(i128, i128) -> (i128, i128)) -> Self {
+        match self {
+            Self::Nothing => Self::Nothing,
+            Self::Range { low, high } => {
+                let (first, last) = span(*low, *high);
+                Self::range(first, last)
+            }
+            Self::Outside { low, high } => match span(*low, *high) {
+                (first, last) if first > last => Self::range(i128::MIN, i128::MAX),
+                (low, high) => Self::Outside { low, high },
+            },
+            Self::Points(keys) => {
+                let spans = keys.iter().map(|&key| span(key, key));
+                Self::points(spans.filter(|(first, last)| first <= last).map(|s| s.0).collect())
+            }
+        }
+    }
+
     /// The keys that lie `distance` further than these.
     pub(crate) fn shifted(&self, distance: i128) -> Self {
         let further = |key: i128| key.saturating_add(distance);

@@ -195,6 +195,12 @@ impl<L: Lane> Vector<L> {
         &mut self.0
     }
 
+    /// The offset of a row, whichever vector of its block this is.
+    #[inline(always)]
+    pub(crate) fn at(&self, row: usize) -> L {
+        self.0.get(row % VECTOR_ROWS).copied().unwrap_or(L::zeroed())
+    }
+
     /// The largest offset.
     pub(crate) fn max(&self) -> u64 {
         cpu::run(Max(self)).into()
@@ -316,6 +322,9 @@ pub(crate) fn unpack_single<L: Lane>(width: u8, packed: &[L], place: usize) -> L
     // SAFETY: length and width are as the function wants them, by the assertions above.
     unsafe { L::unchecked_unpack_single(usize::from(width), packed, place) }
 }
+
+mod totals;
+pub(crate) use totals::OffsetTotals;
 
 #[cfg(test)]
 mod tests;

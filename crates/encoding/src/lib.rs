@@ -4,6 +4,7 @@
 //!              encode                        Block::parse
 //!  Arrow array ──────► validity │ values ──► bytes ──────────► Block
 //!                      node       node                           │ filter: fewer rows selected
+//!                                                                │ aggregate: count, sum, bounds
 //!                                                                │ decode, take: an Arrow array
 //! ```
 //!
@@ -22,6 +23,7 @@
 #[cfg(target_endian = "big")]
 compile_error!("blocks are read in place, as little-endian integers");
 
+mod aggregate;
 mod arrays;
 mod bitmap;
 mod block;
@@ -39,18 +41,21 @@ mod native;
 mod predicate;
 mod presence;
 mod selection;
+mod shared;
 mod text;
+mod totals;
 mod types;
 mod zone;
 
 #[cfg(test)]
 mod conformance;
 
+pub use aggregate::Aggregate;
 pub use bitmap::{
     BITMAP_VALUES_MAX, BitmapDirectory, BitmapMatch, BitmapPage, BitmapSide, BlockCost, Containers,
     bitmaps,
 };
-pub use block::{Block, SampledKeys};
+pub use block::{Block, Codes, SampledKeys};
 pub use derive::{
     Derivation, Found, PARAMETER_MAX, Rounding, Rule, Sample, choose_rules, encode_derived,
     find_rules,
@@ -61,5 +66,6 @@ pub(crate) use name::tag_name;
 pub use predicate::{CompareOp, FilterError, Predicate, ValuePredicate};
 pub use presence::PRESENT_MAX;
 pub use selection::{Ranges, Selection};
+pub use shared::{DICTIONARY_BYTES_MAX, DICTIONARY_VALUES_MAX, SharedDictionary, encode_shared};
 pub use types::{arrow_type, data_type_of};
 pub use zone::{Verdict, ZoneStats};

@@ -96,6 +96,7 @@ pub(crate) fn tag_name(tag: u8) -> Option<&'static str> {
         text::fsst::TAG => "fsst text",
         text::dictionary::TAG => "a dictionary of text",
         text::zstd::TAG => "zstd text",
+        text::shared::TAG => "codes of a shared dictionary of text",
         _ => return None,
     })
 }
@@ -110,7 +111,7 @@ mod tests {
         let mut distinct = names.clone();
         distinct.sort_unstable();
         distinct.dedup();
-        assert_eq!((names.len(), distinct.len()), (16, 16));
+        assert_eq!((names.len(), distinct.len()), (17, 17));
     }
 
     #[test]

@@ -68,7 +68,7 @@ macro_rules! native {
     )*};
 }
 
-native!(u8 as u8, u32 as u32, i16 as u16, i32 as u32, i64 as u64, i128 as u128);
+native!(u8 as u8, u16 as u16, u32 as u32, i16 as u16, i32 as u32, i64 as u64, i128 as u128);
 
 /// The key of a 32-bit float, or the bits of the float with this key: the map is its own inverse.
 #[inline(always)]

@@ -88,7 +88,9 @@ pub trait ValuePredicate: Send + Sync + Debug {
     ///
     /// A block calls this at most once: with the distinct values where its encoding keeps them,
     /// some of which may belong to no selected row, else with the values of the rows that are still
-    /// selected. If the block has any NULL, one follows at the end. There are as many answers as
+    /// selected. If the block has any NULL, one follows at the end. Blocks that share a dictionary
+    /// call it once for all of them, with a NULL alone in a call of its own, and use the answers
+    /// for as long as the predicate lives: they must not change. There are as many answers as
     /// values.
     fn evaluate(&self, values: &ArrayRef) -> Result<BooleanArray, String>;
 }
@@ -105,6 +107,22 @@ pub enum FilterError {
 }
 
 impl Predicate {
+    /// Whether both are the same comparison with the same constants.
+    pub(crate) fn has_same_constants(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Compare { op, value }, Self::Compare { op: other_op, value: other }) => {
+                op == other_op && value == other
+            }
+            (Self::Between { low, high }, Self::Between { low: other_low, high: other_high }) => {
+                low == other_low && high == other_high
+            }
+            (Self::In(values), Self::In(others)) => values == others,
+            (Self::Prefix(prefix), Self::Prefix(other)) => prefix == other,
+            (Self::IsNull, Self::IsNull) | (Self::IsNotNull, Self::IsNotNull) => true,
+            _ => false,
+        }
+    }
+
     /// The value is one of `values`, which may be in any order and repeat.
     pub fn is_in(mut values: Vec<Scalar>) -> Self {
         values.sort_by(|a, b| a.compare(b).unwrap_or(Ordering::Equal));

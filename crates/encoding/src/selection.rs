@@ -11,6 +11,11 @@
 use starfact_base::limits::{BLOCK_ROWS, VECTOR_ROWS};
 use std::ops::Range;
 
+mod indices;
+mod ranked;
+mod spread;
+pub(crate) use ranked::Ranked;
+
 const WORD_BITS: usize = u64::BITS as usize;
 
 /// A set of rows out of a block of at most 65,536 rows.
@@ -64,6 +69,33 @@ impl Selection {
     /// How many rows are selected.
     pub fn count(&self) -> usize {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// How many rows of `range` are selected.
+    pub(crate) fn count_range(&self, range: Range<usize>) -> usize {
+        let end = range.end.min(self.rows);
+        if range.start >= end {
+            return 0;
+        }
+        let (first, last) = (range.start / WORD_BITS, (end - 1) / WORD_BITS);
+        let from_start = u64::MAX << (range.start % WORD_BITS);
+        let to_end = u64::MAX >> (WORD_BITS - 1 - (end - 1) % WORD_BITS);
+        let ones = |word: u64| word.count_ones() as usize;
+        match self.words.get(first..=last).unwrap_or_default() {
+            [only] => ones(only & from_start & to_end),
+            [head, middle @ .., tail] => {
+                let middle: usize = middle.iter().copied().map(ones).sum();
+                ones(head & from_start) + middle + ones(tail & to_end)
+            }
+            [] => 0,
+        }
+    }
+
+    /// The rows that are in `other`, a selection of the same block, too.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        both.intersect_words(&other.words);
+        both
     }
 
     /// Whether no row is selected.
@@ -167,25 +199,12 @@ impl Selection {
 
     /// The selected rows in ascending order.
     pub fn indices(&self) -> Vec<u32> {
-        let mut indices = Vec::with_capacity(self.count());
-        for (place, &word) in self.words.iter().enumerate() {
-            let mut rest = word;
-            while rest != 0 {
-                indices.push((place * WORD_BITS) as u32 + rest.trailing_zeros());
-                rest &= rest - 1;
-            }
-        }
-        indices
+        indices::of(&self.words, self.count())
     }
 
     /// The selected rows as maximal ranges, in ascending order.
     pub fn ranges(&self) -> Ranges<'_> {
         Ranges { selection: self, row: 0 }
-    }
-
-    /// The maximal ranges of selected rows from `row` on; the first begins there if it holds it.
-    pub(crate) fn ranges_from(&self, row: usize) -> Ranges<'_> {
-        Ranges { selection: self, row }
     }
 
     /// The rows of `range` as a selection of their own, which starts at row 0; what lies beyond the
@@ -329,6 +348,9 @@ mod tests {
             let vectors: std::collections::BTreeSet<usize> =
                 selected.iter().map(|row| row / VECTOR_ROWS).collect();
             prop_assert_eq!(selection.vectors(), vectors.len());
+
+            let inside = selected.iter().filter(|row| range.contains(row)).count();
+            prop_assert_eq!(selection.count_range(range.clone()), inside);
 
             let slice = selection.slice(range.clone());
             let inside: Vec<usize> =

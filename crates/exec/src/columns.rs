@@ -6,7 +6,7 @@
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::compute::concat;
 use starfact_base::{DataType, Error, Result};
-use starfact_encoding::{Selection, arrow_type};
+use starfact_encoding::{Codes, Selection, SharedDictionary, arrow_type};
 use starfact_format::ColumnBlock;
 use std::ops::Range;
 use std::sync::Arc;
@@ -37,6 +37,34 @@ impl MorselColumns {
     pub fn decode(&self, selection: &Selection) -> Result<Vec<ArrayRef>> {
         let plan = Fetch::plan(selection, self.rows);
         self.columns.iter().map(|column| column.fetch(&plan)).collect()
+    }
+}
+
+/// Text of a column as codes, see [`MorselColumns::codes`].
+#[derive(Clone, Debug)]
+pub struct ColumnCodes {
+    /// The dictionary; morsels that have the same one share the pointer.
+    pub dictionary: Arc<SharedDictionary>,
+    /// The codes of the selected rows.
+    pub codes: Codes,
+}
+
+impl MorselColumns {
+    /// The selected rows of the column at `place` as codes of the dictionary that its segment
+    /// shares with others, without a look at a text; `None` if it has none.
+    ///
+    /// # Errors
+    /// Damage, and a place that there is no column at.
+    pub fn codes(&self, place: usize, selection: &Selection) -> Result<Option<ColumnCodes>> {
+        let missing = || Error::internal(format!("column {place} of {}", self.columns.len()));
+        let OpenColumn::Block(block) = self.columns.get(place).ok_or_else(missing)? else {
+            return Ok(None);
+        };
+        let Some(codes) = block.codes(selection)? else { return Ok(None) };
+        Ok(block.dictionary().map(|dictionary| {
+            let dictionary = Arc::clone(dictionary);
+            ColumnCodes { dictionary, codes }
+        }))
     }
 }
 

@@ -7,12 +7,12 @@
 
 mod bitmaps;
 mod columns;
-mod covered;
 mod scan;
 mod statistics;
+mod totals;
 
 pub use bitmaps::{BitmapAnswers, Bitmaps};
-pub use columns::MorselColumns;
-pub use covered::{ColumnTotals, Covered, ZoneAggregate};
+pub use columns::{ColumnCodes, MorselColumns};
 pub use scan::{ColumnFilter, Morsel, Scan, ScanOptions};
 pub use statistics::{ColumnBounds, column_bounds};
+pub use totals::{ColumnTotals, Totals, TotalsAsked};

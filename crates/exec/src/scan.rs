@@ -224,6 +224,23 @@ impl Scan {
         Ok(MorselColumns { columns, rows: morsel.rows })
     }
 
+    /// Bytes that `columns` of a morsel take in their files.
+    ///
+    /// # Errors
+    /// A column file that is missing or damaged.
+    pub fn block_bytes(&self, morsel: &Morsel, columns: &[ColumnId]) -> Result<u64> {
+        let segment = self.segment(morsel)?;
+        columns.iter().try_fold(0, |bytes, column| {
+            let file = segment.column(*column)?;
+            Ok(bytes + file.map_or(0, |file| file.block_byte_len(morsel.block_idx)))
+        })
+    }
+
+    /// The columns that the filters of the scan look at.
+    pub fn filter_columns(&self) -> impl Iterator<Item = ColumnId> {
+        self.filters.iter().map(|filter| filter.column)
+    }
+
     pub(crate) fn data_type(&self, column: ColumnId) -> Result<DataType> {
         if let Some(column) = self.table.column(column) {
             return Ok(column.data_type);

@@ -12,6 +12,7 @@
 //! | 3 | `x * (factor + y) / divisor` | | | |
 //! | 4 | `x * (factor - y) / divisor` | | | |
 //! | 5 | `x * factor / (y * divisor)` | | | |
+//! | 6 | `(x + factor) / divisor` | | | |
 //!
 //! What a rule does not use is 0.
 
@@ -25,6 +26,7 @@ const MAPPED: u8 = 2;
 const SCALED_UP: u8 = 3;
 const SCALED_DOWN: u8 = 4;
 const RATIO: u8 = 5;
+const DIVIDED: u8 = 6;
 
 /// Appends the entry of a block.
 pub(crate) fn put(derivation: Option<&Derivation>, out: &mut Vec<u8>) {
@@ -35,6 +37,7 @@ pub(crate) fn put(derivation: Option<&Derivation>, out: &mut Vec<u8>) {
         Rule::ScaledUp { addend, divisor, rounding } => (SCALED_UP, rounding, addend, divisor),
         Rule::ScaledDown { addend, divisor, rounding } => (SCALED_DOWN, rounding, addend, divisor),
         Rule::Ratio { factor, divisor, rounding } => (RATIO, rounding, factor, divisor),
+        Rule::Divided { addend, divisor } => (DIVIDED, Rounding::Floor, addend, divisor),
     };
     out.push(kind);
     out.push(u8::from(rounding == Rounding::HalfUp));
@@ -78,7 +81,8 @@ fn read_one(reader: &mut Reader<'_>) -> Result<Option<Derivation>, Corruption> {
         SCALED_UP => Rule::ScaledUp { addend: factor, divisor, rounding },
         SCALED_DOWN => Rule::ScaledDown { addend: factor, divisor, rounding },
         RATIO => Rule::Ratio { factor, divisor, rounding },
-        _ => return Err(Corruption::new(at, "rule", "a rule from 0 to 5", kind)),
+        DIVIDED => Rule::Divided { addend: factor, divisor },
+        _ => return Err(Corruption::new(at, "rule", "a rule from 0 to 6", kind)),
     };
     if !rule.is_valid() {
         let expected = format!("a factor up to {PARAMETER_MAX}, a divisor from 1");
@@ -107,7 +111,8 @@ mod tests {
     fn all() -> Vec<Option<Derivation>> {
         let mut all = vec![None];
         let two = vec![ColumnId(3), ColumnId(u32::MAX)];
-        for rule in [Rule::Same, Rule::Mapped] {
+        let divided = Rule::Divided { addend: -5, divisor: PARAMETER_MAX };
+        for rule in [Rule::Same, Rule::Mapped, divided] {
             all.push(Some(Derivation { rule, sources: vec![ColumnId(7)] }));
         }
         for rounding in ROUNDINGS {

@@ -6,11 +6,12 @@
 
 mod render;
 
-use crate::{ColumnFile, FORMAT_VERSION};
+use crate::{ColumnFile, DictionaryFile, FORMAT_VERSION};
 use render::render;
 use starfact_base::DataType;
 use starfact_encoding::{CompareOp, EncodingName, Predicate, Selection};
 use starfact_vfs::{Dir, OsDir};
+use std::sync::Arc;
 
 /// The folder of all fixtures.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/format");
@@ -20,7 +21,8 @@ fn files(version: u32) -> Vec<(String, ColumnFile)> {
     let dir = OsDir::open(format!("{FOLDER}/v{version}")).unwrap();
     let names = dir.list("").unwrap().into_iter().map(|entry| entry.name);
     let names = names.filter(|name| name.ends_with(".col"));
-    names.map(|name| (name.clone(), ColumnFile::open(&dir, &name).unwrap())).collect()
+    let open = |name: &str| with_others(&dir, ColumnFile::open(&dir, name).unwrap());
+    names.map(|name| (name.clone(), open(&name))).collect()
 }
 
 #[test]
@@ -38,6 +40,46 @@ fn files_of_every_version_have_the_rows_that_were_written() {
             assert!(rows.as_bytes() == expected, "v{version}/{name} has other rows:\n{rows}");
         }
     }
+}
+
+/// The file with those beside it that it needs: `column-<number>.col` for columns that blocks are
+/// derived from, and `dictionary-<number>.col`.
+fn with_others(dir: &OsDir, file: ColumnFile) -> ColumnFile {
+    let source = |id: starfact_base::ColumnId| {
+        let source = ColumnFile::open(dir, &format!("column-{id}.col")).unwrap();
+        (id, Arc::new(source))
+    };
+    let sources: Vec<_> = file.source_ids().into_iter().map(source).collect();
+    let file = file.with_sources(sources).unwrap();
+    let Some(link) = file.dictionary_link() else { return file };
+    let path = format!("dictionary-{}.col", link.number);
+    let bytes = dir.open(&path).unwrap().len();
+    let dir = Arc::new(dir.clone());
+    file.with_dictionary(Arc::new(DictionaryFile::new(dir, path.into(), link.number, bytes)))
+}
+
+#[test]
+fn there_are_files_with_every_section_of_the_footer() {
+    let dir = OsDir::open(format!("{FOLDER}/v2")).unwrap();
+    let open = |name: &str| with_others(&dir, ColumnFile::open(&dir, name).unwrap());
+    for (name, tree) in [
+        ("derived-same.col", "derived(c1, "),
+        ("derived-map.col", "derived(map of c2, "),
+        ("derived-scaled-up.col", "derived(c1 * (100 + c2) / 100, "),
+        ("derived-scaled-down.col", "derived(c1 * (100 - c2) / 100, "),
+        ("derived-ratio.col", "derived(c1 * 6 / (c2 * 10), "),
+        ("derived-rounded.col", "derived(c1 * 6 / (c2 * 10) rounded, "),
+        ("derived-two-blocks.col", "derived(c3, constant)"),
+        ("shared-dictionary.col", "shared-dictionary("),
+    ] {
+        let found = open(name).block(0).unwrap().tree();
+        assert!(found.starts_with(tree), "{name}: {found}");
+    }
+    assert_eq!(open("derived-two-blocks.col").block(1).unwrap().tree(), "constant");
+    let values = |name: &str| open(name).zones()[0].stats.present.len();
+    assert_eq!((values("values-integer.col"), values("values-varchar.col")), (3, 8));
+    let link = open("shared-dictionary.col").dictionary_link().unwrap();
+    assert_eq!((link.number, link.values), (7, 25));
 }
 
 #[test]

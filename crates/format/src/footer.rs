@@ -8,7 +8,8 @@
 //!   3 zones  : (flags u8 · nulls u32 · [min] · [max] · [sum i128]) per block
 //!   4 rules  : see `derivations`; there if any block is derived
 //!   5 values : optional, see [`crate::presence`]
-//!   6 bitmaps: optional, see [`crate::bitmaps`]
+//!   6 shared : see [`crate::dictionary`]; there if blocks have codes of a dictionary
+//!   7 bitmaps: optional, see [`crate::bitmaps`]
 //! trailer = footer offset u64 · footer length u32 · footer checksum u32
 //!           · checksum u32 of these 16 bytes · version u32 · zeros u64 · magic
 //! ```
@@ -18,6 +19,7 @@
 
 use crate::bitmaps::{self, BitmapEntry};
 use crate::derivations;
+use crate::dictionary::DictionaryLink;
 use crate::presence;
 use crate::wire::Reader;
 use crate::zone::Zone;
@@ -32,7 +34,8 @@ const SECTION_BLOCKS: u16 = 2;
 const SECTION_ZONES: u16 = 3;
 const SECTION_DERIVATIONS: u16 = 4;
 const SECTION_PRESENCE: u16 = 5;
-const SECTION_BITMAPS: u16 = 6;
+const SECTION_DICTIONARY: u16 = 6;
+const SECTION_BITMAPS: u16 = 7;
 /// Bytes of one entry of the block directory.
 const BLOCK_ENTRY_BYTES: usize = 20;
 
@@ -62,6 +65,8 @@ pub(crate) struct Footer {
     pub(crate) zones: Vec<Zone>,
     /// For each block how it follows from other columns, if it does; empty if none does.
     pub(crate) derivations: Vec<Option<Derivation>>,
+    /// The dictionary that blocks have codes of.
+    pub(crate) dictionary: Option<DictionaryLink>,
     /// For each block where its bitmaps are, if it has any; empty if none has.
     pub(crate) bitmaps: Vec<Option<BitmapEntry>>,
 }
@@ -185,6 +190,11 @@ impl Footer {
         }
         let mut out = Vec::new();
         sections.extend(presence::put(&self.zones).map(|bytes| (SECTION_PRESENCE, bytes)));
+        if let Some(link) = &self.dictionary {
+            let mut bytes = Vec::new();
+            link.put(&mut bytes);
+            sections.push((SECTION_DICTIONARY, bytes));
+        }
         sections.extend(bitmaps::put(&self.bitmaps).map(|bytes| (SECTION_BITMAPS, bytes)));
         for (tag, bytes) in sections {
             out.extend(tag.to_le_bytes());
@@ -197,7 +207,7 @@ impl Footer {
     /// Reads a footer; `data_end` is the offset at which the blocks must have ended.
     pub(crate) fn decode(bytes: &[u8], data_end: u64) -> Result<Self, Corruption> {
         let (mut column, mut blocks, mut zones) = (None, None, None);
-        let (mut rules, mut present, mut pages) = (None, None, None);
+        let (mut rules, mut present, mut shared, mut pages) = (None, None, None, None);
         let mut reader = Reader::new(bytes);
         while reader.remaining() > 0 {
             let tag = reader.u16("section tag")?;
@@ -210,6 +220,7 @@ impl Footer {
                 SECTION_ZONES => zones = Some((section, base)),
                 SECTION_DERIVATIONS => rules = Some((section, base)),
                 SECTION_PRESENCE => present = Some((section, base)),
+                SECTION_DICTIONARY => shared = Some((section, base)),
                 SECTION_BITMAPS => pages = Some((section, base)),
                 _ => {}
             }
@@ -240,13 +251,19 @@ impl Footer {
             presence::read(section, &mut zones, data_type)
                 .map_err(|damage| damage.shifted(base))?;
         }
+        let dictionary = match shared {
+            None => None,
+            Some((section, base)) => Some(
+                DictionaryLink::read(section, data_type).map_err(|damage| damage.shifted(base))?,
+            ),
+        };
         let bitmaps = match pages {
             None => Vec::new(),
             Some((pages, base)) => {
                 bitmaps::read(pages, &blocks, data_end).map_err(|damage| damage.shifted(base))?
             }
         };
-        Ok(Self { data_type, rows, blocks, zones, derivations, bitmaps })
+        Ok(Self { data_type, rows, blocks, zones, derivations, dictionary, bitmaps })
     }
 }
 
@@ -372,6 +389,7 @@ mod tests {
             blocks: Vec::new(),
             zones: Vec::new(),
             derivations: Vec::new(),
+            dictionary: None,
             bitmaps: Vec::new(),
         };
         let mut bytes = footer.encode();

@@ -18,6 +18,7 @@
 
 mod bitmaps;
 mod derivations;
+mod dictionary;
 mod footer;
 mod presence;
 mod reader;
@@ -31,6 +32,7 @@ mod document;
 mod fixtures;
 
 pub use bitmaps::BlockBitmaps;
+pub use dictionary::{DictionaryFile, DictionaryLink};
 pub use reader::{ColumnBlock, ColumnFile};
 pub use writer::{BitmapPolicy, ColumnFileInfo, ColumnWriter, DerivedBlock};
 pub use zone::Zone;

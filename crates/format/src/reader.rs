@@ -5,16 +5,18 @@
 //! mapped file; nothing is copied until values are decoded.
 
 use crate::bitmaps::{self, BitmapEntry, BlockBitmaps};
+use crate::dictionary::{DictionaryFile, DictionaryLink};
 use crate::footer::{BlockEntry, Footer, Trailer, TrailerError, check_zeros};
 use crate::zone::Zone;
 use crate::{FORMAT_VERSION, HEADER_BYTES, TRAILER_BYTES};
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, StringViewArray};
 use bytes::Bytes;
 use starfact_base::checksum::checksum;
 use starfact_base::{ColumnId, Corruption, DataType, Error, Result};
 use starfact_encoding::{
-    BitmapDirectory, BitmapPage, Block, Derivation, FilterError, Predicate, Rule, SampledKeys,
-    Selection, bitmaps as bitmap_page, encode_derived,
+    Aggregate, BitmapDirectory, BitmapPage, Block, Codes, Derivation, FilterError, Predicate, Rule,
+    SampledKeys, Selection, SharedDictionary, bitmaps as bitmap_page, encode_derived,
+    encode_shared,
 };
 use starfact_vfs::{Dir, ReadFile};
 use std::ops::Range;
@@ -28,6 +30,9 @@ pub struct ColumnFile {
     footer: Footer,
     /// The columns that blocks are derived from.
     sources: Vec<(ColumnId, Arc<ColumnFile>)>,
+    /// The dictionary that blocks have codes of.
+    dictionary: Option<Arc<DictionaryFile>>,
+    footer_checksum: u32,
     /// One bit a block: its checksum was right when it was last computed.
     verified: Vec<AtomicU64>,
     /// The directories of the bitmaps that were wanted so far, one a block if any block has one.
@@ -76,7 +81,9 @@ impl ColumnFile {
         let words = footer.blocks.len().div_ceil(64);
         let verified = (0..words).map(|_| AtomicU64::new(0)).collect();
         let directories = footer.bitmaps.iter().map(|_| OnceLock::new()).collect();
-        Ok(Self { file, footer, sources: Vec::new(), verified, directories })
+        let footer_checksum = found;
+        let (sources, dictionary) = (Vec::new(), None);
+        Ok(Self { file, footer, sources, dictionary, footer_checksum, verified, directories })
     }
 
     /// The columns that blocks are derived from, each once. Such blocks can be read when the files
@@ -107,6 +114,46 @@ impl ColumnFile {
         }
         self.sources = sources;
         Ok(self)
+    }
+
+    /// The dictionary that blocks have codes of, if there is one. Such blocks can be read when it
+    /// has been given to [`ColumnFile::with_dictionary`].
+    pub fn dictionary_link(&self) -> Option<DictionaryLink> {
+        self.footer.dictionary
+    }
+
+    /// The same file with its dictionary, which is read when a block is.
+    pub fn with_dictionary(mut self, dictionary: Arc<DictionaryFile>) -> Self {
+        self.dictionary = Some(dictionary);
+        self
+    }
+
+    /// The dictionary that blocks have codes of; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if it is missing, damaged, or another than the codes were made for.
+    pub fn dictionary(&self) -> Result<Option<&Arc<SharedDictionary>>> {
+        let Some(expected) = self.footer.dictionary else { return Ok(None) };
+        let Some(dictionary) = &self.dictionary else {
+            let (path, number) = (self.file.path(), expected.number);
+            return Err(Error::internal(format!("{path} without its dictionary {number}")));
+        };
+        let found = dictionary.link()?;
+        if found == expected {
+            return dictionary.values().map(Some);
+        }
+        let show = |link: DictionaryLink| {
+            let DictionaryLink { number, values, checksum } = link;
+            format!("number {number} of {values} texts, checksum {}", hex(checksum))
+        };
+        let what = format!("dictionary of {}", self.file.path());
+        let damage = Corruption::new(0, what, show(expected), show(found));
+        Err(damage.in_file(dictionary.path().as_ref()))
+    }
+
+    /// The checksum of the footer, which has those of all blocks.
+    pub(crate) fn footer_checksum(&self) -> u32 {
+        self.footer_checksum
     }
 
     /// The path it was opened by, for messages.
@@ -223,7 +270,10 @@ impl ColumnFile {
                 let sources = self.source_blocks(idx, derivation)?;
                 Block::parse_derived(bytes, ty, rows, derivation, &sources)
             }
-            _ => Block::parse(bytes, ty, rows),
+            _ => match self.dictionary()? {
+                Some(dictionary) => Block::parse_shared(bytes, ty, rows, dictionary),
+                None => Block::parse(bytes, ty, rows),
+            },
         };
         let block =
             block.map_err(|damage| damage.shifted(entry.offset).in_file(self.file.path()))?;
@@ -297,6 +347,16 @@ impl ColumnBlock {
         self.block.decode(rows).map_err(|damage| self.blame(damage))
     }
 
+    /// Counts the selected rows that are not NULL.
+    pub fn count(&self, selection: &Selection) -> Result<u64> {
+        self.block.count(selection).map_err(|damage| self.blame(damage))
+    }
+
+    /// Count, sum and bounds of the selected rows that are not NULL.
+    pub fn aggregate(&self, selection: &Selection) -> Result<Aggregate> {
+        self.block.aggregate(selection).map_err(|damage| self.blame(damage))
+    }
+
     /// Decodes the rows at these ascending indices.
     pub fn take(&self, rows: &[u32]) -> Result<ArrayRef> {
         self.block.take(rows).map_err(|damage| self.blame(damage))
@@ -320,6 +380,34 @@ impl ColumnBlock {
     pub fn derive(&self, rule: &Rule, sources: &[&Self]) -> Result<Option<Vec<u8>>> {
         let sources: Vec<&Block> = sources.iter().map(|source| &source.block).collect();
         encode_derived(&self.block, rule, &sources).map_err(|damage| self.blame(damage))
+    }
+
+    /// The dictionary outside of the block that its codes refer to, if it has such.
+    pub fn dictionary(&self) -> Option<&Arc<SharedDictionary>> {
+        self.block.dictionary()
+    }
+
+    /// The codes of the selected rows in [`ColumnBlock::dictionary`], without a look at a text;
+    /// `None` if there is no such dictionary.
+    pub fn codes(&self, selection: &Selection) -> Result<Option<Codes>> {
+        self.block.codes(selection).map_err(|damage| self.blame(damage))
+    }
+
+    /// The distinct texts of the rows that are not NULL, ascending, if the encoding keeps them
+    /// within the block.
+    pub fn distinct_texts(&self) -> Result<Option<StringViewArray>> {
+        self.block.distinct_texts().map_err(|damage| self.blame(damage))
+    }
+
+    /// The block's bytes with codes of `dictionary`; `None` if it does not keep distinct texts, or
+    /// if one of them is not there.
+    pub fn share(&self, dictionary: &SharedDictionary) -> Result<Option<Vec<u8>>> {
+        encode_shared(&self.block, dictionary).map_err(|damage| self.blame(damage))
+    }
+
+    /// Where the block begins in the file.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// The encoding, in words.

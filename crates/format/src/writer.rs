@@ -5,6 +5,7 @@
 
 use crate::ColumnFile;
 use crate::bitmaps::BitmapEntry;
+use crate::dictionary::DictionaryLink;
 use crate::footer::{BlockEntry, Footer, Trailer, header};
 use crate::zone::Zone;
 use arrow::array::{Array, ArrayRef};
@@ -38,6 +39,7 @@ pub struct ColumnWriter {
     blocks: Vec<BlockEntry>,
     zones: Vec<Zone>,
     derivations: Vec<Option<Derivation>>,
+    dictionary: Option<DictionaryLink>,
     policy: BitmapPolicy,
     bitmaps: Vec<Option<BitmapEntry>>,
 }
@@ -84,6 +86,7 @@ impl ColumnWriter {
             blocks: Vec::new(),
             zones: Vec::new(),
             derivations: Vec::new(),
+            dictionary: None,
             policy: BitmapPolicy::default(),
             bitmaps: Vec::new(),
         })
@@ -158,23 +161,11 @@ impl ColumnWriter {
                 self.put(&bytes, rows, zone, Some(derivation))?;
             }
             None => {
+                self.dictionary = self.dictionary.or(from.dictionary_link());
                 self.put(&from.block_bytes(idx)?, rows, zone, from.derivation(idx).cloned())?;
             }
         }
-        match from.bitmap_entry(idx) {
-            None => self.put_bitmaps(None),
-            Some(entry) => {
-                // Containers carry their checksums with them.
-                from.bitmaps(idx)?;
-                let page = BitmapPage {
-                    directory: from.bytes(entry.offset..entry.containers())?.to_vec(),
-                    containers: from.bytes(entry.containers()..entry.end())?.to_vec(),
-                    values: entry.values,
-                    indexed: 0,
-                };
-                self.put_bitmaps(Some(&page))
-            }
-        }
+        self.copy_bitmaps(from, idx)
     }
 
     /// Appends block `idx` of another file of the column as it is there, with a new bitmap index if
@@ -186,8 +177,25 @@ impl ColumnWriter {
         let missing = || Error::internal(format!("no block {idx} in {}", from.path()));
         let zone = from.zones().get(idx).cloned().ok_or_else(missing)?;
         let page = from.new_bitmaps(idx)?;
+        self.dictionary = self.dictionary.or(from.dictionary_link());
         self.put(&from.block_bytes(idx)?, zone.stats.rows, zone, from.derivation(idx).cloned())?;
         self.put_bitmaps(page.as_ref())
+    }
+
+    /// Writes the bitmap index of block `idx` of another file behind the block that was written
+    /// last, which has the same rows. It names values rather than codes, so it holds however these
+    /// are encoded.
+    fn copy_bitmaps(&mut self, from: &ColumnFile, idx: usize) -> Result<()> {
+        let Some(entry) = from.bitmap_entry(idx) else { return self.put_bitmaps(None) };
+        // Containers carry their checksums with them.
+        from.bitmaps(idx)?;
+        let page = BitmapPage {
+            directory: from.bytes(entry.offset..entry.containers())?.to_vec(),
+            containers: from.bytes(entry.containers()..entry.end())?.to_vec(),
+            values: entry.values,
+            indexed: 0,
+        };
+        self.put_bitmaps(Some(&page))
     }
 
     /// Writes the bitmap index of the block that was written last.
@@ -200,6 +208,28 @@ impl ColumnWriter {
         self.bitmaps.push(Some(BitmapEntry::of(page, self.file.position())?));
         self.file.write(&page.directory)?;
         self.file.write(&page.containers)
+    }
+
+    /// Says which dictionary blocks have codes of that [`ColumnWriter::append_shared_block`] appends.
+    pub fn set_dictionary(&mut self, link: DictionaryLink) {
+        self.dictionary = Some(link);
+    }
+
+    /// Appends block `idx` of another file of the column as [`crate::ColumnBlock::share`] made it,
+    /// with its bitmap index.
+    ///
+    /// # Errors
+    /// What the file system says; damage.
+    pub fn append_shared_block(
+        &mut self,
+        from: &ColumnFile,
+        idx: usize,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let missing = || Error::internal(format!("no block {idx} in {}", from.path()));
+        let zone = from.zones().get(idx).cloned().ok_or_else(missing)?;
+        self.put(bytes, zone.stats.rows, zone, None)?;
+        self.copy_bitmaps(from, idx)
     }
 
     fn put(
@@ -263,6 +293,7 @@ impl ColumnWriter {
             blocks: self.blocks,
             zones: self.zones,
             derivations,
+            dictionary: self.dictionary,
             bitmaps,
         };
         let bytes = footer.encode();

@@ -1,9 +1,16 @@
 //! The error that users of the library see: a kind, a message, a place in the SQL, a hint.
 
+mod advice;
+mod known;
+pub(crate) mod place;
+mod type_names;
 mod words;
 
+pub(crate) use advice::TYPE_NAMES;
+
 use crate::catalog::SCHEMA;
-use crate::information_schema::INFORMATION_SCHEMA;
+use crate::information_schema::{self, INFORMATION_SCHEMA};
+use crate::sys::{self, SYS};
 use arrow::error::ArrowError;
 use datafusion::common::diagnostic::DiagnosticKind;
 use datafusion::common::{DataFusionError, SchemaError};
@@ -146,7 +153,7 @@ impl From<ParserError> for Error {
                 Self::sql(format!("syntax error: {message}")).at(position)
             }
             ParserError::RecursionLimitExceeded => Self::sql("the statement is nested too deeply")
-                .with_hint("split it with common table expressions or temporary tables"),
+                .with_hint("give a part a name: WITH name AS (…)"),
         }
     }
 }
@@ -190,12 +197,10 @@ fn of_engine(error: &DataFusionError) -> Error {
         DataFusionError::ParquetError(inner) => of_parquet(inner),
         DataFusionError::IoError(inner) => of_io(inner),
         DataFusionError::SchemaError(inner, _) => of_schema(inner),
-        DataFusionError::NotImplemented(text) => {
-            Error::sql(format!("not supported: {}", words::translate(text)))
-        }
+        DataFusionError::NotImplemented(text) => words::unsupported(text),
         DataFusionError::Plan(text) => of_plan(text),
         DataFusionError::Configuration(text) | DataFusionError::Execution(text) => {
-            Error::sql(words::translate(text))
+            words::error(text)
         }
         DataFusionError::Internal(text) => {
             let text = text.split("\nThis issue was likely").next().unwrap_or_default().trim();
@@ -204,7 +209,7 @@ fn of_engine(error: &DataFusionError) -> Error {
         DataFusionError::ExecutionJoin(inner) if inner.is_panic() => {
             Error::internal(format!("internal error: {inner}; please report it"))
         }
-        other => Error::sql(words::translate(&other.strip_backtrace())),
+        other => words::error(&other.strip_backtrace()),
     }
 }
 
@@ -221,8 +226,8 @@ fn of_arrow(error: &ArrowError) -> Error {
         | ArrowError::ComputeError(text)
         | ArrowError::ParseError(text)
         | ArrowError::SchemaError(text)
-        | ArrowError::InvalidArgumentError(text) => Error::sql(words::translate(text)),
-        other => Error::sql(words::translate(&other.to_string())),
+        | ArrowError::InvalidArgumentError(text) => words::error(text),
+        other => words::error(&other.to_string()),
     }
 }
 
@@ -239,7 +244,7 @@ fn of_any(inner: &(dyn std::error::Error + Send + Sync + 'static)) -> Error {
     if let Some(arrow) = inner.downcast_ref::<ArrowError>() {
         return of_arrow(arrow);
     }
-    Error::sql(words::translate(&inner.to_string()))
+    words::error(&inner.to_string())
 }
 
 fn of_parquet(error: &ParquetError) -> Error {
@@ -291,8 +296,11 @@ fn of_schema(error: &SchemaError) -> Error {
             Error::sql(format!("column \"{}\" is ambiguous: several tables have it", field.name))
                 .with_hint(format!("write table.{} with the table that you mean", field.name))
         }
-        SchemaError::DuplicateQualifiedField { name, .. }
-        | SchemaError::DuplicateUnqualifiedField { name } => {
+        SchemaError::DuplicateQualifiedField { qualifier, .. } => {
+            Error::sql(format!("two tables of FROM are called \"{}\"", qualifier.table()))
+                .with_hint("give one of them another name with AS")
+        }
+        SchemaError::DuplicateUnqualifiedField { name } => {
             Error::sql(format!("two columns are called \"{name}\""))
                 .with_hint("give one of them another name with AS")
         }
@@ -308,9 +316,13 @@ fn of_plan(text: &str) -> Error {
         text.strip_prefix("table '").and_then(|text| text.strip_suffix("' not found"))
     {
         return match name.split('.').collect::<Vec<_>>().as_slice() {
-            [_, schema, _] if ![SCHEMA, INFORMATION_SCHEMA].contains(schema) => {
-                Error::sql(format!("there is no schema \"{schema}\""))
-                    .with_hint(format!("all tables are in schema {SCHEMA}"))
+            [_, schema, _] if ![SCHEMA, INFORMATION_SCHEMA, SYS].contains(schema) => {
+                no_schema(schema)
+            }
+            [_, schema, table] if *schema != SCHEMA => {
+                let views = if *schema == SYS { sys::VIEWS } else { information_schema::VIEWS };
+                Error::sql(format!("there is no table \"{table}\" in schema {schema}"))
+                    .with_suggestion(table, views.iter().map(|(name, _)| *name), "tables there")
             }
             [.., table] => Error::sql(format!("there is no table \"{table}\"")),
             [] => Error::sql("there is no such table"),
@@ -319,11 +331,20 @@ fn of_plan(text: &str) -> Error {
     if let Some(text) = text.strip_prefix("Projections require unique expression names") {
         let name =
             text.split("the expression \"").nth(1).and_then(|rest| rest.split("\" at").next());
-        let name = words::translate_types(name.unwrap_or_default());
+        let name = type_names::translate(name.unwrap_or_default());
         return Error::sql(format!("two columns of a subquery are called \"{name}\""))
             .with_hint("give one of them another name with AS");
     }
-    Error::sql(words::translate(text))
+    words::error(text)
+}
+
+/// A schema that is not there, and the one that may have been meant.
+pub(crate) fn no_schema(schema: &str) -> Error {
+    let error = Error::sql(format!("there is no schema \"{schema}\""));
+    match nearest(schema, [SCHEMA, INFORMATION_SCHEMA, SYS].into_iter()) {
+        Some(near) => error.with_hint(format!("did you mean \"{near}\"?")),
+        None => error.with_hint(format!("all tables are in schema {SCHEMA}")),
+    }
 }
 
 fn of_storage(error: &starfact_base::Error) -> Error {
@@ -334,7 +355,11 @@ fn of_storage(error: &starfact_base::Error) -> Error {
         Base::Internal(_) => ErrorKind::Internal,
         _ => ErrorKind::Sql,
     };
-    let found = Error::new(kind, error.to_string());
+    let text = error.to_string();
+    if let Some((message, hint)) = text.split_once(": load that row first") {
+        return Error::new(kind, message).with_hint(format!("load that row first{hint}"));
+    }
+    let found = Error::new(kind, text);
     match error {
         Base::Locked(_) => found.with_hint(
             "--readonly reads beside a writer, and --wait SECONDS waits for it to finish",
@@ -344,6 +369,12 @@ fn of_storage(error: &starfact_base::Error) -> Error {
         }
         _ => found,
     }
+}
+
+/// Adds to the error of a statement its place in it and what to do about it, as far as they are
+/// not known yet.
+pub(crate) fn explain(sql: &str, error: Error) -> Error {
+    advice::advise(place::locate(sql, error))
 }
 
 /// The candidate that is nearest to a name, if one is near enough to be what was meant.

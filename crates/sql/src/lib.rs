@@ -43,6 +43,7 @@ mod information_schema;
 mod literals;
 mod outcome;
 mod parse;
+mod progress;
 mod scan;
 mod select_names;
 mod session;
@@ -59,9 +60,11 @@ mod warehouse;
 
 pub use error::{Error, ErrorKind, Position, Result};
 pub use outcome::{Outcome, Rows};
-pub use session::{CancelHandle, ProgressListener, Session};
+pub use progress::{Progress, ProgressReport};
+pub use session::{CancelHandle, Session};
 pub use settings::parse_bytes;
 pub use split::{Pending, Splitter, Statement, split};
+pub use statement::check_setting;
 pub use warehouse::{OpenOptions, Warehouse};
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What a statement gives back: rows, a count, or nothing but its name.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, explain};
 use crate::session::panicked;
 use crate::settings::Settings;
 use crate::warehouse::Inner;
@@ -48,6 +48,8 @@ pub struct Rows {
     schema: SchemaRef,
     source: Source,
     is_plan: bool,
+    /// The statement, for the place of an error in it.
+    sql: Arc<str>,
 }
 
 enum Source {
@@ -64,17 +66,24 @@ impl Rows {
         stream: SendableRecordBatchStream,
         cancel: CancellationToken,
     ) -> Self {
-        Self { schema, source: Source::Query { inner, stream, cancel }, is_plan: false }
+        let source = Source::Query { inner, stream, cancel };
+        Self { schema, source, is_plan: false, sql: Arc::from("") }
     }
 
     /// Rows that are there already.
     pub(crate) fn ready(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
-        Self { schema, source: Source::Ready(batches.into_iter()), is_plan: false }
+        let source = Source::Ready(batches.into_iter());
+        Self { schema, source, is_plan: false, sql: Arc::from("") }
     }
 
     /// The same rows, as the lines of a plan.
     pub(crate) fn into_plan(self) -> Self {
         Self { is_plan: true, ..self }
+    }
+
+    /// The same rows, as those of this statement: errors are given their place in it.
+    pub(crate) fn of_statement(self, sql: &str) -> Self {
+        Self { sql: Arc::from(sql), ..self }
     }
 
     /// Whether the rows are the lines of a plan: people read them as they are, without a table.
@@ -119,7 +128,7 @@ impl Iterator for Rows {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = self.pull();
+        let next = self.pull().map(|next| next.map_err(|error| explain(&self.sql, error)));
         if !matches!(next, Some(Ok(_))) {
             self.source = Source::Ended;
         }

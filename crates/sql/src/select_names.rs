@@ -13,6 +13,9 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+/// What the column of `FROM unnest(…)` is called.
+const UNNEST: &str = "unnest";
+
 /// Names that were changed for planning, and what they should read.
 #[derive(Debug, Default)]
 pub(crate) struct OutputNames {
@@ -22,12 +25,14 @@ pub(crate) struct OutputNames {
 impl OutputNames {
     /// The schema of the plan with the names that the user expects.
     pub(crate) fn apply(&self, schema: &SchemaRef) -> SchemaRef {
-        if self.original.is_empty() {
-            return Arc::clone(schema);
-        }
-        let fields = schema.fields().iter().map(|field| match self.original.get(field.name()) {
-            Some(name) => Arc::new(field.as_ref().clone().with_name(name)),
-            None => Arc::clone(field),
+        let fields = schema.fields().iter().map(|field| {
+            let name = match self.original.get(field.name()) {
+                Some(name) => name,
+                // The engine's name for the one column of `FROM unnest(…)`.
+                None if field.name().starts_with("UNNEST(") => UNNEST,
+                None => return Arc::clone(field),
+            };
+            Arc::new(field.as_ref().clone().with_name(name))
         });
         Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
     }
@@ -99,12 +104,13 @@ fn name_items(query: &mut Query) {
 /// The select list that names the columns of a query.
 fn first_select(query: &mut Query) -> Option<&mut Select> {
     let mut body = query.body.as_mut();
-    while let SetExpr::SetOperation { left, .. } = body {
-        body = left.as_mut();
-    }
-    match body {
-        SetExpr::Select(select) => Some(select),
-        _ => None,
+    loop {
+        body = match body {
+            SetExpr::Select(select) => return Some(select),
+            SetExpr::SetOperation { left, .. } => left.as_mut(),
+            SetExpr::Query(query) => query.body.as_mut(),
+            _ => return None,
+        };
     }
 }
 
@@ -192,6 +198,14 @@ mod tests {
             sql,
             "SELECT * FROM (SELECT a, a AS \"a:1\", sum(b) AS \"sum(b)\", t.*, u.c FROM t, u) x"
         );
+    }
+
+    #[test]
+    fn parentheses_around_a_query_change_no_name() {
+        let (sql, _) = unique("((SELECT 1 + 1) UNION SELECT 2)");
+        assert_eq!(sql, "((SELECT 1 + 1 AS \"1 + 1\") UNION SELECT 2)");
+        let (sql, _) = unique("SELECT * FROM ((SELECT -1)) x");
+        assert_eq!(sql, "SELECT * FROM ((SELECT -1 AS \"-1\")) x");
     }
 
     #[test]

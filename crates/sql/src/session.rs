@@ -4,13 +4,15 @@ use crate::arithmetic;
 use crate::careful_pushdown::physical_optimizer_rules;
 use crate::catalog::{CATALOG, SCHEMA, WarehouseCatalog, WarehouseSchema};
 use crate::cooperation::CooperativeJoins;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, explain};
 use crate::functions;
 use crate::grouping_keys::GroupingKeys;
 use crate::outcome::Outcome;
 use crate::parse::parse;
+use crate::progress::Progress;
+use crate::scan::EncodedTotals;
 use crate::settings::Settings;
-use crate::statement::{Context, execute};
+use crate::statement::{Context, execute, function_spellings};
 use crate::subqueries::ExactSubqueries;
 use crate::temporal::CommonTimestamps;
 use crate::types::StarfactTypes;
@@ -37,6 +39,7 @@ pub struct Session {
     schema: Arc<WarehouseSchema>,
     current: Mutex<Current>,
     cancel: CancelHandle,
+    progress: Arc<Progress>,
 }
 
 /// What `SET` changes.
@@ -45,11 +48,7 @@ struct Current {
     state: SessionState,
     /// The memory limit that `state` was built with.
     memory_limit: u64,
-    progress: Option<ProgressListener>,
 }
-
-/// Hears how many rows the running load has taken in so far, on the thread that loads.
-pub type ProgressListener = Arc<dyn Fn(u64) + Send + Sync>;
 
 /// Cancels the running statement of a session, from any thread.
 #[derive(Clone, Debug, Default)]
@@ -81,8 +80,9 @@ impl Session {
         let schema = Arc::new(WarehouseSchema::default());
         let state = build_state(&schema, runtime_env(settings.memory_limit));
         let memory_limit = settings.memory_limit;
-        let current = Mutex::new(Current { settings, state, memory_limit, progress: None });
-        Self { inner, schema, current, cancel: CancelHandle::default() }
+        let current = Mutex::new(Current { settings, state, memory_limit });
+        let (cancel, progress) = (CancelHandle::default(), Arc::default());
+        Self { inner, schema, current, cancel, progress }
     }
 
     /// Executes exactly one statement, with or without its semicolon.
@@ -102,7 +102,11 @@ impl Session {
                 execute(&mut context, statement)
             }))
         });
-        self.keep_settings(result.unwrap_or_else(|panic| Err(panicked(&panic))))
+        let result = self.keep_settings(result.unwrap_or_else(|panic| Err(panicked(&panic))));
+        match result {
+            Ok(Outcome::Rows(rows)) => Ok(Outcome::Rows(rows.of_statement(sql))),
+            result => result.map_err(|error| explain(sql, error)),
+        }
     }
 
     /// Appends rows to a table in one commit: what `INSERT` does, without SQL.
@@ -125,9 +129,9 @@ impl Session {
         self.cancel.clone()
     }
 
-    /// Tells `listener` from now on how far a load is; `None` tells nobody.
-    pub fn report_progress(&self, listener: Option<ProgressListener>) {
-        self.lock().progress = listener;
+    /// How far the running statement is, to be asked from any thread.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     /// Words that a shell may complete: tables, columns and functions.
@@ -143,6 +147,7 @@ impl Session {
         words.extend(current.state.scalar_functions().keys().cloned());
         words.extend(current.state.aggregate_functions().keys().cloned());
         words.extend(current.state.window_functions().keys().cloned());
+        words.extend(function_spellings().map(str::to_owned));
         words.sort_unstable();
         words.dedup();
         words
@@ -161,7 +166,9 @@ impl Session {
             current.memory_limit = current.settings.memory_limit;
         }
         let mut state = current.state.clone();
+        self.progress.start_over();
         let config = current.settings.apply(state.config().clone());
+        let config = config.with_extension(Arc::clone(&self.progress));
         *state.config_mut() = config;
         state.mark_start_execution();
         Ok(Context {
@@ -170,7 +177,7 @@ impl Session {
             state,
             snapshot,
             settings: current.settings,
-            progress: current.progress.clone(),
+            progress: Arc::clone(&self.progress),
             cancel,
         })
     }
@@ -247,6 +254,7 @@ fn build_state(schema: &Arc<WarehouseSchema>, env: Arc<RuntimeEnv>) -> SessionSt
         .with_analyzer_rules(analyzer_rules())
         .with_optimizer_rules(optimizer_rules())
         .with_physical_optimizer_rules(physical_optimizer_rules())
+        .with_physical_optimizer_rule(Arc::new(EncodedTotals))
         .with_physical_optimizer_rule(Arc::new(CooperativeJoins))
         .build();
     for function in functions::scalars() {
@@ -256,6 +264,7 @@ fn build_state(schema: &Arc<WarehouseSchema>, env: Arc<RuntimeEnv>) -> SessionSt
     for function in functions::aggregates() {
         let _ = state.register_udaf(function);
     }
+    functions::register_aliases(&mut state);
     state
 }
 

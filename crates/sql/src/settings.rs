@@ -6,6 +6,7 @@
 use crate::error::{Error, Result};
 use crate::scan::ScanSettings;
 use datafusion::prelude::SessionConfig;
+use starfact_store::SharedDictionaries;
 
 /// Memory that a sort keeps for merging, at most.
 const MERGE_BYTES_MAX: usize = 10 << 20;
@@ -16,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) scan: ScanSettings,
     pub(crate) threads: usize,
     pub(crate) memory_limit: u64,
+    pub(crate) derive_columns: bool,
+    pub(crate) shared_dictionaries: SharedDictionaries,
 }
 
 /// One setting: how it is called, what it does, how it is read and written.
@@ -40,6 +43,28 @@ pub(crate) const SETTINGS: &[Setting] = &[
         reset: |settings, defaults| settings.scan.bitmaps = defaults.scan.bitmaps,
     },
     Setting {
+        name: "starfact.encoded_aggregates",
+        description: "aggregate whole tables by zone maps and on encoded blocks (on, off)",
+        get: |settings| on_off(settings.scan.encoded_aggregates),
+        set: |settings, value| {
+            settings.scan.encoded_aggregates = parse_bool(value)?;
+            Ok(())
+        },
+        reset: |settings, defaults| {
+            settings.scan.encoded_aggregates = defaults.scan.encoded_aggregates;
+        },
+    },
+    Setting {
+        name: "starfact.derive_columns",
+        description: "store columns that follow from others as a rule (on, off)",
+        get: |settings| on_off(settings.derive_columns),
+        set: |settings, value| {
+            settings.derive_columns = parse_bool(value)?;
+            Ok(())
+        },
+        reset: |settings, defaults| settings.derive_columns = defaults.derive_columns,
+    },
+    Setting {
         name: "starfact.encoded_filters",
         description: "evaluate filters on encoded blocks (on, off)",
         get: |settings| on_off(settings.scan.encoded_filters),
@@ -58,6 +83,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         reset: |settings, defaults| settings.memory_limit = defaults.memory_limit,
+    },
+    Setting {
+        name: "starfact.shared_dictionaries",
+        description: "store text as codes of dictionaries of the table (on, off, always)",
+        get: |settings| match settings.shared_dictionaries {
+            SharedDictionaries::Always => "always".into(),
+            wanted => on_off(wanted == SharedDictionaries::WhereSmaller),
+        },
+        set: |settings, value| {
+            settings.shared_dictionaries = parse_shared_dictionaries(value)?;
+            Ok(())
+        },
+        reset: |settings, defaults| settings.shared_dictionaries = defaults.shared_dictionaries,
     },
     Setting {
         name: "starfact.threads",
@@ -82,6 +120,22 @@ pub(crate) const SETTINGS: &[Setting] = &[
 ];
 
 impl Settings {
+    /// Values that stand for nothing, to try others on.
+    pub(crate) fn minimal() -> Self {
+        Self::new(1, 1_000_000)
+    }
+
+    /// The settings of a session that has set nothing.
+    pub(crate) fn new(threads: usize, memory_limit: u64) -> Self {
+        Self {
+            scan: ScanSettings::default(),
+            threads,
+            memory_limit,
+            derive_columns: true,
+            shared_dictionaries: SharedDictionaries::default(),
+        }
+    }
+
     /// Sets one of ours; `false` if there is none of that name.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<bool> {
         let Some(setting) = find(name) else { return Ok(false) };
@@ -132,6 +186,17 @@ fn parse_bool(value: &str) -> Result<bool> {
         "on" | "true" | "1" | "yes" => Ok(true),
         "off" | "false" | "0" | "no" => Ok(false),
         _ => Err(Error::sql(format!("expected on or off, found '{value}'"))),
+    }
+}
+
+fn parse_shared_dictionaries(value: &str) -> Result<SharedDictionaries> {
+    if value.eq_ignore_ascii_case("always") {
+        return Ok(SharedDictionaries::Always);
+    }
+    match parse_bool(value) {
+        Ok(true) => Ok(SharedDictionaries::WhereSmaller),
+        Ok(false) => Ok(SharedDictionaries::Off),
+        Err(_) => Err(Error::sql(format!("expected on, off or always, found '{value}'"))),
     }
 }
 
@@ -198,11 +263,23 @@ mod tests {
 
     #[test]
     fn settings_answer_to_their_short_name_too() {
-        let mut settings =
-            Settings { scan: ScanSettings::default(), threads: 2, memory_limit: 1_000_000 };
+        let mut settings = Settings::new(2, 1_000_000);
         assert!(settings.set("zone_maps", "off").unwrap());
         assert_eq!(settings.get("starfact.zone_maps").as_deref(), Some("off"));
         assert!(settings.set("starfact.threads", "0").is_err());
         assert!(!settings.set("nonsense", "1").unwrap());
+    }
+
+    #[test]
+    fn dictionaries_are_shared_where_smaller_never_or_always() {
+        let mut settings = Settings::new(2, 1_000_000);
+        for value in ["on", "off", "always"] {
+            assert!(settings.set("starfact.shared_dictionaries", value).unwrap());
+            assert_eq!(settings.get("shared_dictionaries").as_deref(), Some(value));
+        }
+        let error = settings.set("starfact.shared_dictionaries", "often").unwrap_err();
+        assert!(error.message.contains("expected on, off or always, found 'often'"));
+        assert!(settings.reset("starfact.shared_dictionaries", &Settings::new(1, 1)));
+        assert_eq!(settings.get("starfact.shared_dictionaries").as_deref(), Some("on"));
     }
 }

@@ -78,8 +78,14 @@ fn segments(snapshot: &Snapshot) -> Result<RecordBatch> {
         ("rows", counts(all.iter().map(|(_, segment)| segment.row_count()))),
         ("blocks", counts(all.iter().map(|(_, segment)| segment.block_count() as u64))),
         ("bytes", counts(all.iter().map(|(_, segment)| segment.byte_len()))),
+        ("dictionary_bytes", counts(all.iter().map(|(_, segment)| dictionary_bytes(segment)))),
         ("bitmap_bytes", counts(bitmaps.into_iter())),
     ])
+}
+
+/// Bytes of the dictionaries that columns of a segment have codes of; other segments may, too.
+fn dictionary_bytes(segment: &Segment) -> u64 {
+    segment.dictionaries().map(|file| file.byte_len()).sum()
 }
 
 /// Bytes of the bitmap indexes of all columns of a segment.
@@ -101,6 +107,7 @@ struct Total {
     rows: u64,
     nulls: u64,
     bytes: u64,
+    dictionary_bytes: u64,
     bitmap_bytes: u64,
     blocks: u64,
     /// Blocks of each encoding, without widths.
@@ -131,6 +138,7 @@ fn columns(snapshot: &Snapshot) -> Result<RecordBatch> {
         ("nulls", counts(all.iter().map(|(.., total)| total.nulls))),
         ("blocks", counts(all.iter().map(|(.., total)| total.blocks))),
         ("bytes", counts(all.iter().map(|(.., total)| total.bytes))),
+        ("dictionary_bytes", counts(all.iter().map(|(.., total)| total.dictionary_bytes))),
         ("ratio", Arc::new(ratios)),
         ("encodings", texts(all.iter().map(|(.., total)| Some(encodings(&total.encodings))))),
         ("bitmap_bytes", counts(all.iter().map(|(.., total)| total.bitmap_bytes))),
@@ -138,7 +146,8 @@ fn columns(snapshot: &Snapshot) -> Result<RecordBatch> {
 }
 
 fn total(table: &Table, column: ColumnId) -> Result<Total> {
-    let mut total = Total::default();
+    let dictionary_bytes = table.dictionary_byte_len(column);
+    let mut total = Total { dictionary_bytes, ..Total::default() };
     for segment in table.segments() {
         total.rows += segment.row_count();
         total.bytes += segment.column_byte_len(column);
@@ -169,15 +178,26 @@ pub(crate) fn encodings(counts: &BTreeMap<String, u64>) -> String {
     }
 }
 
-/// An encoding tree without the bits and bytes of its leaves.
+/// An encoding tree without the numbers of its nodes. The rule of a derived block keeps its own.
 pub(crate) fn without_widths(tree: &str) -> String {
-    let mut plain = String::with_capacity(tree.len());
-    let mut rest = tree.chars().peekable();
+    const RULE: &str = "derived(";
+    let rule_end = match tree.starts_with(RULE) {
+        true => tree.find(", ").unwrap_or(tree.len()),
+        false => 0,
+    };
+    let (rule, nodes) = tree.split_at(rule_end);
+    let mut plain = rule.to_owned();
+    let mut rest = nodes.chars().peekable();
     while let Some(ch) = rest.next() {
-        if ch == ' ' && rest.peek().is_some_and(char::is_ascii_digit) {
-            while rest.next_if(char::is_ascii_digit).is_some() {}
-        } else {
+        let is_number = matches!(ch, ' ' | '(') && rest.peek().is_some_and(char::is_ascii_digit);
+        if ch != ' ' || !is_number {
             plain.push(ch);
+        }
+        if is_number {
+            while rest.next_if(char::is_ascii_digit).is_some() {}
+        }
+        if is_number && ch == '(' {
+            rest.next_if_eq(&' ');
         }
     }
     plain
@@ -190,6 +210,7 @@ struct BlockRow {
     segment: u64,
     block: u64,
     bytes: u64,
+    dictionary_bytes: Option<u64>,
     bitmap_bytes: u64,
     tree: String,
     zone: Zone,
@@ -202,6 +223,7 @@ fn blocks(snapshot: &Snapshot) -> Result<RecordBatch> {
         for column in stored_columns(table) {
             for segment in table.segments() {
                 let Some(file) = segment.column(column.id)? else { continue };
+                let dictionary = segment.dictionary(column.id);
                 for (block, zone) in file.zones().iter().enumerate() {
                     all.push(BlockRow {
                         table: table.name().to_owned(),
@@ -209,6 +231,7 @@ fn blocks(snapshot: &Snapshot) -> Result<RecordBatch> {
                         segment: segment.id().0,
                         block: block as u64,
                         bytes: file.block_byte_len(block),
+                        dictionary_bytes: dictionary.map(|file| file.byte_len()),
                         bitmap_bytes: file.bitmap_byte_len(block),
                         tree: file.block(block)?.tree(),
                         zone: zone.clone(),
@@ -241,6 +264,12 @@ fn blocks(snapshot: &Snapshot) -> Result<RecordBatch> {
         ("max", texts(all.iter().map(|row| bound(row, &row.zone.stats.max)))),
         ("sum", texts(all.iter().map(sum))),
         ("bytes", counts(all.iter().map(|row| row.bytes))),
+        (
+            "dictionary_bytes",
+            integers(
+                all.iter().map(|row| row.dictionary_bytes.and_then(|b| i32::try_from(b).ok())),
+            ),
+        ),
         ("encoding", texts(all.iter().map(|row| Some(row.tree.clone())))),
         ("bitmap_bytes", counts(all.iter().map(|row| row.bitmap_bytes))),
     ])
@@ -268,6 +297,14 @@ mod tests {
                 "dictionary(plain 4, bit-packed 12), nulls run-length(plain 2, plain 1)"
             ),
             "dictionary(plain, bit-packed), nulls run-length(plain, plain)"
+        );
+        assert_eq!(
+            without_widths("sparse(17 others delta(plain 2))"),
+            "sparse(others delta(plain))"
+        );
+        assert_eq!(
+            without_widths("derived((c20 + 3) / 4, bit-packed 2)"),
+            "derived((c20 + 3) / 4, bit-packed)"
         );
     }
 

@@ -1,8 +1,9 @@
 //! Operands of different types side by side, where the query engine's type coercion would choose a
 //! type that does not hold them. This rule runs before it and leaves it nothing to coerce.
 //!
-//! - Dates, timestamps and text that is compared with timestamps become timestamps with
-//!   microseconds; nanoseconds hold the years from 1678 to 2262 only.
+//! - Dates, timestamps and text that is compared with timestamps, or beside them in CASE, COALESCE
+//!   and the like, become timestamps with microseconds; nanoseconds hold the years from 1678 to
+//!   2262 only.
 //! - Decimals that are compared with floats become floats; a decimal cannot be NaN.
 //! - A date moved by hours is a timestamp.
 //! - Windows in the order of a time of day are in the order of its microseconds.
@@ -11,7 +12,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result, ScalarValue, plan_err};
-use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::expr::{Case, InList};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
@@ -96,6 +97,14 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 }
                 transformed(Expr::WindowFunction(window), changed)
             }
+            Expr::ScalarFunction(mut call)
+                if matches!(call.name(), "coalesce" | "greatest" | "least" | "nvl") =>
+            {
+                let (args, changed) = unify(call.args, schema);
+                call.args = args;
+                transformed(Expr::ScalarFunction(call), changed)
+            }
+            Expr::Case(case) => unify_results(case, schema),
             Expr::ScalarFunction(mut call) if call.name() == "date_trunc" => {
                 let is_date = |arg: &Expr| matches!(arg.get_type(schema), Ok(DataType::Date32));
                 let changed = call.args.iter().any(is_date);
@@ -105,6 +114,19 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             other => Transformed::no(other),
         })
     })
+}
+
+/// The results of a CASE, as timestamps if one of them is one.
+fn unify_results(mut case: Case, schema: &DFSchema) -> Transformed<Expr> {
+    let (conditions, mut results): (Vec<_>, Vec<Expr>) =
+        case.when_then_expr.into_iter().map(|(when, then)| (when, *then)).unzip();
+    let has_else = case.else_expr.is_some();
+    results.extend(case.else_expr.take().map(|result| *result));
+    let (mut results, changed) = unify(results, schema);
+    case.else_expr = if has_else { results.pop().map(Box::new) } else { None };
+    let results = results.into_iter().map(Box::new);
+    case.when_then_expr = conditions.into_iter().zip(results).collect();
+    transformed(Expr::Case(case), changed)
 }
 
 /// Whether the left side is an operation itself. Finding its type takes as many steps as it has

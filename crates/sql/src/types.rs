@@ -3,7 +3,7 @@
 //! One table serves column definitions, casts and typed literals, so that `x TIMESTAMP` and
 //! `CAST(x AS TIMESTAMP)` cannot disagree. Timestamps and times have microseconds.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, TYPE_NAMES, nearest};
 use arrow::datatypes::{DataType as ArrowType, Field, FieldRef, TimeUnit};
 use datafusion::common::Result as DataFusionResult;
 use datafusion::logical_expr::planner::TypePlanner;
@@ -25,10 +25,23 @@ const DECIMAL_DEFAULT: DataType = DataType::Decimal { precision: 18, scale: 3 };
 pub(crate) fn column_type(sql: &SqlType) -> Result<DataType> {
     match scalar_type(sql) {
         Some(result) => result,
+        None if near_type(sql).is_some() => {
+            let near = near_type(sql).unwrap_or_default();
+            Err(Error::sql(format!("there is no type \"{sql}\""))
+                .with_hint(format!("did you mean {near}?")))
+        }
         None => Err(Error::sql(format!("columns cannot have the type {sql}")).with_hint(
             "use BOOLEAN, SMALLINT, INTEGER, BIGINT, REAL, DOUBLE, DECIMAL(p,s), VARCHAR, DATE, \
              TIME, TIMESTAMP or TIMESTAMPTZ",
         )),
+    }
+}
+
+/// The type that an unknown name nearly is.
+fn near_type(sql: &SqlType) -> Option<&'static str> {
+    match sql {
+        SqlType::Custom(name, _) => nearest(&name.to_string(), TYPE_NAMES.iter().copied()),
+        _ => None,
     }
 }
 
@@ -227,10 +240,70 @@ pub(crate) fn sql_name(arrow: &ArrowType) -> String {
         ArrowType::Timestamp(_, None) => "TIMESTAMP".into(),
         ArrowType::Timestamp(_, Some(_)) => "TIMESTAMPTZ".into(),
         ArrowType::Time32(_) | ArrowType::Time64(_) => "TIME".into(),
-        ArrowType::List(item) | ArrowType::LargeList(item) | ArrowType::FixedSizeList(item, _) => {
-            format!("{}[]", sql_name(item.data_type()))
+        ArrowType::List(item)
+        | ArrowType::LargeList(item)
+        | ArrowType::ListView(item)
+        | ArrowType::LargeListView(item)
+        | ArrowType::FixedSizeList(item, _) => format!("{}[]", sql_name(item.data_type())),
+        ArrowType::Struct(fields) => format!("STRUCT({})", sql_fields(fields.iter())),
+        ArrowType::Map(entries, _) => match entries.data_type() {
+            ArrowType::Struct(fields) => {
+                let types: Vec<_> =
+                    fields.iter().map(|field| sql_name(field.data_type())).collect();
+                format!("MAP({})", types.join(", "))
+            }
+            other => format!("MAP({})", sql_name(other)),
+        },
+        ArrowType::Union(fields, _) => {
+            format!("UNION({})", sql_fields(fields.iter().map(|(_, field)| field)))
         }
         ArrowType::Dictionary(_, values) => sql_name(values),
-        other => other.to_string(),
+        ArrowType::RunEndEncoded(_, values) => sql_name(values.data_type()),
+        ArrowType::Float16 => "REAL".into(),
+        ArrowType::Date64 => "DATE".into(),
+        ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View => "VARCHAR".into(),
+        ArrowType::Decimal32(precision, scale)
+        | ArrowType::Decimal64(precision, scale)
+        | ArrowType::Decimal128(precision, scale) => format!("DECIMAL({precision},{scale})"),
+        other => other.to_string().to_uppercase(),
+    }
+}
+
+/// `a BIGINT, "b c" VARCHAR`: the fields of a STRUCT or UNION.
+fn sql_fields<'a>(fields: impl Iterator<Item = &'a FieldRef>) -> String {
+    let shown = fields.map(|field| {
+        let name = field.name();
+        let is_plain = name.starts_with(|ch: char| ch.is_ascii_lowercase() || ch == '_')
+            && name.chars().all(|ch| ch.is_ascii_lowercase() || ch.is_ascii_digit() || ch == '_');
+        let data_type = sql_name(field.data_type());
+        if is_plain {
+            format!("{name} {data_type}")
+        } else {
+            format!("\"{}\" {data_type}", name.replace('"', "\"\""))
+        }
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::datatypes::Fields;
+
+    #[test]
+    fn nested_types_have_sql_names() {
+        let list = |item| ArrowType::new_list(item, true);
+        let field = |name: &str, data_type| Field::new(name, data_type, true);
+        let inner = ArrowType::Struct(Fields::from(vec![
+            field("a", ArrowType::Int64),
+            field("b C", list(list(ArrowType::Utf8View))),
+        ]));
+        assert_eq!(sql_name(&list(inner)), "STRUCT(a BIGINT, \"b C\" VARCHAR[][])[]");
+        let entries = ArrowType::Struct(Fields::from(vec![
+            field("key", ArrowType::Utf8),
+            field("value", ArrowType::Int64),
+        ]));
+        let map = ArrowType::Map(Arc::new(field("entries", entries)), false);
+        assert_eq!(sql_name(&map), "MAP(VARCHAR, BIGINT)");
     }
 }

@@ -1,7 +1,6 @@
 //! An open warehouse: its directory, its store and the threads that work on it.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::scan::ScanSettings;
 use crate::session::Session;
 use crate::settings::Settings;
 use starfact_store::{OpenMode, Store};
@@ -96,7 +95,7 @@ impl Warehouse {
             .build()
             .map_err(|error| Error::internal(format!("cannot start threads: {error}")))?;
         let memory_limit = options.memory_limit.unwrap_or_else(default_memory_limit);
-        let defaults = Settings { scan: ScanSettings::default(), threads, memory_limit };
+        let defaults = Settings::new(threads, memory_limit);
         let runtime = Threads(Some(runtime));
         let inner = Inner { runtime, store, defaults, _temporary: temporary };
         Ok(Self { inner: Arc::new(inner) })

@@ -23,6 +23,7 @@
 
 pub use arrow;
 pub use starfact_sql::{
-    CancelHandle, Error, ErrorKind, OpenOptions, Outcome, Pending, Position, ProgressListener,
-    Result, Rows, Session, Splitter, Statement, Warehouse, parse_bytes, split,
+    CancelHandle, Error, ErrorKind, OpenOptions, Outcome, Pending, Position, Progress,
+    ProgressReport, Result, Rows, Session, Splitter, Statement, Warehouse, check_setting,
+    parse_bytes, split,
 };

@@ -1,7 +1,7 @@
 //! Makes the warehouse that every later version must be able to open.
 //!
 //! ```sh
-//! cargo run -p starfact-store --example fixture -- datasets/fixtures/warehouse-v2
+//! cargo run -p starfact-store --example fixture -- datasets/fixtures/warehouse-v3
 //! ```
 //!
 //! To be run once for each version of the manifest, in a new folder; `LOCK` is not part of the
@@ -12,8 +12,8 @@ use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
 use starfact_base::{DataType, Error, Result, TableId};
 use starfact_store::{
-    ColumnDefinition, ForeignKeyDefinition, KeyDefinition, LoadOptions, OpenMode, Store,
-    TableDefinition,
+    ColumnDefinition, ForeignKeyDefinition, KeyDefinition, LoadOptions, OpenMode,
+    SharedDictionaries, Store, TableDefinition,
 };
 use starfact_vfs::OsDir;
 use std::sync::Arc;
@@ -48,12 +48,24 @@ fn main() -> Result<()> {
     let mut transaction = store.begin()?;
     let nation = transaction.create_table(&nation)?;
     let sale = transaction.create_table(&sale)?;
+    let visit = transaction.create_table(&TableDefinition {
+        name: "visit".into(),
+        columns: vec![column("city", DataType::Varchar)],
+        ..TableDefinition::default()
+    })?;
     transaction.commit()?;
     let names = |names: Vec<Option<&str>>| -> ArrayRef { Arc::new(StringViewArray::from(names)) };
     load(&store, nation, vec![ints([1, 2, 3]), names(vec![Some("Peru"), None, Some("Chad")])])?;
     load(&store, nation, vec![ints([9, 7]), names(vec![Some("Fiji"), None])])?;
     let nations: ArrayRef = Arc::new(Int32Array::from(vec![Some(7), Some(1), None, Some(3)]));
-    load(&store, sale, vec![ints([4, 1, 3, 2]), nations, ints([20, 10, 30, 10])])
+    load(&store, sale, vec![ints([4, 1, 3, 2]), nations, ints([20, 10, 30, 10])])?;
+    // Since version 2: two dictionaries, one of which two segments have.
+    let cities = [["Lima", "Moundou"], ["Suva", "Moundou"], ["Moundou", "Suva"]];
+    for [one, other] in cities {
+        let visits = [Some(one), None, Some(other), Some(other)].repeat(10);
+        load(&store, visit, vec![names(visits)])?;
+    }
+    Ok(())
 }
 
 fn key(column: &str) -> KeyDefinition {
@@ -70,7 +82,9 @@ fn load(store: &Store, table: TableId, columns: Vec<ArrayRef>) -> Result<()> {
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
         .map_err(|error| Error::internal(error.to_string()));
     let mut transaction = store.begin()?;
-    transaction.load(table, &mut std::iter::once(batch), &LoadOptions::default())?;
+    let options =
+        LoadOptions { shared_dictionaries: SharedDictionaries::Always, ..LoadOptions::default() };
+    transaction.load(table, &mut std::iter::once(batch), &options)?;
     transaction.commit()?;
     Ok(())
 }

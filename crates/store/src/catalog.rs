@@ -1,11 +1,13 @@
 //! Between the catalog on disk and the snapshot in memory.
 
 use crate::keys::run::KeyRun;
+use crate::paths;
 use crate::pins::Pin;
-use crate::records::{Catalog, KeyRunRecord, KeyRunSource, TableRecord};
+use crate::records::{Catalog, DictionaryRecord, KeyRunRecord, KeyRunSource, TableRecord};
 use crate::segment::Segment;
 use crate::snapshot::{Snapshot, Table};
 use starfact_base::{ColumnId, Epoch, TableId, Version};
+use starfact_format::DictionaryFile;
 use starfact_vfs::Dir;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,12 +42,16 @@ fn table(
         known.extend(before.segments.iter().map(|segment| (segment.id().0, segment)));
         known_runs.extend(before.key_runs.iter().map(|run| (run.record().id, run)));
     }
+    let dictionaries = dictionaries(dir, id, &record.dictionaries, before);
     let mut segments = Vec::with_capacity(record.segments.len());
     for record in record.segments {
         let same = known.get(&record.id.0).filter(|known| *known.record() == record);
         segments.push(match same {
             Some(same) => Arc::clone(same),
-            None => Arc::new(Segment::new(Arc::clone(dir), id, record)),
+            None => {
+                let segment = Segment::new(Arc::clone(dir), id, record);
+                Arc::new(segment.with_dictionaries(&dictionaries))
+            }
         });
     }
     let mut key_runs = Vec::with_capacity(record.key_runs.len());
@@ -60,11 +66,37 @@ fn table(
         schema: Arc::new(record.schema),
         segments,
         key_runs,
+        dictionaries,
         next_ordinal: record.next_ordinal,
         next_run: record.next_run,
         is_sorted: record.is_sorted,
         _pin: pin,
     }
+}
+
+/// The dictionaries of a table, those that are known with all that is open.
+fn dictionaries(
+    dir: &Arc<dyn Dir>,
+    table: TableId,
+    records: &[DictionaryRecord],
+    before: Option<&Table>,
+) -> Vec<(ColumnId, Arc<DictionaryFile>)> {
+    let known = before.map(|before| before.dictionaries.as_slice()).unwrap_or_default();
+    let dictionary = |record: &DictionaryRecord| {
+        let DictionaryRecord { id, column, bytes } = *record;
+        let is_it = |known: &&(ColumnId, Arc<DictionaryFile>)| {
+            known.0 == column && known.1.number() == id && known.1.byte_len() == bytes
+        };
+        let file = known.iter().find(is_it).map_or_else(
+            || {
+                let path = paths::dictionary(table, column, id).into();
+                Arc::new(DictionaryFile::new(Arc::clone(dir), path, id, bytes))
+            },
+            |(_, file)| Arc::clone(file),
+        );
+        (column, file)
+    };
+    records.iter().map(dictionary).collect()
 }
 
 fn key_run(
@@ -93,10 +125,16 @@ pub(crate) fn records<'a>(
     (next_table, next_file): (TableId, u64),
     tables: impl Iterator<Item = &'a Arc<Table>>,
 ) -> Catalog {
+    let dictionary = |(column, file): &(ColumnId, Arc<DictionaryFile>)| DictionaryRecord {
+        id: file.number(),
+        column: *column,
+        bytes: file.byte_len(),
+    };
     let record = |table: &Arc<Table>| TableRecord {
         schema: table.schema.as_ref().clone(),
         segments: table.segments.iter().map(|segment| segment.record().clone()).collect(),
         key_runs: table.key_runs.iter().map(|run| run.record().clone()).collect(),
+        dictionaries: table.dictionaries.iter().map(dictionary).collect(),
         next_ordinal: table.next_ordinal,
         next_run: table.next_run,
         is_sorted: table.is_sorted,

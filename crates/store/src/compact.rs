@@ -96,6 +96,7 @@ fn merge(job: &Job<'_>, table: &Table, old: &[Arc<Segment>]) -> Result<Segment> 
         column: column.id,
         data_type: column.data_type,
         bytes: column.bytes,
+        dictionary: None,
     };
     let record = SegmentRecord {
         id,

@@ -11,22 +11,26 @@
 use starfact_base::checksum::checksum;
 use starfact_base::{Corruption, Error, Result};
 
-/// The newest version of CURRENT and of manifests that this build reads, and that it writes.
-pub const MANIFEST_VERSION: u32 = 1;
+/// The newest version of manifests that this build reads. What is written says the least version
+/// that has all of it, so that older builds open what they can.
+pub const MANIFEST_VERSION: u32 = 2;
+
+/// The version of CURRENT, and of manifests without anything newer.
+pub(crate) const FIRST_VERSION: u32 = 1;
 
 /// Bytes within which the header line must end.
 const HEADER_BYTES_MAX: usize = 80;
 
-/// `payload` behind its header line.
-pub(crate) fn seal(kind: &str, payload: &[u8]) -> Vec<u8> {
-    let mut out = header(kind, payload).into_bytes();
+/// `payload`, of this version, behind its header line.
+pub(crate) fn seal(kind: &str, version: u32, payload: &[u8]) -> Vec<u8> {
+    let mut out = header(kind, version, payload).into_bytes();
     out.extend(payload);
     out
 }
 
-fn header(kind: &str, payload: &[u8]) -> String {
+fn header(kind: &str, version: u32, payload: &[u8]) -> String {
     let (byte_len, sum) = (payload.len(), checksum(payload));
-    format!("{kind} {MANIFEST_VERSION} {byte_len} {sum:08x}\n")
+    format!("{kind} {version} {byte_len} {sum:08x}\n")
 }
 
 /// The payload of the file `path`, verified.
@@ -51,7 +55,7 @@ pub(crate) fn unseal<'a>(kind: &str, path: &str, bytes: &'a [u8]) -> Result<&'a 
     if words.next() != Some(kind) {
         return Err(corrupt("file signature", kind, &line));
     }
-    match words.next().and_then(|word| word.parse::<u32>().ok()) {
+    let version = match words.next().and_then(|word| word.parse::<u32>().ok()) {
         Some(version) if version > MANIFEST_VERSION => {
             return Err(Error::UnsupportedVersion {
                 path: path.into(),
@@ -59,10 +63,10 @@ pub(crate) fn unseal<'a>(kind: &str, path: &str, bytes: &'a [u8]) -> Result<&'a 
                 supported: MANIFEST_VERSION,
             });
         }
-        _ => {}
-    }
+        version => version.unwrap_or_default().max(FIRST_VERSION),
+    };
     // Version, length and checksum are right exactly if this is the line that we would write.
-    let expected = header(kind, payload);
+    let expected = header(kind, version, payload);
     if line != expected {
         return Err(corrupt("header line", expected.trim_end(), line.trim_end()));
     }
@@ -75,21 +79,25 @@ mod tests {
 
     #[test]
     fn what_was_sealed_is_unsealed() {
-        let bytes = seal("starfact-test", b"payload");
+        for version in FIRST_VERSION..=MANIFEST_VERSION {
+            let bytes = seal("starfact-test", version, b"payload");
+            assert_eq!(unseal("starfact-test", "FILE", &bytes).unwrap(), b"payload");
+        }
+        let bytes = seal("starfact-test", 1, b"payload");
         assert_eq!(bytes, b"starfact-test 1 7 f4e36970\npayload".to_vec(), "{bytes:?}");
         assert_eq!(unseal("starfact-test", "FILE", &bytes).unwrap(), b"payload");
     }
 
     #[test]
     fn a_newer_version_is_refused_with_both_named() {
-        let error = unseal("k", "CURRENT", b"k 2 0 00000000\n").unwrap_err();
+        let error = unseal("k", "CURRENT", b"k 3 0 00000000\n").unwrap_err();
         let message = error.to_string();
-        assert!(message.contains("version 2") && message.contains("up to version 1"), "{message}");
+        assert!(message.contains("version 3") && message.contains("up to version 2"), "{message}");
     }
 
     #[test]
     fn every_flip_and_truncation_is_noticed() {
-        let bytes = seal("starfact-test", b"some payload");
+        let bytes = seal("starfact-test", 2, b"some payload");
         for at in 0..bytes.len() {
             assert!(unseal("starfact-test", "FILE", &bytes[..at]).is_err(), "cut at {at}");
             for bit in 0..8 {

@@ -5,8 +5,8 @@
 //!           and nothing in this process can still open it
 //! ```
 //!
-//! Within the process that is known from the name of its folder, which segments and key runs
-//! share: it is gone when they are. What is not removed now is tried again after each commit, and
+//! Within the process that is known from the name of its folder, or that of a dictionary's file,
+//! which segments and key runs share: it is gone when they are. What is not removed now is tried again after each commit, and
 //! by the next writer when it opens the warehouse.
 
 use crate::new_files::remove_if_empty;
@@ -42,10 +42,11 @@ impl Item {
         Self { kind: Kind::File, path, last_version: version, users: None }
     }
 
-    /// The folder of a segment or a key run.
+    /// The folder of a segment or a key run, or the file of a dictionary.
     pub(crate) fn folder(folder: &Arc<str>, last_version: Version) -> Self {
         let users = Some(Arc::downgrade(folder));
-        Self { kind: Kind::Folder, path: folder.to_string(), last_version, users }
+        let kind = if paths::is_dictionary(folder) { Kind::File } else { Kind::Folder };
+        Self { kind, path: folder.to_string(), last_version, users }
     }
 
     pub(crate) fn table_folder(table: TableId, last_version: Version) -> Self {
@@ -94,7 +95,7 @@ impl Garbage {
 pub(crate) struct Sweep {
     /// What a reader still needs.
     pub(crate) garbage: Garbage,
-    /// Above the numbers of all segments and key runs.
+    /// Above the numbers of all segments, key runs and dictionaries.
     pub(crate) next_file: u64,
     /// Above all versions.
     pub(crate) next_version: Version,
@@ -151,12 +152,14 @@ impl Sweep {
     ) -> Result<()> {
         let folder = paths::table(table);
         for entry in dir.list(&folder)? {
-            let Some(number) = paths::file_number(&entry.name).filter(|_| entry.is_folder) else {
-                continue;
+            let (number, kind) = match entry.is_folder {
+                true => (paths::file_number(&entry.name), Kind::Folder),
+                false => (paths::dictionary_number(&entry.name), Kind::File),
             };
+            let Some(number) = number else { continue };
             self.next_file = self.next_file.max(number.saturating_add(1));
             let path = format!("{folder}/{}", entry.name);
-            let item = Item { kind: Kind::Folder, path, last_version: Version(0), users: None };
+            let item = Item { kind, path, last_version: Version(0), users: None };
             self.settle(dir, item, needed, current.version)?;
         }
         let is_current = current.tables.iter().any(|record| record.schema.id == table);
@@ -208,6 +211,9 @@ impl Needed {
         for table in &catalog.tables {
             let id = table.schema.id;
             table.segments.iter().for_each(|segment| add(paths::segment(id, segment.id)));
+            for dictionary in &table.dictionaries {
+                add(paths::dictionary(id, dictionary.column, dictionary.id));
+            }
             for run in &table.key_runs {
                 if let KeyRunSource::Files(_) = run.source {
                     add(paths::key_run(id, run.id));
@@ -217,13 +223,14 @@ impl Needed {
     }
 }
 
-/// The folders of all segments and key runs of some tables.
+/// The folders of all segments and key runs of some tables, and the files of their dictionaries.
 pub(crate) fn folders<'a>(
     tables: impl Iterator<Item = &'a Arc<crate::Table>>,
 ) -> BTreeSet<Arc<str>> {
     let mut folders = BTreeSet::new();
     for table in tables {
         folders.extend(table.segments.iter().map(|segment| Arc::clone(segment.folder())));
+        folders.extend(table.dictionaries.iter().map(|(_, file)| Arc::clone(file.path())));
         folders.extend(table.key_runs.iter().filter_map(|run| run.folder().cloned()));
     }
     folders

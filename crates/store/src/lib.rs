@@ -21,6 +21,7 @@ mod compact;
 mod declare;
 mod definition;
 mod derive;
+mod dictionaries;
 mod edges;
 mod envelope;
 mod garbage;
@@ -52,6 +53,7 @@ pub use declare::NAME_BYTES_MAX;
 pub use definition::{
     CheckDefinition, ColumnDefinition, ForeignKeyDefinition, KeyDefinition, TableDefinition,
 };
+pub use dictionaries::SharedDictionaries;
 pub use envelope::MANIFEST_VERSION;
 pub use load::LoadOptions;
 pub use schema::{Check, Column, ForeignKey, Key, KeyId};

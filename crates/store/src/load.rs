@@ -5,7 +5,9 @@
 //!             check    gather    sort and    merge, if   unique  ordinals of   made one, if
 //!             every    rows      write       there are   and     parents       there are
 //!             row                            several     indexed               many
-//!                    ─► columns that follow from others, made smaller ─► bitmap indexes
+//!                    ─► columns that follow from others, made smaller
+//!                    ─► text as codes of dictionaries that segments have in common
+//!                    ─► bitmap indexes
 //! ```
 //!
 //! Every stage reads what the one before it has written, so none holds more than its share of the
@@ -24,6 +26,7 @@ pub(crate) use chunk::sort;
 pub(crate) use numbers::RowNumbers;
 pub(crate) use writer::{column_bitmaps, column_options};
 
+use crate::dictionaries::SharedDictionaries;
 use crate::keys::layout::{Layout, NormalKey, by_width};
 use crate::keys::{index, references};
 use crate::new_files::NewFiles;
@@ -31,7 +34,7 @@ use crate::records::{OrdinalsRecord, SegmentRecord};
 use crate::segment::Segment;
 use crate::snapshot::Table;
 use crate::workers::Workers;
-use crate::{compact, derive, edges, indexes};
+use crate::{compact, derive, dictionaries, edges, indexes};
 use arrow::record_batch::RecordBatch;
 use chunk::Chunk;
 use input::Input;
@@ -58,6 +61,8 @@ pub struct LoadOptions {
     pub threads: usize,
     /// Whether columns that follow from others are stored as the rule that they follow.
     pub derive_columns: bool,
+    /// Which columns of text are stored as codes of a dictionary that their files have in common.
+    pub shared_dictionaries: SharedDictionaries,
     /// Whether columns get bitmap indexes of which nobody has said whether they should, where these
     /// pay. Columns for which they were asked get them anyway.
     pub index_columns: bool,
@@ -72,6 +77,7 @@ impl Default for LoadOptions {
             memory_bytes: MEMORY_BYTES_DEFAULT,
             threads,
             derive_columns: true,
+            shared_dictionaries: SharedDictionaries::default(),
             index_columns: true,
             progress: None,
         }
@@ -84,6 +90,7 @@ impl fmt::Debug for LoadOptions {
             .field("memory_bytes", &self.memory_bytes)
             .field("threads", &self.threads)
             .field("derive_columns", &self.derive_columns)
+            .field("shared_dictionaries", &self.shared_dictionaries)
             .field("index_columns", &self.index_columns)
             .finish_non_exhaustive()
     }
@@ -130,6 +137,7 @@ pub(crate) fn load(
     if options.derive_columns {
         derive::derive(&job, &mut after, before)?;
     }
+    dictionaries::share(&job, &mut after, before, options.shared_dictionaries)?;
     if options.index_columns {
         indexes::index(&job, &mut after, before)?;
     }

@@ -5,6 +5,7 @@
 //! newer Starfact may add some that older ones can do without; what they cannot do without raises
 //! the version in the header line.
 
+use crate::envelope::{FIRST_VERSION, MANIFEST_VERSION};
 use crate::records::Catalog;
 use crate::{envelope, paths, verify};
 use starfact_base::{Corruption, Error, Result, Version};
@@ -34,7 +35,10 @@ pub(crate) fn read_current(dir: &dyn Dir) -> Result<Option<Version>> {
 /// Makes `version` the one that counts.
 pub(crate) fn write_current(dir: &dyn Dir, version: Version) -> Result<()> {
     let payload = format!("{}\n", paths::manifest(version));
-    dir.write_atomic(paths::CURRENT, &envelope::seal(CURRENT_KIND, payload.as_bytes()))
+    dir.write_atomic(
+        paths::CURRENT,
+        &envelope::seal(CURRENT_KIND, FIRST_VERSION, payload.as_bytes()),
+    )
 }
 
 /// Reads the manifest of `version` and verifies all that it says.
@@ -62,8 +66,11 @@ pub(crate) fn read(dir: &dyn Dir, version: Version) -> Result<Catalog> {
 pub(crate) fn write(dir: &dyn Dir, catalog: &Catalog) -> Result<()> {
     let payload =
         serde_json::to_vec(catalog).map_err(|error| Error::internal(error.to_string()))?;
+    // An older writer would forget the dictionaries, so it must not open what needs them.
+    let has_dictionaries = catalog.tables.iter().any(|table| !table.dictionaries.is_empty());
+    let version = if has_dictionaries { MANIFEST_VERSION } else { FIRST_VERSION };
     let mut file = dir.create(&paths::manifest(catalog.version))?;
-    file.write(&envelope::seal(MANIFEST_KIND, &payload))?;
+    file.write(&envelope::seal(MANIFEST_KIND, version, &payload))?;
     file.finish()?;
     dir.sync_folder("")
 }

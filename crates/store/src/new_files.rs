@@ -4,7 +4,7 @@
 //! leaves behind, if its removal fails too, is in nobody's way until the next writer removes it.
 
 use crate::paths;
-use starfact_base::{SegmentId, TableId};
+use starfact_base::{ColumnId, SegmentId, TableId};
 use starfact_vfs::Dir;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) struct NewFiles {
     dir: Arc<dyn Dir>,
     next_file: Arc<AtomicU64>,
+    /// Folders, and files that are in none of these.
     folders: Mutex<BTreeSet<String>>,
 }
 
@@ -44,6 +45,12 @@ impl NewFiles {
         (id, self.remember(paths::key_run(table, id)))
     }
 
+    /// The number and the file of a new dictionary.
+    pub(crate) fn dictionary(&self, table: TableId, column: ColumnId) -> (u64, String) {
+        let id = self.number();
+        (id, self.remember(paths::dictionary(table, column, id)))
+    }
+
     /// A folder for what is not to outlive a load.
     pub(crate) fn temporary(&self) -> String {
         self.remember(paths::temporary(self.number()))
@@ -54,7 +61,7 @@ impl NewFiles {
         folder
     }
 
-    /// Removes one of the folders, now.
+    /// Removes one of the folders or files, now.
     pub(crate) fn remove(&self, folder: &str) {
         if self.folders().remove(folder) {
             self.remove_all([folder].into_iter());
@@ -65,7 +72,10 @@ impl NewFiles {
         let mut tables = BTreeSet::new();
         for folder in folders {
             // If it fails, space is lost until the next writer looks, and nothing else.
-            let _ = self.dir.remove_folder(folder);
+            let _ = match paths::is_dictionary(folder) {
+                true => self.dir.remove_file(folder),
+                false => self.dir.remove_folder(folder),
+            };
             let above = folder.rsplit_once('/').map(|(above, _)| above);
             tables.extend(above.filter(|above| *above != paths::TEMPORARY));
         }

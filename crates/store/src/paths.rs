@@ -19,6 +19,7 @@ pub(crate) const TEMPORARY: &str = starfact_vfs::TEMPORARY_FOLDER;
 const MANIFEST: &str = "manifest-";
 const SEGMENT: &str = "seg-";
 const KEY_RUN: &str = "key-";
+const DICTIONARY: &str = "dict-";
 const LOAD: &str = "load-";
 /// How the names in `tmp` begin that `Dir::write_atomic` makes.
 const ATOMIC: &str = "atomic-";
@@ -47,6 +48,30 @@ pub(crate) fn segment(table: TableId, id: SegmentId) -> String {
 
 pub(crate) fn key_run(table: TableId, id: u64) -> String {
     format!("{TABLES}/{table}/{KEY_RUN}{id}")
+}
+
+/// The file of a dictionary.
+pub(crate) fn dictionary(table: TableId, column: ColumnId, id: u64) -> String {
+    format!("{TABLES}/{table}/{DICTIONARY}{column}-{id}")
+}
+
+/// The number in the name of a dictionary.
+pub(crate) fn dictionary_number(name: &str) -> Option<u64> {
+    let (column, id) = name.strip_prefix(DICTIONARY)?.split_once('-')?;
+    number::<u32>(column).and_then(|_| number(id))
+}
+
+/// Whether a path of ours is that of a dictionary, a file; else it is a folder.
+pub(crate) fn is_dictionary(path: &str) -> bool {
+    path.rsplit_once('/').is_some_and(|(_, name)| dictionary_number(name).is_some())
+}
+
+/// The folder to sync for a new file or folder of ours to be found.
+pub(crate) fn folder_to_sync(path: &str) -> &str {
+    match path.rsplit_once('/') {
+        Some((folder, _)) if is_dictionary(path) => folder,
+        _ => path,
+    }
 }
 
 /// A folder for what is not to outlive a load.
@@ -102,6 +127,14 @@ mod tests {
         assert_eq!(file_number("seg-7"), Some(7));
         assert_eq!(file_number("key-8"), Some(8));
         assert_eq!(file_number("del-8"), None);
+        assert_eq!(dictionary(TableId(3), ColumnId(4), 9), "tables/3/dict-4-9");
+        assert_eq!(dictionary_number("dict-4-9"), Some(9));
+        for other in ["dict-4", "dict-4-", "dict-x-9", "dict-04-9", "dict-4-9-1", "seg-9"] {
+            assert_eq!(dictionary_number(other), None, "{other}");
+        }
+        assert!(is_dictionary("tables/3/dict-4-9") && !is_dictionary("tables/3/seg-9"));
+        assert_eq!(folder_to_sync("tables/3/dict-4-9"), "tables/3");
+        assert_eq!(folder_to_sync("tables/3/seg-9"), "tables/3/seg-9");
         assert_eq!(pin(Version(5), "77-1"), "pins/5-77-1");
         assert_eq!(pinned_version("5-77-1"), Some(Version(5)));
         assert_eq!(pinned_version("x-77-1"), None);

@@ -37,7 +37,7 @@ pub(crate) fn publish(shared: &Shared, change: Change<'_>) -> Result<Epoch> {
     let named = folders(change.tables.values());
     for folder in change.files.list() {
         if named.contains(folder.as_str()) {
-            shared.dir.sync_folder(&folder)?;
+            shared.dir.sync_folder(paths::folder_to_sync(&folder))?;
         }
     }
     let version = Version(writer.next_version.fetch_add(1, Ordering::Relaxed));

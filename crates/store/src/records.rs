@@ -1,4 +1,4 @@
-//! What the manifest says of a table's rows: segments, key runs and counters, and no values.
+//! What the manifest says of a table's rows: segments, key runs, dictionaries and counters, and no values.
 
 use crate::schema::{KeyId, Schema};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ pub(crate) struct Catalog {
     pub(crate) epoch: Epoch,
     /// The number that the next table gets.
     pub(crate) next_table: TableId,
-    /// The number that the next segment or key run gets, in whatever table.
+    /// The number that the next segment, key run or dictionary gets, in whatever table.
     pub(crate) next_file: u64,
     pub(crate) tables: Vec<TableRecord>,
 }
@@ -23,6 +23,9 @@ pub(crate) struct TableRecord {
     pub(crate) segments: Vec<SegmentRecord>,
     #[serde(default)]
     pub(crate) key_runs: Vec<KeyRunRecord>,
+    /// Ascending by number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) dictionaries: Vec<DictionaryRecord>,
     /// The ordinal that the next row gets.
     pub(crate) next_ordinal: u64,
     /// The number that the next sorted run of segments gets.
@@ -65,6 +68,17 @@ pub(crate) struct FileRecord {
     pub(crate) column: ColumnId,
     #[serde(rename = "type")]
     pub(crate) data_type: DataType,
+    pub(crate) bytes: u64,
+    /// The dictionary that its blocks have codes of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dictionary: Option<u64>,
+}
+
+/// A dictionary that files of a column have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DictionaryRecord {
+    pub(crate) id: u64,
+    pub(crate) column: ColumnId,
     pub(crate) bytes: u64,
 }
 

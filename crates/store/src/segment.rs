@@ -4,7 +4,7 @@ use crate::paths;
 use crate::records::{FileRecord, SegmentRecord};
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, Corruption, Error, Result, SegmentId, TableId};
-use starfact_format::ColumnFile;
+use starfact_format::{ColumnFile, DictionaryFile};
 use starfact_vfs::Dir;
 use std::io::ErrorKind;
 use std::sync::{Arc, OnceLock};
@@ -17,13 +17,21 @@ pub struct Segment {
     folder: Arc<str>,
     record: SegmentRecord,
     /// One a file of the record.
-    opened: Vec<OnceLock<Arc<ColumnFile>>>,
+    opened: Vec<Slot>,
+}
+
+/// What is known of a file besides its record.
+#[derive(Clone, Debug, Default)]
+struct Slot {
+    file: OnceLock<Arc<ColumnFile>>,
+    /// The dictionary that its blocks have codes of.
+    dictionary: Option<Arc<DictionaryFile>>,
 }
 
 impl Segment {
     pub(crate) fn new(dir: Arc<dyn Dir>, table: TableId, record: SegmentRecord) -> Self {
         let folder = paths::segment(table, record.id).into();
-        let opened = record.files.iter().map(|_| OnceLock::new()).collect();
+        let opened = record.files.iter().map(|_| Slot::default()).collect();
         Self { dir, folder, record, opened }
     }
 
@@ -63,6 +71,17 @@ impl Segment {
         self.find(id).map_or(0, |(file, _)| file.bytes)
     }
 
+    /// The dictionary that the file of a text column has codes of, if it has such; its number tells
+    /// whether two segments have the same. [`ColumnFile::block`] gives out codes.
+    pub fn dictionary(&self, id: ColumnId) -> Option<&Arc<DictionaryFile>> {
+        self.find(id).and_then(|(_, slot)| slot.dictionary.as_ref())
+    }
+
+    /// The dictionaries that files of text columns have codes of.
+    pub fn dictionaries(&self) -> impl Iterator<Item = &Arc<DictionaryFile>> {
+        self.opened.iter().filter_map(|slot| slot.dictionary.as_ref())
+    }
+
     /// The file of a column, hidden ones included; `None` if the segment was written before the
     /// column existed.
     ///
@@ -70,34 +89,37 @@ impl Segment {
     /// [`starfact_base::Error::Corrupt`] if the file is damaged or is not the one that the
     /// manifest describes.
     pub fn column(&self, id: ColumnId) -> Result<Option<Arc<ColumnFile>>> {
-        let Some((expected, opened)) = self.find(id) else { return Ok(None) };
-        if let Some(file) = opened.get() {
+        let Some((expected, slot)) = self.find(id) else { return Ok(None) };
+        if let Some(file) = slot.file.get() {
             return Ok(Some(Arc::clone(file)));
         }
         let mut file = self.open(expected)?;
+        if let Some(dictionary) = &slot.dictionary {
+            file = file.with_dictionary(Arc::clone(dictionary));
+        }
         let ids = file.source_ids();
         if !ids.is_empty() {
             let sources = ids.iter().map(|id| Ok((*id, self.source(*id, file.path())?)));
             let sources = sources.collect::<Result<Vec<_>>>()?;
             file = file.with_sources(sources)?;
         }
-        Ok(Some(Arc::clone(opened.get_or_init(|| Arc::new(file)))))
+        Ok(Some(Arc::clone(slot.file.get_or_init(|| Arc::new(file)))))
     }
 
     /// The file of a column that the one at `path` is derived from. It is opened as it is: one that
     /// is derived itself is no source, so nothing goes in a circle.
     fn source(&self, id: ColumnId, path: &str) -> Result<Arc<ColumnFile>> {
-        let Some((expected, opened)) = self.find(id) else {
+        let Some((expected, slot)) = self.find(id) else {
             let what = "source of a derived column";
             let found = format!("column {id}");
             return Err(Corruption::new(0, what, "a column of the segment", found).in_file(path));
         };
-        if let Some(file) = opened.get() {
+        if let Some(file) = slot.file.get() {
             return Ok(Arc::clone(file));
         }
         let file = Arc::new(self.open(expected)?);
         match file.source_ids().is_empty() {
-            true => Ok(Arc::clone(opened.get_or_init(|| file))),
+            true => Ok(Arc::clone(slot.file.get_or_init(|| file))),
             false => Ok(file),
         }
     }
@@ -131,9 +153,9 @@ impl Segment {
 
     /// The same segment with more files; what is open stays open.
     pub(crate) fn with_files(&self, added: &[FileRecord]) -> Self {
-        let mut files: Vec<(FileRecord, OnceLock<Arc<ColumnFile>>)> =
+        let mut files: Vec<(FileRecord, Slot)> =
             self.record.files.iter().copied().zip(self.opened.iter().cloned()).collect();
-        files.extend(added.iter().map(|file| (*file, OnceLock::new())));
+        files.extend(added.iter().map(|file| (*file, Slot::default())));
         files.sort_by_key(|(file, _)| file.column);
         let (files, opened) = files.into_iter().unzip();
         let record = SegmentRecord { files, ..self.record.clone() };
@@ -145,13 +167,37 @@ impl Segment {
         let mut segment = self.with_files(&[]);
         for (file, opened) in segment.record.files.iter_mut().zip(&mut segment.opened) {
             if let Some(new) = new_files.iter().find(|new| new.column == file.column) {
-                (*file, *opened) = (*new, OnceLock::new());
+                // A new file has codes of the dictionary that the old one had, if it has any.
+                let dictionary = opened.dictionary.take().filter(|_| new.dictionary.is_some());
+                (*file, *opened) = (*new, Slot { dictionary, ..Slot::default() });
             }
         }
         segment
     }
 
-    fn find(&self, id: ColumnId) -> Option<(&FileRecord, &OnceLock<Arc<ColumnFile>>)> {
+    /// The same segment with a file of codes that has taken the place of one of text.
+    pub(crate) fn with_codes(&self, file: FileRecord, dictionary: &Arc<DictionaryFile>) -> Self {
+        let mut segment = self.with_new_files(&[file]);
+        for (record, slot) in segment.record.files.iter().zip(&mut segment.opened) {
+            if record.column == file.column {
+                slot.dictionary = Some(Arc::clone(dictionary));
+            }
+        }
+        segment
+    }
+
+    /// The segment with those of its table's dictionaries that its files need.
+    pub(crate) fn with_dictionaries(mut self, known: &[(ColumnId, Arc<DictionaryFile>)]) -> Self {
+        for (record, slot) in self.record.files.iter().zip(&mut self.opened) {
+            let is_it = |(_, file): &&(ColumnId, Arc<DictionaryFile>)| {
+                Some(file.number()) == record.dictionary
+            };
+            slot.dictionary = known.iter().find(is_it).map(|(_, file)| Arc::clone(file));
+        }
+        self
+    }
+
+    fn find(&self, id: ColumnId) -> Option<(&FileRecord, &Slot)> {
         let place = self.record.files.binary_search_by_key(&id, |file| file.column).ok()?;
         Some((self.record.files.get(place)?, self.opened.get(place)?))
     }
@@ -184,6 +230,11 @@ pub(crate) fn open_column(
     if file.data_type() != expected.data_type {
         let (expected, found) = (expected.data_type, file.data_type());
         return differs("column type", expected.to_string(), found.to_string());
+    }
+    let number = file.dictionary_link().map(|link| link.number);
+    if number != expected.dictionary {
+        let show = |number: Option<u64>| number.map_or("none".into(), |id| format!("number {id}"));
+        return differs("dictionary", show(expected.dictionary), show(number));
     }
     Ok(file)
 }

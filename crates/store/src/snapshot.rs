@@ -6,6 +6,7 @@ use crate::pins::Pin;
 use crate::schema::{Check, Column, ForeignKey, Key, KeyId, Schema};
 use crate::segment::Segment;
 use starfact_base::{ColumnId, Epoch, TableId, Version};
+use starfact_format::DictionaryFile;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -75,6 +76,8 @@ pub struct Table {
     pub(crate) schema: Arc<Schema>,
     pub(crate) segments: Vec<Arc<Segment>>,
     pub(crate) key_runs: Vec<Arc<KeyRun>>,
+    /// Each with its column, ascending by number.
+    pub(crate) dictionaries: Vec<(ColumnId, Arc<DictionaryFile>)>,
     pub(crate) next_ordinal: u64,
     pub(crate) next_run: u64,
     pub(crate) is_sorted: bool,
@@ -90,6 +93,7 @@ impl Table {
             schema: Arc::new(schema),
             segments: Vec::new(),
             key_runs: Vec::new(),
+            dictionaries: Vec::new(),
             next_ordinal: 0,
             next_run: 1,
             is_sorted,
@@ -173,10 +177,24 @@ impl Table {
         &self.segments
     }
 
-    /// Bytes of all files: segments and key runs.
+    /// The dictionaries that files of text columns have codes of, each with its column, the newest
+    /// last; which one it is [`Segment::dictionary`] says.
+    pub fn dictionaries(&self) -> &[(ColumnId, Arc<DictionaryFile>)] {
+        &self.dictionaries
+    }
+
+    /// Bytes of all dictionaries of a column.
+    pub fn dictionary_byte_len(&self, id: ColumnId) -> u64 {
+        let own = self.dictionaries.iter().filter(|(column, _)| *column == id);
+        own.fold(0, |sum, (_, file)| sum.saturating_add(file.byte_len()))
+    }
+
+    /// Bytes of all files: segments, key runs and dictionaries.
     pub fn bytes(&self) -> u64 {
         let segments = self.segments.iter().map(|segment| segment.byte_len());
-        segments.chain(self.key_runs.iter().map(|run| run.byte_len())).fold(0, u64::saturating_add)
+        let runs = self.key_runs.iter().map(|run| run.byte_len());
+        let dictionaries = self.dictionaries.iter().map(|(_, file)| file.byte_len());
+        segments.chain(runs).chain(dictionaries).fold(0, u64::saturating_add)
     }
 
     /// Whether rows in the order of their ordinals are in ascending order of this key.

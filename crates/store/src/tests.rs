@@ -3,6 +3,7 @@
 mod crashes;
 mod damage;
 mod derive;
+mod dictionaries;
 mod fixtures;
 mod indexes;
 mod keys;

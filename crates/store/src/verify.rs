@@ -1,10 +1,12 @@
 //! Verifies a catalog that was read from disk: every number in it refers to something that exists,
 //! and nothing overflows. What passes here is trusted by the rest of the crate.
 
-use crate::records::{Catalog, KeyRunRecord, KeyRunSource, SegmentRecord, TableRecord};
+use crate::records::{
+    Catalog, DictionaryRecord, KeyRunRecord, KeyRunSource, SegmentRecord, TableRecord,
+};
 use crate::schema::{ForeignKey, Schema};
 use starfact_base::limits::COLUMNS_MAX;
-use starfact_base::{ColumnId, Corruption, TableId};
+use starfact_base::{ColumnId, Corruption, DataType, TableId};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Verified = Result<(), Corruption>;
@@ -25,12 +27,14 @@ pub(crate) fn catalog(catalog: &Catalog) -> Verified {
         }
         columns(schema)?;
         keys(schema)?;
+        dictionaries(table)?;
         segments(table)?;
         for run in &table.key_runs {
             key_run(table, run)?;
         }
         let numbers = table.segments.iter().map(|segment| segment.id.0);
-        for number in numbers.chain(table.key_runs.iter().map(|run| run.id)) {
+        let numbers = numbers.chain(table.key_runs.iter().map(|run| run.id));
+        for number in numbers.chain(table.dictionaries.iter().map(|dictionary| dictionary.id)) {
             check(files.insert(number), schema, "file number", "one of its own")?;
             check(number < catalog.next_file, schema, "file number", "below the next one")?;
         }
@@ -121,6 +125,20 @@ fn reference(schema: &Schema, foreign_key: &ForeignKey, parent: Option<&Schema>)
     Ok(())
 }
 
+fn dictionaries(table: &TableRecord) -> Verified {
+    let schema = &table.schema;
+    let is_ascending = table.dictionaries.is_sorted_by(|a, b| a.id < b.id);
+    check(is_ascending, schema, "dictionaries", "ascending numbers")?;
+    for dictionary in &table.dictionaries {
+        let column = dictionary.column;
+        let is_column = ORDINALS < column && column < schema.next_column;
+        check(is_column, schema, "dictionary's column", "below the next one")?;
+        let is_text = schema.type_of(column).is_none_or(|ty| ty == DataType::Varchar);
+        check(is_text, schema, "dictionary's column", "one of text")?;
+    }
+    Ok(())
+}
+
 fn segments(table: &TableRecord) -> Verified {
     let schema = &table.schema;
     let mut free_from = 0;
@@ -134,13 +152,14 @@ fn segments(table: &TableRecord) -> Verified {
             return Err(wrong(schema, "ordinals of a segment", "below the next one"));
         };
         free_from = end;
-        segment_files(schema, segment)?;
+        segment_files(table, segment)?;
     }
     let is_sane = table.next_ordinal <= i64::MAX as u64 && table.next_run < u64::MAX / 2;
     check(is_sane, schema, "next ordinal and run", "plausible ones")
 }
 
-fn segment_files(schema: &Schema, segment: &SegmentRecord) -> Verified {
+fn segment_files(table: &TableRecord, segment: &SegmentRecord) -> Verified {
+    let schema = &table.schema;
     let mut previous = ORDINALS;
     for file in &segment.files {
         check(file.column > previous, schema, "files of a segment", "ascending columns")?;
@@ -148,6 +167,12 @@ fn segment_files(schema: &Schema, segment: &SegmentRecord) -> Verified {
         let declared = schema.type_of(file.column);
         let fits = declared.is_none_or(|declared| declared == file.data_type);
         check(fits && file.data_type.is_valid(), schema, "file's type", "the column's")?;
+        if let Some(id) = file.dictionary {
+            let is_it = |known: &DictionaryRecord| known.id == id && known.column == file.column;
+            let exists = table.dictionaries.iter().any(is_it);
+            let fits = exists && file.data_type == DataType::Varchar;
+            check(fits, schema, "dictionary of a file", "one of its column")?;
+        }
         previous = file.column;
     }
     Ok(())
@@ -169,6 +194,8 @@ fn key_run(table: &TableRecord, run: &KeyRunRecord) -> Verified {
             let columns: Vec<ColumnId> = files.iter().map(|file| file.column).collect();
             let fits = matches!(columns.split_last(),
                 Some((last, columns)) if *last == ORDINALS && columns == key.columns);
+            let has_codes = files.iter().any(|file| file.dictionary.is_some());
+            check(!has_codes, schema, "files of a key run", "no dictionary")?;
             check(fits, schema, "files of a key run", "the key's columns and the ordinals")
         }
         KeyRunSource::Segments(ids) => {

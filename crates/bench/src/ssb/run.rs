@@ -37,6 +37,10 @@ pub struct Options {
     pub memory_limit: Option<u64>,
     /// How long to wait for another writer of the warehouse.
     pub wait: Duration,
+    /// Whether the warehouse is only read; then it has to have the tables.
+    pub read_only: bool,
+    /// Settings of the session that loads and is timed, as name and value.
+    pub settings: Vec<(String, String)>,
 }
 
 /// Runs the benchmark and reports what it found out, wrong answers included.
@@ -50,6 +54,10 @@ pub fn run(options: &Options, cancel: &Cancel, listener: Listener<'_>) -> Result
     let folder = Folder::new(options.warehouse.as_deref())?;
     let warehouse = open(folder.path(), options, threads)?;
     let engine = Engine::new(warehouse.session(), cancel);
+    for (name, value) in &options.settings {
+        let value = value.replace('\'', "''");
+        engine.execute(&format!("setting {name}"), &format!("SET {name} = '{value}'"))?;
+    }
     let load = load(&engine, &generator, threads, listener)?;
     let measure = |query| Measured::new(query, &engine, options.runs.max(1), listener);
     let measured = queries().iter().map(measure).collect::<Result<Vec<_>>>()?;
@@ -109,7 +117,7 @@ fn temporary_folder() -> Result<TempDir> {
 fn open(path: &Path, options: &Options, threads: usize) -> Result<Warehouse> {
     let opened = Warehouse::open(OpenOptions {
         path: Some(path.to_owned()),
-        read_only: false,
+        read_only: options.read_only,
         wait: options.wait,
         threads: Some(threads),
         memory_limit: options.memory_limit,

@@ -1,10 +1,9 @@
 //! The arguments of `starfact bench`.
 
-use super::{parse_seconds, parse_threads, size};
+use super::Resources;
 use clap::{Args, ValueEnum};
 use starfact_bench::ssb::ScaleFactor;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Run a benchmark: generate the data, load it, time the queries, verify the answers
 #[derive(Debug, Args)]
@@ -30,15 +29,11 @@ pub struct BenchArgs {
     /// Folder for the Parquet files
     #[arg(long, value_name = "DIR", requires = "generate_only")]
     pub out: Option<PathBuf>,
-    /// Wait this long for another writer of the warehouse to finish
-    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = parse_seconds)]
-    pub wait: Duration,
-    /// Threads that generate, load and query [default: one for each core]
-    #[arg(long, value_name = "T", value_parser = parse_threads)]
-    pub threads: Option<usize>,
-    /// Memory for queries, as in 512MiB, 1.5G, 4GB
-    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
-    pub memory_limit: Option<u64>,
+    /// Only read the warehouse, which has to have the data
+    #[arg(long, requires = "warehouse")]
+    pub readonly: bool,
+    #[command(flatten)]
+    pub resources: Resources,
 }
 
 /// What is run.

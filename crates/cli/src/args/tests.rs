@@ -82,7 +82,7 @@ fn the_arguments_of_a_benchmark() {
     assert_eq!((options.scale.as_f64(), options.runs), (0.01, 3));
     assert_eq!((options.warehouse, options.json), (Some("w".into()), Some("j".into())));
     let options = bench(&["bench", "ssb", "--generate-only", "--out", "d", "--threads", "2"]);
-    assert_eq!((options.out, options.threads), (Some("d".into()), Some(2)));
+    assert_eq!((options.out, options.resources.threads), (Some("d".into()), Some(2)));
     for line in [
         &["bench"][..],
         &["bench", "tpch"],
@@ -133,7 +133,7 @@ fn bail_and_no_bail_override_each_other() {
 fn settings_resources_and_header() {
     let line = ["--set", "a.b=c=d", "--set", "x=", "--wait", "0.5", "--memory-limit", "1KiB"];
     let options = run(&line);
-    assert_eq!(options.settings, [("a.b".into(), "c=d".into()), ("x".into(), String::new())]);
+    assert_eq!(options.resources.set, [("a.b".into(), "c=d".into()), ("x".into(), String::new())]);
     assert_eq!(options.resources.wait, Duration::from_millis(500));
     assert_eq!(options.resources.memory_limit, Some(1024));
     assert!(options.header && !run(&["--no-header"]).header);
@@ -144,10 +144,29 @@ fn settings_resources_and_header() {
         ["--wait", "soon"],
         ["--threads", "0"],
         ["--memory-limit", "lots"],
+        ["--threads", "-1"],
+        ["--memory-limit", "-1GB"],
     ] {
         let message = refused(&line);
         assert!(message.starts_with("error: ") && message.contains("\nhint: "), "{message}");
     }
+}
+
+#[test]
+fn commands_take_the_options_that_make_sense() {
+    match parsed(&["export", "w", "t", "f.csv", "--readonly", "--set", "a=1", "--wait", "2"]) {
+        Ok(Invocation::Export(options)) => {
+            assert_eq!(options.resources.set, [("a".into(), "1".into())]);
+        }
+        other => panic!("{other:?}"),
+    }
+    match parsed(&["bench", "ssb", "--warehouse", "w", "--readonly", "--set", "a=1"]) {
+        Ok(Invocation::Bench(options)) => assert!(options.readonly),
+        other => panic!("{other:?}"),
+    }
+    assert!(refused(&["import", "w", "t", "f.csv", "--readonly"]).contains("--readonly"));
+    assert!(refused(&["bench", "ssb", "--readonly"]).contains("--warehouse"));
+    assert!(refused(&["--threads", "-1"]).contains("from 1 to 1024"));
 }
 
 #[test]
@@ -166,7 +185,16 @@ fn sql_may_stand_in_the_place_of_the_warehouse() {
         (None, vec![text("FROM 'a.csv'"), text("SELECT 1")])
     );
     assert_eq!(run(&["selection"]).warehouse, Some("selection".into()));
-    assert_eq!(run(&["select"]).warehouse, Some("select".into()));
+    assert_eq!(run(&["values"]).warehouse, Some("values".into()));
+    for name in ["updates", "sales", "set", "./selct", "data/selct", "größe", "a-b_c.d"] {
+        assert_eq!(run(&[name]).warehouse, Some(name.into()), "{name}");
+    }
+    for word in ["select", "selct", "SELCET", "1+1", "a=1", "no such", ".tables", "\\d"] {
+        let message = refused(&[word]);
+        assert!(message.contains("./") && message.contains("hint: "), "{message}");
+    }
+    assert!(refused(&["selct"]).contains("it reads like SELECT"));
+    assert_eq!(run(&["selct", "SELECT 1"]).warehouse, Some("selct".into()));
     assert!(refused(&[""]).contains("empty"));
 }
 

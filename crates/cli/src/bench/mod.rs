@@ -37,7 +37,8 @@ pub fn run(arguments: &BenchArgs, signals: &Signals) -> Exit {
 /// Writes the Parquet files.
 fn generate(arguments: &BenchArgs, folder: &Path, cancel: &Cancel) -> Result<Exit, Error> {
     let generator = Generator::new(arguments.scale);
-    let threads = arguments.threads.or_else(|| available_parallelism().ok().map(Into::into));
+    let threads =
+        arguments.resources.threads.or_else(|| available_parallelism().ok().map(Into::into));
     let progress = Progress::new();
     let hear = |event: &_| progress.hear(event);
     let written = ssb::write_parquet(&generator, folder, threads.unwrap_or(1), cancel, &hear);
@@ -60,9 +61,11 @@ fn measure(arguments: &BenchArgs, cancel: &Cancel) -> Result<Exit, Error> {
         scale: arguments.scale,
         warehouse: arguments.warehouse.clone(),
         runs: arguments.runs,
-        threads: arguments.threads,
-        memory_limit: arguments.memory_limit,
-        wait: arguments.wait,
+        threads: arguments.resources.threads,
+        memory_limit: arguments.resources.memory_limit,
+        wait: arguments.resources.wait,
+        read_only: arguments.readonly,
+        settings: arguments.resources.set.clone(),
     };
     let progress = Progress::new();
     let measured = ssb::run(&options, cancel, &|event| progress.hear(event));

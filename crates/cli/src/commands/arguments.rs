@@ -85,6 +85,13 @@ impl<'a> Arguments<'a> {
         self.optional_switch()?.ok_or_else(|| self.wrong("an argument is missing"))
     }
 
+    /// The error that the command does nothing here.
+    pub fn refused(&self, why: &str) -> super::CommandError {
+        let name = self.command.names.first().copied().unwrap_or_default();
+        let hint = "leave with .quit, or use another terminal; Ctrl-C drops what was typed";
+        Error::sql(format!("{name}: {why}")).with_hint(hint).into()
+    }
+
     /// The error that these arguments are wrong.
     pub fn wrong(&self, what: &str) -> Error {
         let name = self.command.names.first().copied().unwrap_or_default();

@@ -3,7 +3,7 @@
 use super::CommandResult;
 use super::arguments::Arguments;
 use crate::catalog;
-use crate::identifier::quoted;
+use crate::identifier::{literal, quoted};
 use crate::runner::Runner;
 use starfact::{Error, Session};
 use std::io::Write;
@@ -27,9 +27,42 @@ pub fn describe(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
     Ok(runner.execute(&format!("DESCRIBE {}", quoted(&table)))?)
 }
 
-/// `.schema [TABLE]`
+/// `\d+ TABLE`
+pub fn storage(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
+    let table = find(&runner.session, &arguments.word()?)?;
+    Ok(runner.execute(&format!("EXPLAIN STORAGE {}", quoted(&table)))?)
+}
+
+/// `.indexes [TABLE]`
+pub fn keys(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
+    let condition = match arguments.optional_word()? {
+        Some(table) => {
+            format!(" WHERE table_name = {}", literal(&find(&runner.session, &table)?))
+        }
+        None => String::new(),
+    };
+    let sql = format!(
+        "SELECT table_name, constraint_name, constraint_type \
+         FROM information_schema.table_constraints{condition} ORDER BY 1, 3, 2"
+    );
+    Ok(runner.execute(&sql)?)
+}
+
+/// `\dv`
+pub fn views(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
+    arguments.optional_word()?;
+    let sql = "SELECT table_schema, table_name FROM information_schema.tables \
+               WHERE table_schema = 'sys' ORDER BY 1, 2";
+    Ok(runner.execute(sql)?)
+}
+
+/// `.schema [PATTERN]`
 pub fn schema(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
     let names = match arguments.optional_word()? {
+        Some(pattern) if pattern.contains(['%', '*', '?']) => catalog::tables(&runner.session)?
+            .into_iter()
+            .filter(|name| is_like(name, &pattern))
+            .collect(),
         Some(table) => vec![find(&runner.session, &table)?],
         None => catalog::tables(&runner.session)?,
     };
@@ -48,7 +81,7 @@ pub fn databases(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
 }
 
 /// The table of this name, in whatever case it is written.
-fn find(session: &Session, wanted: &str) -> Result<String, Error> {
+pub(super) fn find(session: &Session, wanted: &str) -> Result<String, Error> {
     let names = catalog::tables(session)?;
     let exact = names.iter().find(|name| *name == wanted);
     let found = exact.or_else(|| names.iter().find(|name| name.eq_ignore_ascii_case(wanted)));

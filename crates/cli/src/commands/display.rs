@@ -55,6 +55,39 @@ pub fn rows_max(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
     Ok(())
 }
 
+/// `.maxwidth N`
+pub fn width_max(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
+    let wrong = |_| arguments.wrong("the number of columns is 0 or more");
+    let width: usize = arguments.word()?.parse().map_err(wrong)?;
+    runner.view.width_max = (width > 0).then_some(width);
+    Ok(())
+}
+
+/// `.separator TEXT`
+pub fn separator(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
+    let byte = match arguments.text() {
+        "\\t" => b'\t',
+        text => match text.as_bytes() {
+            [byte] if byte.is_ascii() && !b"\"\r\n".contains(byte) => *byte,
+            _ => return Err(arguments.wrong("it is one character, or \\t for a tab").into()),
+        },
+    };
+    runner.view.separator = Some(byte);
+    Ok(())
+}
+
+/// `.echo on|off`
+pub fn echo(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
+    runner.view.echo = arguments.switch()?;
+    Ok(())
+}
+
+/// `.changes on|off`
+pub fn changes(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
+    runner.view.changes = arguments.switch()?;
+    Ok(())
+}
+
 /// `.timer [on|off]`
 pub fn timer(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
     let view = &mut runner.view;
@@ -100,6 +133,10 @@ pub fn show(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
         ("headers", on_off(view.header).to_owned()),
         ("nullvalue", format!("\"{}\"", runner.view.format(&runner.sink).null())),
         ("maxrows", view.rows_max.to_string()),
+        ("maxwidth", view.width_max.unwrap_or(0).to_string()),
+        ("separator", separator_text(view.separator)),
+        ("echo", on_off(view.echo).to_owned()),
+        ("changes", on_off(view.changes).to_owned()),
         ("timer", on_off(view.timer).to_owned()),
         ("bail", on_off(runner.bail).to_owned()),
         ("output", output),
@@ -107,6 +144,14 @@ pub fn show(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
     let lines: Vec<String> =
         text.iter().map(|(name, value)| format!("{name:>9}: {value}")).collect();
     say(runner, &lines.join("\n"))
+}
+
+fn separator_text(separator: Option<u8>) -> String {
+    match separator {
+        None => "of the mode".to_owned(),
+        Some(b'\t') => "\"\\t\"".to_owned(),
+        Some(byte) => format!("\"{}\"", char::from(byte)),
+    }
 }
 
 fn say(runner: &mut Runner, text: &str) -> CommandResult {

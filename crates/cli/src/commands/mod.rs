@@ -9,6 +9,7 @@ mod arguments;
 mod catalog;
 mod control;
 mod display;
+mod dump;
 mod help;
 
 use crate::output::Failure;
@@ -90,18 +91,53 @@ pub const COMMANDS: &[Command] = &[
         run: catalog::tables,
     },
     Command {
-        names: &["\\d"],
+        names: &["\\d", ".columns"],
         arguments: "[TABLE]",
         help: "show the columns of a table, or list tables",
         completion: Completion::Table,
         run: catalog::describe,
     },
     Command {
-        names: &[".schema"],
+        names: &["\\d+"],
+        arguments: "TABLE",
+        help: "show how the columns of a table are stored",
+        completion: Completion::Table,
+        run: catalog::storage,
+    },
+    Command {
+        names: &[".indexes", "\\di"],
         arguments: "[TABLE]",
-        help: "show the statements that create the tables, or one",
+        help: "list primary, unique and foreign keys",
+        completion: Completion::Table,
+        run: catalog::keys,
+    },
+    Command {
+        names: &["\\dv"],
+        arguments: "",
+        help: "list the views, which are those of sys",
+        completion: Completion::Nothing,
+        run: catalog::views,
+    },
+    Command {
+        names: &[".schema"],
+        arguments: "[PATTERN]",
+        help: "show the statements that create the tables, or some",
         completion: Completion::Table,
         run: catalog::schema,
+    },
+    Command {
+        names: &[".dump"],
+        arguments: "[TABLE]",
+        help: "print SQL that makes tables and rows anew",
+        completion: Completion::Table,
+        run: dump::dump,
+    },
+    Command {
+        names: &[".open", "\\c"],
+        arguments: "[--readonly] [DIR]",
+        help: "open another warehouse, or a temporary one",
+        completion: Completion::File,
+        run: control::open,
     },
     Command {
         names: &[".databases", "\\l"],
@@ -153,6 +189,34 @@ pub const COMMANDS: &[Command] = &[
         help: "rows of a box on the terminal, first and last; 0 is all",
         completion: Completion::Nothing,
         run: display::rows_max,
+    },
+    Command {
+        names: &[".maxwidth", ".width"],
+        arguments: "N",
+        help: "columns of a table at most; 0 is what fits the terminal",
+        completion: Completion::Nothing,
+        run: display::width_max,
+    },
+    Command {
+        names: &[".separator"],
+        arguments: "TEXT",
+        help: "what stands between values in csv and tsv",
+        completion: Completion::Nothing,
+        run: display::separator,
+    },
+    Command {
+        names: &[".echo"],
+        arguments: "on|off",
+        help: "print statements before they run",
+        completion: ON_OFF,
+        run: display::echo,
+    },
+    Command {
+        names: &[".changes"],
+        arguments: "on|off",
+        help: "tell how many rows a statement changed",
+        completion: ON_OFF,
+        run: display::changes,
     },
     Command {
         names: &[".timer", "\\timing"],
@@ -209,6 +273,27 @@ pub const COMMANDS: &[Command] = &[
         help: "show what the commands above have set",
         completion: Completion::Nothing,
         run: display::show,
+    },
+    Command {
+        names: &[".version"],
+        arguments: "",
+        help: "show which version this is",
+        completion: Completion::Nothing,
+        run: control::version,
+    },
+    Command {
+        names: &[".shell", ".system", "\\!"],
+        arguments: "",
+        help: "not offered: no programs are started",
+        completion: Completion::Nothing,
+        run: control::refused,
+    },
+    Command {
+        names: &[".edit", "\\e", ".cd"],
+        arguments: "",
+        help: "not offered: no programs are started, no folder is changed",
+        completion: Completion::Nothing,
+        run: control::refused,
     },
     Command {
         names: &[".quit", ".exit", "\\q"],

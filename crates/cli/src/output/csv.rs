@@ -16,7 +16,7 @@ pub fn print(
     format: &Format,
     out: &mut dyn Write,
 ) -> Result<u64, Failure> {
-    print_separated(schema, batches, format, b',', out)
+    print_separated(schema, batches, format, format.separator.unwrap_or(b','), out)
 }
 
 /// `print` with another byte between the values.

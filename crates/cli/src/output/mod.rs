@@ -96,8 +96,10 @@ pub struct Format {
     pub null: Option<String>,
     /// Rows that box shows at most; 0 is all.
     pub rows_max: usize,
-    /// Columns of the terminal; None is not a terminal.
+    /// Columns of the terminal, or those that the user wants; None is no limit.
     pub width: Option<usize>,
+    /// What stands between values in csv and tsv; None is what the mode has.
+    pub separator: Option<u8>,
     /// Whether names are bold and NULL is dim.
     pub colour: bool,
 }

@@ -8,7 +8,15 @@ use arrow::datatypes::{DataType, Field, Schema};
 use std::sync::Arc;
 
 fn format(mode: Mode) -> Format {
-    Format { mode, header: true, null: None, rows_max: 0, width: None, colour: false }
+    Format {
+        mode,
+        header: true,
+        null: None,
+        rows_max: 0,
+        width: None,
+        separator: None,
+        colour: false,
+    }
 }
 
 fn printed(columns: Vec<(&str, ArrayRef)>, format: &Format) -> String {

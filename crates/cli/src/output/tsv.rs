@@ -11,5 +11,5 @@ pub fn print(
     format: &Format,
     out: &mut dyn Write,
 ) -> Result<u64, Failure> {
-    csv::print_separated(schema, batches, format, b'\t', out)
+    csv::print_separated(schema, batches, format, format.separator.unwrap_or(b'\t'), out)
 }

@@ -13,6 +13,8 @@ use std::path::Path;
 pub struct Vocabulary {
     pub tables: Vec<Table>,
     pub functions: Vec<String>,
+    /// Names of settings, in full.
+    pub settings: Vec<String>,
 }
 
 /// What the text from the returned place to `cursor` can be replaced by, best first.
@@ -93,6 +95,15 @@ fn complete_statement(
     let mut candidates = Candidates { prefix, found: Vec::new() };
     match before.as_slice() {
         [] => candidates.keywords(keywords::STATEMENTS.iter().copied()),
+        [verb] if is_about_settings(verb) => {
+            candidates.texts(vocabulary.settings.iter().map(String::as_str));
+            candidates.keywords(keywords::all());
+        }
+        [verb, family, point] if is_about_settings(verb) && point == "." => {
+            let names = vocabulary.settings.iter().filter_map(|name| name.split_once('.'));
+            let names = names.filter(|(first, _)| first.eq_ignore_ascii_case(family));
+            candidates.texts(names.map(|(_, rest)| rest));
+        }
         [.., qualifier, point] if point == "." => {
             candidates.names(scope.columns_of(qualifier).iter());
         }
@@ -119,6 +130,10 @@ fn complete_statement(
     (start, candidates.found)
 }
 
+fn is_about_settings(verb: &str) -> bool {
+    ["set", "reset", "show"].iter().any(|known| verb.eq_ignore_ascii_case(known))
+}
+
 /// Words that begin with a prefix, each once.
 struct Candidates<'a> {
     prefix: &'a str,
@@ -129,6 +144,13 @@ impl Candidates<'_> {
     fn add(&mut self, candidate: String) {
         if !self.found.contains(&candidate) {
             self.found.push(candidate);
+        }
+    }
+
+    /// As they are.
+    fn texts<'t>(&mut self, texts: impl Iterator<Item = &'t str>) {
+        for text in texts.filter(|text| starts_with(text, self.prefix)).collect::<Vec<_>>() {
+            self.add(text.to_owned());
         }
     }
 

@@ -7,6 +7,7 @@
 use super::helper::Helper;
 use super::history;
 use crate::exit::Exit;
+use crate::runner::SharedSession;
 use crate::signals::Signals;
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
@@ -14,10 +15,8 @@ use rustix::termios::{
 use rustyline::config::{BellStyle, CompletionType, Config};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use starfact::Session;
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Weak;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
@@ -59,7 +58,7 @@ impl Editor {
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start(session: Weak<Session>, signals: &Signals) -> io::Result<Self> {
+    pub fn start(session: SharedSession, signals: &Signals) -> io::Result<Self> {
         let (requests, wanted) = channel();
         let (sender, events) = sync_channel(2);
         let waker = sender.clone();
@@ -142,7 +141,7 @@ fn leave_editing() {
 
 /// The thread's side: one line for each request.
 fn serve(
-    session: Weak<Session>,
+    session: SharedSession,
     wanted: &Receiver<()>,
     sender: &SyncSender<Event>,
 ) -> Result<(), ReadlineError> {

@@ -3,6 +3,7 @@
 use super::complete::{Vocabulary, complete};
 use crate::catalog;
 use crate::commands;
+use crate::runner::SharedSession;
 use rustyline::Context;
 use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::{CmdKind, Highlighter};
@@ -13,17 +14,17 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
-use std::sync::Weak;
+use std::sync::PoisonError;
 
 /// The editor's helper.
 pub struct Helper {
-    session: Weak<Session>,
+    session: SharedSession,
     /// Names for completion, asked for at the first need in each line.
     vocabulary: RefCell<Option<Rc<Vocabulary>>>,
 }
 
 impl Helper {
-    pub fn new(session: Weak<Session>) -> Self {
+    pub fn new(session: SharedSession) -> Self {
         Self { session, vocabulary: RefCell::new(None) }
     }
 
@@ -36,8 +37,8 @@ impl Helper {
         if let Some(vocabulary) = self.vocabulary.borrow().as_ref() {
             return Rc::clone(vocabulary);
         }
-        let vocabulary =
-            Rc::new(self.session.upgrade().map(|session| read(&session)).unwrap_or_default());
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        let vocabulary = Rc::new(session.map(|session| read(&session)).unwrap_or_default());
         self.vocabulary.replace(Some(Rc::clone(&vocabulary)));
         vocabulary
     }
@@ -50,7 +51,8 @@ fn read(session: &Session) -> Vocabulary {
         tables.iter().flat_map(|table| table.columns.iter().chain([&table.name])).collect();
     let mut functions = session.completions();
     functions.retain(|word| !names.contains(word));
-    Vocabulary { tables, functions }
+    let settings = catalog::settings(session).unwrap_or_default();
+    Vocabulary { tables, functions, settings }
 }
 
 impl rustyline::Helper for Helper {}

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 /// Runs statements as they are typed until the user leaves.
 pub fn run(runner: &mut Runner, signals: &Signals) -> Result<(), Stop> {
-    let editor = Editor::start(Arc::downgrade(&runner.session), signals);
+    let editor = Editor::start(Arc::clone(&runner.editors), signals);
     let mut editor = match editor {
         Ok(editor) => editor,
         Err(error) => {

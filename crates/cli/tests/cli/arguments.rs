@@ -39,7 +39,12 @@ fn settings_and_the_init_file_come_first() {
     let ended = folder.run(&show);
     assert!(ended.out.ends_with("\noff\n"), "{ended:?}");
     let ended = folder.run(&["--set", "starfact.nonsense=1", "-c", "SELECT 1"]);
-    ended.is(1, "").mentions("error: --set starfact.nonsense: ");
+    ended.is(2, "").mentions("error: --set starfact.nonsense: ").mentions("\nhint: ");
+    let ended = folder.run(&["w", "--set", "threads=none", "-c", "SELECT 1"]);
+    ended.is(2, "").mentions("error: --set threads: ").mentions("1 to 1024");
+    let ended = folder.run(&["--set", "starfact.zone_mops=on", "-c", "SELECT 1"]);
+    ended.is(2, "").mentions("did you mean \"zone_maps\"?");
+    assert!(!folder.path("w").exists());
 }
 
 #[test]
@@ -81,6 +86,12 @@ fn wrong_command_lines_are_usage_errors() {
         &["--threads", "0", "-c", "SELECT 1"],
         &["--memory-limit", "lots", "-c", "SELECT 1"],
         &["--wait", "-1", "-c", "SELECT 1"],
+        &["--threads", "-1", "-c", "SELECT 1"],
+        &["import", "w", "t", "f.csv", "--readonly"],
+        &["import", "w", "t", "f.csv", "--set", "nonsense=1"],
+        &["bench", "ssb", "--readonly"],
+        &["selct"],
+        &["1+1"],
         &["--set", "noequals", "-c", "SELECT 1"],
         &["--init", "i.sql", "--no-init"],
         &[""],

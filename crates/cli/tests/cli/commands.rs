@@ -120,3 +120,92 @@ fn help_lists_commands() {
     assert!(one.out.starts_with(".timer, \\timing [on|off]") && one.out.lines().count() == 1);
     piped(".timer maybe\n").is(1, "").mentions("neither on nor off").mentions("hint: write .timer");
 }
+
+const EVERYTHING: &str = "\
+CREATE TABLE parent (id INTEGER PRIMARY KEY, \"Größe\" VARCHAR NOT NULL UNIQUE);
+CREATE TABLE child (b BOOLEAN, i SMALLINT, big BIGINT, d DECIMAL(38,10), f DOUBLE, r REAL,
+    s VARCHAR ENCODING 'plain', day DATE BITMAP, at TIME, moment TIMESTAMP, zoned TIMESTAMPTZ NO BITMAP,
+    parent INTEGER REFERENCES parent (id), CHECK (i < 100)) SORTED BY (i);
+INSERT INTO parent VALUES (1, 'größer ''als''; null'), (2, '\n.quit\n\\q -- /*');
+INSERT INTO child VALUES
+    (TRUE, -5, -9223372036854775808, -9999999999999999999999999999.9999999999, 'NaN', '1e30',
+     '', '0001-01-01', '23:59:59.999999', '9999-12-31 23:59:59.5', '2024-01-01 00:00:00+02:00', 1),
+    (FALSE, 7, 9223372036854775807, 0.1, '-inf', 'inf', 'NULL', '2024-02-29', '00:00:00',
+     '1969-12-31 23:59:59', '1969-12-31 23:59:59+00:00', 2),
+    (NULL, NULL, NULL, NULL, '1e-300', '0.1', NULL, NULL, NULL, NULL, NULL, NULL),
+    (NULL, 9, NULL, NULL, '-0.0', NULL, '😀\t\"', NULL, NULL, NULL, NULL, NULL);
+";
+
+#[test]
+fn a_dump_makes_the_warehouse_anew() {
+    let folder = Folder::new();
+    assert_eq!(folder.pipe(&["w"], EVERYTHING).code, 0);
+    let dump = folder.run(&["w", "-c", ".dump"]);
+    assert_eq!((dump.code, dump.err.as_str()), (0, ""));
+    for option in [" DATE BITMAP,\n", " TIMESTAMPTZ NO BITMAP,\n"] {
+        assert!(dump.out.contains(option), "{}", dump.out);
+    }
+    folder.file("dump.sql", &dump.out);
+    let ended = folder.run(&["copy", "-f", "dump.sql"]);
+    assert_eq!(ended.code, 0, "{}\n{}", ended.err, dump.out);
+    let look = "SELECT * FROM parent ORDER BY id; SELECT * FROM child ORDER BY i;";
+    let (before, after) = (folder.run(&["w", "--csv", look]), folder.run(&["copy", "--csv", look]));
+    assert!(before.out.contains("NaN") && before.out.contains("-inf"), "{before:?}");
+    assert_eq!(before.out, after.out);
+    assert_eq!(folder.run(&["copy", "-c", ".dump"]).out, dump.out);
+    let one = folder.run(&["w", "-c", ".dump Parent"]).out;
+    assert!(dump.out.starts_with(&one) && one.contains("INSERT INTO \"parent\""), "{one}");
+    folder.run(&["w", "-c", ".dump parnet"]).is(1, "").mentions("did you mean \"parent\"?");
+}
+
+#[test]
+fn another_warehouse_is_opened_in_place() {
+    let folder = Folder::new();
+    let script = "CREATE TABLE a (x INTEGER);\n.open v\nCREATE TABLE b (y INTEGER);\n.tables\n\
+                  .open --readonly w\n.tables\n.open\n.tables\n.open v\n\\c v\n";
+    let ended = folder.pipe(&["w", "--set", "zone_maps=off"], script);
+    ended.is(1, "b\na\n").mentions("warehouse v is open already").mentions("w, read-only");
+    let ended = folder.pipe(&["--readonly", "w"], ".open none/at/all\n");
+    ended.is(3, "").mentions("none/at/all");
+    folder.pipe(&["w"], ".open --nonsense\n").is(1, "").mentions("there is no option --nonsense");
+    folder.run(&["w", "--csv", "--set", "zone_maps=off", "-c", ".open v", "-c", "SHOW zone_maps"]);
+    assert!(folder.temporary_files().is_empty());
+}
+
+#[test]
+fn commands_for_separators_widths_echo_and_changes() {
+    let folder = Folder::new();
+    let query = "SELECT 1 AS a, ';' AS b;\n";
+    let script = format!(".separator ;\n{query}.mode tsv\n.separator \\t\n{query}");
+    folder.pipe(&["--csv"], &script).is(0, "a;b\n1;\";\"\na\tb\n1\t;\n");
+    folder.pipe(&[], ".separator ab\n").is(1, "").mentions("hint: write .separator TEXT");
+    folder.pipe(&["--csv"], ".echo on\nSELECT\n1 AS a;\n").is(0, "SELECT\n1 AS a;\na\n1\n");
+    let script = ".changes off\nCREATE TABLE t (a INTEGER);\n";
+    folder.pipe(&[], script).is(0, "").says("");
+    let wide = format!(".maxwidth 30\nSELECT '{}' AS a;\n", "x".repeat(100));
+    let ended = folder.pipe(&[], wide);
+    assert!(ended.out.lines().all(|line| line.chars().count() <= 30), "{}", ended.out);
+    let version = format!("Starfact {}\n", env!("CARGO_PKG_VERSION"));
+    folder.pipe(&[], ".version\n").is(0, &version);
+    for line in [".shell ls", ".system ls", ".cd /", "\\! ls", "\\e", ".edit"] {
+        folder.pipe(&[], line).is(1, "").mentions("not offered").mentions("\nhint: ");
+    }
+}
+
+#[test]
+fn keys_storage_and_some_schemas_are_shown() {
+    let folder = Folder::new();
+    assert_eq!(folder.pipe(&["w"], EVERYTHING).code, 0);
+    let keys = folder.run(&["w", "--csv", "--no-header", "-c", ".indexes"]).out;
+    assert_eq!(keys, folder.run(&["w", "--csv", "--no-header", "-c", "\\di"]).out);
+    for kind in ["PRIMARY KEY", "UNIQUE", "FOREIGN KEY"] {
+        assert!(keys.contains(kind), "{keys}");
+    }
+    let keys = folder.run(&["w", "--csv", "-c", "\\di Child"]).out;
+    assert!(keys.contains("FOREIGN KEY") && !keys.contains("PRIMARY KEY"), "{keys}");
+    assert!(folder.run(&["w", "-c", "\\d+ child"]).out.contains("moment"));
+    assert!(folder.run(&["w", "-c", "\\dv"]).out.contains("blocks"));
+    let schema = folder.run(&["w", "-c", ".schema chi%"]).out;
+    assert!(schema.contains("child") && !schema.contains("TABLE parent"), "{schema}");
+    folder.run(&["w", "-c", ".schema x%"]).is(0, "").says("");
+}

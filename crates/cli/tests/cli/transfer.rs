@@ -51,3 +51,21 @@ fn what_is_not_there_is_named() {
     folder.run(&["export", "w", "u", "u.csv"]).is(1, "").mentions("\"u\"");
     assert!(!folder.path("u.csv").exists());
 }
+
+#[test]
+fn standard_output_is_written_and_not_replaced() {
+    let folder = Folder::new();
+    let copy = "COPY (SELECT 1 AS a) TO '/dev/stdout'";
+    let arguments = ["--csv", "-c", "SELECT 0 AS z", "-c", copy, "-c", copy, "-c", "SELECT 2 AS b"];
+    folder.run(&arguments).is(0, "z\n0\na\n1\na\n1\nb\n2\n");
+    let path = folder.path("out.csv");
+    let file = std::fs::File::create(&path).unwrap();
+    // The file has lost its name when it is written: its new holder must not be written either.
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "mine").unwrap();
+    let mut command = folder.command(&arguments);
+    let status = command.stdout(file).stderr(std::process::Stdio::null()).status().unwrap();
+    assert!(status.success());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
+    assert!(std::fs::symlink_metadata("/dev/stdout").unwrap().is_symlink());
+}

@@ -1,14 +1,18 @@
 //! Every bit of small blocks flipped and every length cut, without a checksum to notice it: reading
 //! ends in an answer or in an error, never in a panic, and allocates next to nothing.
 
-use super::all_options;
 use super::allocation::largest_of;
 use super::data::{Row, array, value};
 use super::reference::{Random, predicates};
+use super::{all_options, dictionary};
 use crate::types::tests::EVERY_TYPE;
-use crate::{Block, Predicate, Selection, encode};
+use crate::{
+    Block, EncodeOptions, EncodingName, Predicate, Selection, SharedDictionary, encode,
+    encode_shared,
+};
 use arrow::array::{Array, AsArray, StringViewArray};
-use starfact_base::DataType;
+use starfact_base::{Corruption, DataType};
+use std::sync::{Arc, LazyLock};
 
 /// Bytes that reading a damaged block of these tests may allocate at once. The largest claim that
 /// passes is that of a zstd frame of some hundred bytes.
@@ -29,13 +33,25 @@ fn small_rows(ty: DataType) -> Vec<Vec<Row>> {
     ]
 }
 
+/// Parses a block, which may have codes of a dictionary.
+fn parse(bytes: Vec<u8>, ty: DataType, rows: usize) -> Result<Block, Corruption> {
+    static DICTIONARY: LazyLock<Arc<SharedDictionary>> = LazyLock::new(|| {
+        let rows: Vec<Row> = small_rows(DataType::Varchar).concat();
+        dictionary(&rows, 9).unwrap()
+    });
+    Block::parse_shared(bytes.into(), ty, rows, &DICTIONARY)
+}
+
 /// Does everything that can be done with the bytes of a block.
 fn exercise(bytes: Vec<u8>, ty: DataType, rows: usize, predicates: &[Predicate]) {
-    let Ok(block) = Block::parse(bytes.into(), ty, rows) else { return };
+    let Ok(block) = parse(bytes, ty, rows) else { return };
     assert!(block.tree().len() < 1_000);
     if let Ok(array) = block.decode(0..rows) {
         assert_eq!(array.len(), rows);
         is_sound_text(array.as_string_view_opt());
+    }
+    if let Ok(Some(codes)) = block.codes(&Selection::all(rows)) {
+        assert_eq!(codes.codes.len(), rows);
     }
     let _ = block.decode(rows / 3..rows / 2);
     let picked: Vec<u32> = (0..rows as u32).step_by(3).collect();
@@ -43,6 +59,10 @@ fn exercise(bytes: Vec<u8>, ty: DataType, rows: usize, predicates: &[Predicate])
         assert_eq!(array.len(), picked.len());
         is_sound_text(array.as_string_view_opt());
     }
+    let _ = block.aggregate(&Selection::all(rows));
+    let mut some = Selection::all(rows);
+    some.clear_range(rows / 4..rows / 2);
+    let _ = block.aggregate(&some);
     for predicate in predicates {
         let mut selection = Selection::all(rows);
         selection.clear_range(0..rows / 4);
@@ -79,6 +99,13 @@ fn for_every_small_block(check: impl Fn(&[u8], DataType, usize)) {
                     seen.push(bytes);
                 }
             }
+            let options = EncodeOptions { encoding: Some(EncodingName::Dictionary) };
+            let block = encode(array.as_ref(), ty, &options).unwrap().bytes;
+            let block = Block::parse(block.into(), ty, rows.len()).unwrap();
+            let dictionary = dictionary(&small_rows(DataType::Varchar).concat(), 9).unwrap();
+            if let Some(bytes) = encode_shared(&block, &dictionary).unwrap() {
+                check(&bytes, ty, rows.len());
+            }
         }
     }
 }
@@ -103,10 +130,10 @@ fn every_truncation_and_extension_is_an_error() {
     for_every_small_block(|bytes, ty, rows| {
         for len in 0..bytes.len() {
             let cut = bytes[..len].to_vec();
-            assert!(Block::parse(cut.into(), ty, rows).is_err(), "{ty}, {len} of {}", bytes.len());
+            assert!(parse(cut, ty, rows).is_err(), "{ty}, {len} of {}", bytes.len());
         }
         let longer = [bytes, &[0]].concat();
-        assert!(Block::parse(longer.into(), ty, rows).is_err(), "{ty}");
+        assert!(parse(longer, ty, rows).is_err(), "{ty}");
     });
 }
 
@@ -118,7 +145,7 @@ fn bytes_at_random_do_no_harm() {
         let mut bytes: Vec<u8> = (0..random.below(200)).map(|_| random.below(256) as u8).collect();
         // Half of them begin like a block: no NULLs, and a tag that there is.
         if round % 2 == 0 {
-            let tags = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 17, 18, 19, 21, 22];
+            let tags = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 17, 18, 19, 21, 22, 23];
             let mut block = vec![1, 1];
             block.extend([0; 15]);
             block.push(tags[random.below(tags.len())]);
@@ -163,6 +190,11 @@ fn an_encoding_that_is_not_known_is_named() {
         parse(3, DataType::Varchar),
         "encoding tag at byte 17: expected an encoding of text, \
          found bit-packed integers (tag 3)"
+    );
+    assert_eq!(
+        parse(23, DataType::Varchar),
+        "encoding tag at byte 17: expected an encoding of text, as the file has no dictionary, \
+         found codes of a dictionary (tag 23)"
     );
     assert_eq!(
         parse(21, DataType::Date),

@@ -8,6 +8,7 @@
 //!   same     differences of the columns lie closer together than the keys
 //!   mapped   rows with equal keys in one column have equal keys in the other
 //!   scaled   x2 at two rows gives slope 1/divisor and addend:  y/x1 = (addend ± x2) / divisor
+//!   divided  x - divisor * key lies in a window as wide as the divisor
 //!   ratio    y * x2 / x1 is, up to rounding, the same fraction everywhere
 //! ```
 //!
@@ -30,6 +31,8 @@ const SAVED_SHARE_MIN: f64 = 0.1;
 const RULE_COST: f64 = 0.5;
 /// The largest divisor of a ratio that is looked for.
 const RATIO_DIVISOR_MAX: i64 = 1_000;
+/// Rules that are tried as the first.
+const RULES_TRIED_FIRST: usize = 500;
 /// Rows with large keys, from which parameters are solved.
 const TOP_ROWS: usize = 32;
 
@@ -76,6 +79,7 @@ pub fn find_rules(samples: &[Sample], group_rows: usize) -> Vec<Found> {
         for source in sources.clone() {
             found.extend(column.same(source, group_rows));
             found.extend(column.mapped(source));
+            found.extend(column.divided(source));
         }
         for x in sources.clone() {
             let others = sources.clone().filter(|other| other.place != x.place);
@@ -184,6 +188,35 @@ impl<'a> Column<'a> {
         self.found(Rule::Mapped, vec![source.place], RULE_COST)
     }
 
+    /// The column as a quotient of `source` and a constant.
+    fn divided(&self, source: &Self) -> Option<Found> {
+        let mut valid = source.top.iter().copied().filter(|row| self.is_valid(*row));
+        let first = valid.next()?;
+        let distance = |row: usize| source.key(row).abs_diff(source.key(first));
+        let rows = (0..self.sample.keys.len()).filter(|row| self.is_valid(*row));
+        let second = rows.clone().max_by_key(|row| distance(*row))?;
+        let (dx, dy) = (distance(second), self.key(second).abs_diff(self.key(first)));
+        // Rounding moves the distance of the quotients by less than 1.
+        let divisor = i64::try_from((dx + dy / 2).checked_div(dy)?).ok()?;
+        if !(2..=PARAMETER_MAX).contains(&divisor) {
+            return None;
+        }
+        let (mut min, mut max) = (i128::MAX, i128::MIN);
+        for row in rows {
+            let rest =
+                i128::from(source.key(row)) - i128::from(divisor) * i128::from(self.key(row));
+            (min, max) = (min.min(rest), max.max(rest));
+            if max - min >= divisor.into() {
+                return None;
+            }
+        }
+        // A window that begins at a multiple of the divisor is the likelier one.
+        let aligned = min.div_euclid(divisor.into()) * i128::from(divisor);
+        let start = if max < aligned + i128::from(divisor) { aligned } else { min };
+        let addend = i64::try_from((-start).rem_euclid(divisor.into())).ok()?;
+        self.found(Rule::Divided { addend, divisor }, vec![source.place], RULE_COST)
+    }
+
     /// The column as a quotient of `x` and `y`.
     fn quotient(&self, x: &Self, y: &Self) -> Option<Found> {
         let rules = self.scaled(x, y).into_iter().chain(self.ratio(x, y));
@@ -269,22 +302,58 @@ impl<'a> Column<'a> {
     }
 }
 
-/// Which of the rules can be used together, in the order given: a source is always stored. `works`
-/// says whether a rule keeps its promise, and is asked about those only that could be used.
+/// Which of the rules, the best first, are used together: a source is always stored. `works` says
+/// whether a rule keeps its promise, and is asked about those only that could be used.
+///
+/// Each in its turn is taken if it can be; but the one is put first with which all save the most,
+/// since the best rule may take a column as its source that others would derive.
 pub fn choose_rules<E>(
-    found: Vec<Found>,
+    mut found: Vec<Found>,
     mut works: impl FnMut(&Found) -> Result<bool, E>,
 ) -> Result<Vec<Found>, E> {
-    let (mut derived, mut stored) = (BTreeSet::new(), BTreeSet::new());
+    let saved_with = |first: usize| {
+        let mut together = Together::default();
+        let rest = found.iter().enumerate().filter(|(place, _)| *place != first);
+        let ordered = found.get(first).into_iter().chain(rest.map(|(_, found)| found));
+        ordered.filter(|found| together.take(found)).map(|found| found.saved).sum::<f64>()
+    };
+    let best = (0..found.len().min(RULES_TRIED_FIRST))
+        .map(|first| (saved_with(first), first))
+        .reduce(|best, other| if other.0 > best.0 { other } else { best });
+    if let Some((_, first)) = best {
+        found.get_mut(..=first).unwrap_or_default().rotate_right(1);
+    }
+    let mut together = Together::default();
     let mut chosen = Vec::new();
     for found in found {
-        let is_free = !derived.contains(&found.column) && !stored.contains(&found.column);
-        let are_stored = found.sources.iter().all(|source| !derived.contains(source));
-        if is_free && are_stored && works(&found)? {
-            derived.insert(found.column);
-            stored.extend(found.sources.iter().copied());
+        if together.allows(&found) && works(&found)? {
+            together.take(&found);
             chosen.push(found);
         }
     }
     Ok(chosen)
+}
+
+/// Rules that are used together.
+#[derive(Default)]
+struct Together {
+    derived: BTreeSet<usize>,
+    stored: BTreeSet<usize>,
+}
+
+impl Together {
+    fn allows(&self, found: &Found) -> bool {
+        let is_free = !self.derived.contains(&found.column) && !self.stored.contains(&found.column);
+        is_free && found.sources.iter().all(|source| !self.derived.contains(source))
+    }
+
+    /// Adds a rule, if it can be.
+    fn take(&mut self, found: &Found) -> bool {
+        let is_allowed = self.allows(found);
+        if is_allowed {
+            self.derived.insert(found.column);
+            self.stored.extend(found.sources.iter().copied());
+        }
+        is_allowed
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::map::WORDS;
 use super::quotient::Bounds;
-use super::{Derivation, Map, Rule};
+use super::{Derivation, Divided, Map, Rule};
 use crate::bytes::Reader;
 use crate::cpu;
 use crate::integer::{Evaluate, Integers, Rows, clear_refused};
@@ -10,6 +10,7 @@ use crate::keys::KeySet;
 use crate::native::Native;
 use crate::predicate::FilterError;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use starfact_base::Corruption;
 use starfact_base::limits::VECTOR_ROWS;
@@ -186,6 +187,39 @@ impl Derived {
         Ok(())
     }
 
+    /// Adds the keys of the selected rows, none of which is NULL, to `totals`.
+    pub(crate) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        if let Some(shifted) = &self.shifted {
+            return shifted.aggregate(selection, totals);
+        }
+        if let (Rule::Same, [source], Integers::Constant(residual)) =
+            (self.derivation.rule, self.sources.as_slice(), &self.residual)
+        {
+            let mut own = KeyTotals::default();
+            source.aggregate(selection, &mut own).map_err(|damage| self.of_source(damage))?;
+            let own = own.scaled(residual.key, 1);
+            let has = |(min, max)| self.domain.contains(min) && self.domain.contains(max);
+            if own.bounds.is_none_or(has) {
+                totals.merge(&own);
+                return Ok(());
+            }
+        }
+        for start in (0..self.rows).step_by(VECTOR_ROWS) {
+            let end = self.rows.min(start + VECTOR_ROWS);
+            let rows = selection.slice(start..end).indices();
+            if !rows.is_empty() {
+                let rows: Vec<u32> = rows.into_iter().map(|row| row + start as u32).collect();
+                let keys = self.keys(&Rows::Indices(&rows))?;
+                keys.into_iter().for_each(|key| totals.add(key.into(), 1));
+            }
+        }
+        Ok(())
+    }
+
     /// The keys of the only source for which the derived ones are in `set`, if that can be told.
     fn set_of_source(&self, set: &KeySet) -> Option<KeySet> {
         let Integers::Constant(residual) = &self.residual else { return None };
@@ -238,8 +272,9 @@ pub(super) fn values(
     if let Some(map) = map {
         map.apply(&mut x);
     }
-    match rule.quotient() {
-        None => Ok(x),
-        Some(quotient) => Ok(quotient.of_all(&x, &fetch(1)?)),
+    match (rule, rule.quotient()) {
+        (Rule::Divided { addend, divisor }, _) => Ok(Divided { addend, divisor }.of_all(x)),
+        (_, Some(quotient)) => Ok(quotient.of_all(&x, &fetch(1)?)),
+        (_, None) => Ok(x),
     }
 }

@@ -8,7 +8,7 @@
 use crate::cpu::{self, Kernel};
 
 /// Terms below this are divided as doubles.
-const EXACT_MAX: u128 = 1 << 52;
+pub(super) const EXACT_MAX: u128 = 1 << 52;
 
 /// `x * (factor + sign * y) / divisor`, or with sign 0 `x * factor / (y * divisor)`.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +53,7 @@ impl Quotient {
     }
 }
 
-fn largest(values: &[i64]) -> u128 {
+pub(super) fn largest(values: &[i64]) -> u128 {
     let bounds = cpu::run(Bounds(values));
     u128::from(bounds.0.unsigned_abs().max(bounds.1.unsigned_abs()))
 }

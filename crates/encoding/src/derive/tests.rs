@@ -63,6 +63,12 @@ fn reads_alike(block: &Block, derived: &Block, array: &ArrayRef) {
     }
     let few: Vec<u32> = (0..rows as u32).filter(|row| row % 7 == 3).collect();
     assert_eq!(&derived.take(&few).unwrap(), &block.take(&few).unwrap());
+    for every in [1, 2, 40] {
+        let mut selection = Selection::none(rows);
+        (0..rows).step_by(every).for_each(|row| selection.set(row));
+        let (found, expected) = (derived.aggregate(&selection), block.aggregate(&selection));
+        assert_eq!(found.unwrap(), expected.unwrap(), "{}", derived.tree());
+    }
     let (keys, is_valid) = block.keys(&[0, rows as u32 / 2]).unwrap().unwrap();
     let mut predicates =
         vec![Predicate::IsNull, Predicate::IsNotNull, Predicate::Values(Arc::new(EvenOrNull))];
@@ -89,6 +95,9 @@ fn reads_alike(block: &Block, derived: &Block, array: &ArrayRef) {
 
 fn rules() -> Vec<Rule> {
     let mut rules = vec![Rule::Same, Rule::Mapped];
+    for (addend, divisor) in [(0, 4), (-PARAMETER_MAX, 1), (6, PARAMETER_MAX), (3, 7)] {
+        rules.push(Rule::Divided { addend, divisor });
+    }
     for rounding in [FLOOR, Rounding::HalfUp] {
         for (factor, divisor) in [(100, 100), (-PARAMETER_MAX, 1), (6, PARAMETER_MAX), (0, 7)] {
             rules.push(Rule::ScaledUp { addend: factor, divisor, rounding });
@@ -284,6 +293,38 @@ fn rounded_taxes_and_plain_products_are_found() {
     assert_eq!(found[0], (2, half_up, vec![0, 1]));
     assert!(matches!(&found[1], (5, rule, _) if *rule == times), "{found:?}");
     assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn quotients_by_a_constant_are_found_beside_the_sources_of_other_rules() {
+    // Rows of a bridge, four to a parent; the ordinal of the parent; months of dates.
+    let bridge: Keys = lines(1_536)[9].iter().map(|key| Some(key.unwrap() % 800_000)).collect();
+    let parent: Keys = bridge.iter().map(|row| Some(row.unwrap() / 4 + 1)).collect();
+    let ordinal: Keys = parent.iter().map(|key| Some(key.unwrap() - 1)).collect();
+    let divided = |addend| Rule::Divided { addend, divisor: 4 };
+    let expected = [(1, divided(0), vec![0]), (2, divided(0), vec![0])];
+    assert_eq!(choose(&[bridge.clone(), parent, ordinal]), expected);
+    let shifted: Keys = bridge.iter().map(|row| Some((row.unwrap() + 3).div_euclid(4))).collect();
+    assert_eq!(choose(&[bridge, shifted]), [(1, divided(3), vec![0])]);
+    let day = |row: i64| 19_920_101 + row % 28 + row / 28 % 12 * 100 + row / 336 * 10_000;
+    let days: Keys = (0..1_536).map(|row| Some(day(row * 1_031 % 2_000))).collect();
+    let months: Keys = days.iter().map(|day| Some(day.unwrap() / 100)).collect();
+    let rule = Rule::Divided { addend: 0, divisor: 100 };
+    assert_eq!(choose(&[days, months]), [(1, rule, vec![0])]);
+}
+
+#[test]
+fn numbers_divide_exactly_at_the_ends() {
+    for (addend, divisor) in [(0, 1), (PARAMETER_MAX, 3), (-PARAMETER_MAX, 7), (-1, 2)] {
+        let divided = Divided { addend, divisor };
+        let near = 1i64 << 52;
+        for x in [near - 5, -near + 5, i64::MAX - 3, i64::MIN + 3, 0, -1] {
+            let x: Vec<i64> = (0..3).map(|step| x + step).collect();
+            let expected: Vec<i64> = x.iter().map(|x| divided.of(*x)).collect();
+            assert_eq!(divided.of_all(x), expected, "{addend} {divisor}");
+        }
+    }
+    assert_eq!(Divided { addend: 5, divisor: 1 }.of(i64::MAX), 0, "does not fit");
 }
 
 #[test]

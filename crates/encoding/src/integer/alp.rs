@@ -24,8 +24,8 @@ use crate::cpu::{self, Kernel};
 use crate::keys::KeySet;
 use crate::native::{Native, float32_key, float64_key};
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
-use starfact_base::limits::VECTOR_ROWS;
 use starfact_base::{Corruption, DataType};
 use std::ops::Range;
 
@@ -253,7 +253,7 @@ impl Alp {
         let scale = Scale { multiplies: operation == 1, exponent };
         let max = i128::from(float.integer_max());
         let integers = Domain { min: -max, max };
-        let integers = Box::new(Integers::parse(reader, rows, integers, depth + 1)?);
+        let integers = Integers::parse_child(reader, rows, integers, depth)?;
         Ok(Self { scale, float, integers })
     }
 
@@ -262,16 +262,7 @@ impl Alp {
         range: Range<usize>,
         out: &mut Vec<T>,
     ) -> Result<(), Corruption> {
-        let mut integers: Vec<i64> = Vec::with_capacity(VECTOR_ROWS);
-        let mut row = range.start;
-        while row < range.end {
-            let end = (row + VECTOR_ROWS).min(range.end);
-            integers.clear();
-            self.integers.decode(row..end, &mut integers)?;
-            self.append(&integers, out);
-            row = end;
-        }
-        Ok(())
+        self.integers.for_each_piece(range, |integers: &[i64]| self.append(integers, out))
     }
 
     pub(super) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
@@ -296,21 +287,7 @@ impl Alp {
             let last = high.checked_add(1).map_or(self.float.integer_max() + 1, |k| self.first(k));
             (i128::from(self.first(low)), i128::from(last) - 1)
         };
-        match set {
-            KeySet::Nothing => KeySet::Nothing,
-            KeySet::Range { low, high } => {
-                let (first, last) = span(*low, *high);
-                KeySet::range(first, last)
-            }
-            KeySet::Outside { low, high } => match span(*low, *high) {
-                (first, last) if first > last => KeySet::range(i128::MIN, i128::MAX),
-                (low, high) => KeySet::Outside { low, high },
-            },
-            KeySet::Points(keys) => {
-                let spans = keys.iter().map(|&key| span(key, key));
-                KeySet::points(spans.flat_map(|(first, last)| first..=last).collect())
-            }
-        }
+        set.mapped(span)
     }
 
     /// The first integer whose float's key is not below `key`, or one more than the largest.
@@ -325,6 +302,21 @@ impl Alp {
             }
         }
         low
+    }
+
+    /// Keys of floats have no sum, but the bounds of the integers lead to theirs.
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        let mut integers = KeyTotals::default();
+        self.integers.aggregate(selection, &mut integers)?;
+        let decoded = Decoded::new(self.scale, self.float);
+        let key = |integer: i128| i128::from(decoded.key(integer as i64));
+        let bounds = integers.bounds.map(|(min, max)| (key(min), key(max)));
+        totals.merge(&KeyTotals { bounds, ..integers });
+        Ok(())
     }
 
     pub(super) fn tree(&self) -> String {

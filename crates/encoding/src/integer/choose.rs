@@ -161,6 +161,11 @@ impl Leaf {
     }
 }
 
+/// Whether a node takes so little, a byte for 256 values, that no other is worth a look at them.
+pub(crate) fn is_small(bytes: usize, values: usize) -> bool {
+    bytes <= values / 256
+}
+
 /// The codec of a node that is no dictionary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Choice {
@@ -306,6 +311,11 @@ mod tests {
         assert!(pays(Candidate::RunLength, 7_999) && !pays(Candidate::RunLength, 8_000));
         assert!(pays(Candidate::Patched, 7_749) && !pays(Candidate::Patched, 7_750));
         assert!(pays(Candidate::Delta, 6_999) && !pays(Candidate::Delta, 7_000));
+    }
+
+    #[test]
+    fn a_node_of_next_to_nothing_is_as_good_as_any() {
+        assert!(is_small(256, 65_536) && !is_small(257, 65_536) && !is_small(1, 255));
     }
 
     #[test]

@@ -16,12 +16,14 @@
 //! adds up only the others.
 
 use super::offsets::retain;
-use super::{Integers, Rows};
+use super::{Integers, Rows, by_vector};
 use crate::bytes::{Reader, Writer};
+use crate::cpu::{self, Kernel};
 use crate::keys::KeySet;
 use crate::lane::Vector;
 use crate::native::Native;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use starfact_base::Corruption;
 use starfact_base::limits::VECTOR_ROWS;
@@ -85,7 +87,7 @@ impl Delta {
             Domain { min: domain.min.max(SIGNED_64.min), max: domain.max.min(SIGNED_64.max) };
         let firsts_node = Integers::parse(reader, count, range, depth + 1)?;
         let firsts = firsts_node.fetch(&Rows::Range(0..count))?;
-        let deltas = Box::new(Integers::parse(reader, rows, SIGNED_64, depth + 1)?);
+        let deltas = Integers::parse_child(reader, rows, SIGNED_64, depth)?;
         let firsts_tree = firsts_node.tree();
         let bounds = deltas.bounds();
         Ok(Self { rows, domain: range, firsts, firsts_tree, deltas, bounds, position })
@@ -101,15 +103,19 @@ impl Delta {
     ) -> Result<(), Corruption> {
         let start = vector * VECTOR_ROWS;
         let len = len.min(self.rows.saturating_sub(start));
-        deltas.clear();
-        self.deltas.decode(start..start + len, deltas)?;
-        let first = self.firsts.get(vector).copied().unwrap_or_default();
-        let mut key = (first as u64) ^ 1 << 63;
-        // The delta of the first row means nothing: it is taken off before it is added.
-        key = key.wrapping_sub(deltas.first().copied().unwrap_or_default() as u64);
-        for (slot, &delta) in out.as_mut_slice().iter_mut().zip(deltas.iter()) {
-            key = key.wrapping_add(delta as u64);
-            *slot = key;
+        let first = (self.firsts.get(vector).copied().unwrap_or_default() as u64) ^ 1 << 63;
+        match self.deltas.as_ref() {
+            Integers::Constant(delta) => {
+                let delta = delta.key as u64;
+                cpu::run(Steps { first, delta, out: out.as_mut_slice() });
+            }
+            node => {
+                deltas.clear();
+                node.decode(start..start + len, deltas)?;
+                // The delta of the first row means nothing: it is taken off before it is added.
+                let before = first.wrapping_sub(deltas.first().copied().unwrap_or_default() as u64);
+                cpu::run(AddUp { before, deltas, out: out.as_mut_slice() });
+            }
         }
         if self.domain != SIGNED_64 {
             self.check(out.as_slice().get(..len).unwrap_or_default())?;
@@ -145,13 +151,11 @@ impl Delta {
 
     pub(super) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
         let (mut keys, mut deltas) = (Vector::zeroed(), Vec::with_capacity(VECTOR_ROWS));
-        for group in rows.chunk_by(|a, b| a / VECTOR_ROWS as u32 == b / VECTOR_ROWS as u32) {
+        for group in by_vector(rows) {
             let Some(last) = group.iter().max().map(|&row| row as usize) else { continue };
             self.add_up(last / VECTOR_ROWS, last % VECTOR_ROWS + 1, &mut deltas, &mut keys)?;
-            out.extend(group.iter().filter_map(|&row| {
-                let key = keys.as_slice().get(row as usize % VECTOR_ROWS)?;
-                Some(T::from_key(unbiased(*key).into()))
-            }));
+            let key = |&row: &u32| T::from_key(unbiased(keys.at(row as usize)).into());
+            out.extend(group.iter().map(key));
         }
         Ok(())
     }
@@ -172,6 +176,21 @@ impl Delta {
                     self.add_up(vector, VECTOR_ROWS, &mut deltas, &mut keys)?;
                     retain(&keys, &offsets, selection.vector_mut(vector));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        let (mut keys, mut deltas) = (Vector::zeroed(), Vec::with_capacity(VECTOR_ROWS));
+        for (vector, words) in selection.words().chunks(VECTOR_ROWS / 64).enumerate() {
+            if words.iter().any(|&word| word != 0) {
+                self.add_up(vector, VECTOR_ROWS, &mut deltas, &mut keys)?;
+                totals.add_offsets(SIGNED_64.min, &keys.totals(words));
             }
         }
         Ok(())
@@ -214,4 +233,94 @@ impl Delta {
 #[inline(always)]
 fn unbiased(offset: u64) -> i64 {
     (offset ^ 1 << 63) as i64
+}
+
+/// Keys that are all as far apart.
+struct Steps<'a> {
+    first: u64,
+    delta: u64,
+    out: &'a mut [u64],
+}
+
+impl Kernel for Steps<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (step, slot) in (0u64..).zip(self.out) {
+            *slot = self.first.wrapping_add(step.wrapping_mul(self.delta));
+        }
+    }
+}
+
+/// The sums of `before` and the deltas up to each, modulo 2⁶⁴.
+struct AddUp<'a> {
+    before: u64,
+    deltas: &'a [i64],
+    out: &'a mut [u64],
+}
+
+impl Kernel for AddUp<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let mut sum = self.before;
+        for (slot, &delta) in self.out.iter_mut().zip(self.deltas) {
+            sum = sum.wrapping_add(delta as u64);
+            *slot = sum;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::tests::run_at_all_levels;
+
+    /// A kernel that owns what it writes.
+    struct AddedUp<'a>(&'a [i64]);
+
+    impl Kernel for AddedUp<'_> {
+        type Output = Vec<u64>;
+
+        #[inline(always)]
+        fn run(self) -> Vec<u64> {
+            let mut out = vec![0; self.0.len()];
+            AddUp { before: 77, deltas: self.0, out: &mut out }.run();
+            out
+        }
+    }
+
+    /// The same of keys that are as far apart.
+    struct Stepped(u64);
+
+    impl Kernel for Stepped {
+        type Output = Vec<u64>;
+
+        #[inline(always)]
+        fn run(self) -> Vec<u64> {
+            let mut out = vec![0; 1_000];
+            Steps { first: 77, delta: self.0, out: &mut out }.run();
+            out
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_adds_up_as_one_by_one() {
+        let one_by_one = |deltas: &[i64]| -> Vec<u64> {
+            let sums = deltas.iter().scan(77u64, |sum, &delta| {
+                *sum = sum.wrapping_add(delta as u64);
+                Some(*sum)
+            });
+            sums.collect()
+        };
+        let deltas: Vec<i64> = (0..1_024).map(|i: i64| i.wrapping_mul(i64::MAX / 3)).collect();
+        assert_eq!(run_at_all_levels(|| AddedUp(&deltas)), one_by_one(&deltas));
+        for delta in [0, 3, -7, i64::MIN] {
+            let mut deltas = vec![delta; 1_000];
+            deltas[0] = 0;
+            assert_eq!(run_at_all_levels(|| Stepped(delta as u64)), one_by_one(&deltas));
+        }
+    }
 }

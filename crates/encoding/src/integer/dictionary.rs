@@ -17,9 +17,9 @@ use crate::keys::KeySet;
 use crate::native::Native;
 use crate::predicate::FilterError;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use starfact_base::Corruption;
-use starfact_base::limits::VECTOR_ROWS;
 use std::ops::Range;
 
 pub(crate) const TAG: u8 = 5;
@@ -49,14 +49,9 @@ impl Dictionary {
         depth: usize,
     ) -> Result<Self, Corruption> {
         let count = reader.count(rows, "distinct keys")?;
-        let position = reader.position();
-        let keys_node = Box::new(Integers::parse(reader, count, domain, depth + 1)?);
-        let keys: Vec<i128> = keys_node.fetch(&Rows::Range(0..count))?;
-        if !keys.is_sorted_by(|a, b| a < b) {
-            let position = position as u64;
-            return Err(Corruption::new(position, "keys of a dictionary", "to ascend", "others"));
-        }
-        let codes = Box::new(Integers::parse(reader, rows, Domain::codes(count), depth + 1)?);
+        let what = "keys of a dictionary";
+        let (keys_node, keys) = Integers::parse_ascending(reader, count, domain, depth, what)?;
+        let codes = Integers::parse_child(reader, rows, Domain::codes(count), depth)?;
         Ok(Self { keys, keys_node, codes })
     }
 
@@ -65,17 +60,10 @@ impl Dictionary {
         range: Range<usize>,
         out: &mut Vec<T>,
     ) -> Result<(), Corruption> {
-        let mut codes: Vec<u32> = Vec::with_capacity(VECTOR_ROWS);
         let keys = self.native_keys::<T>();
-        let mut row = range.start;
-        while row < range.end {
-            let end = (row + VECTOR_ROWS).min(range.end);
-            codes.clear();
-            self.codes.decode(row..end, &mut codes)?;
+        self.codes.for_each_piece(range, |codes: &[u32]| {
             out.extend(codes.iter().map(|&code| key(&keys, code)));
-            row = end;
-        }
-        Ok(())
+        })
     }
 
     pub(super) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
@@ -99,24 +87,7 @@ impl Dictionary {
             let to = self.keys.partition_point(|&key| key <= high);
             (from as i128, to as i128 - 1)
         };
-        match set {
-            KeySet::Nothing => KeySet::Nothing,
-            KeySet::Range { low, high } => {
-                let (from, to) = codes(*low, *high);
-                KeySet::range(from, to)
-            }
-            KeySet::Outside { low, high } => match codes(*low, *high) {
-                (from, to) if from > to => KeySet::range(i128::MIN, i128::MAX),
-                (low, high) => KeySet::Outside { low, high },
-            },
-            KeySet::Points(wanted) => KeySet::points(
-                wanted
-                    .iter()
-                    .filter_map(|key| self.keys.binary_search(key).ok())
-                    .map(|code| code as i128)
-                    .collect(),
-            ),
-        }
+        set.mapped(codes)
     }
 
     pub(super) fn filter_values(
@@ -129,6 +100,19 @@ impl Dictionary {
         let codes = (0..count).filter(|&code| is_true(&answers, code));
         let set = KeySet::points(codes.map(|code| code as i128).collect());
         Ok(self.codes.filter(&set, selection)?)
+    }
+
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        let mut counts = vec![0; self.keys.len()];
+        self.codes.count_codes(selection, &mut counts)?;
+        for (&key, times) in self.keys.iter().zip(counts) {
+            totals.add(key, times as usize);
+        }
+        Ok(())
     }
 
     pub(super) fn tree(&self) -> String {

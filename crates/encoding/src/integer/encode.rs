@@ -69,6 +69,12 @@ pub(crate) fn encode_codes(codes: &[u32], writer: &mut Writer) {
     plan(codes, &Stats::of(codes), place, Menu::CODES).write(codes, writer);
 }
 
+/// Writes the codes of a dictionary outside of the block, of which the block may use a few.
+pub(crate) fn encode_shared_codes(codes: &[u32], writer: &mut Writer) {
+    let place = Place { position: writer.position(), level: 2 };
+    plan(codes, &Stats::of(codes), place, Menu::SHARED_CODES).write(codes, writer);
+}
+
 impl<T: Native> Plan<T> {
     /// Writes the node, of which these are the values and which begins where it was planned to.
     pub(crate) fn write(&self, values: &[T], writer: &mut Writer) {

@@ -3,11 +3,12 @@
 //! What [`super::patched`] and [`super::sparse`] share. The node itself holds some key for these
 //! rows too, which means nothing: whoever works on all rows puts them right here afterwards.
 
-use super::{Evaluate, Integers, Rows};
+use super::{Evaluate, Integers, Rows, gallop};
 use crate::keys::KeySet;
 use crate::native::Native;
 use crate::predicate::FilterError;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use starfact_base::Corruption;
 use std::ops::Range;
 
@@ -21,20 +22,9 @@ pub(crate) struct Exceptions {
 }
 
 impl Exceptions {
-    /// Puts together what was read; `keys` has as many rows as there are positions.
-    pub(super) fn new(
-        positions: Vec<u32>,
-        keys: Integers,
-        rows: usize,
-        position: usize,
-    ) -> Result<Self, Corruption> {
-        let is_ascending = positions.is_sorted_by(|a, b| a < b);
-        if !is_ascending || positions.last().is_some_and(|&last| last as usize >= rows) {
-            let expected = format!("to ascend below {rows}");
-            let what = "positions of exceptions";
-            return Err(Corruption::new(position as u64, what, expected, "others"));
-        }
-        Ok(Self { positions, keys: Box::new(keys) })
+    /// Puts together what was read: ascending rows of the node, and as many keys.
+    pub(super) fn new(positions: Vec<u32>, keys: Box<Integers>) -> Self {
+        Self { positions, keys }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -68,32 +58,46 @@ impl Exceptions {
         rows: &[u32],
         out: &mut [T],
     ) -> Result<(), Corruption> {
-        let (mut places, mut slots) = (Vec::new(), Vec::new());
         let first = out.len().saturating_sub(rows.len());
-        let mut next = 0usize;
-        for (slot, &row) in (first..).zip(rows) {
-            // Rows mostly ascend; where they do not, the search begins anew.
-            let before = next.checked_sub(1).and_then(|last| self.positions.get(last));
-            if before.is_some_and(|&at| at >= row) {
-                next = 0;
-            }
-            let later = self.positions.get(next..).unwrap_or_default();
-            next += match later.first() {
-                Some(&at) if at < row => later.partition_point(|&at| at < row),
-                _ => 0,
-            };
-            if self.positions.get(next) == Some(&row) {
-                places.push(next as u32);
-                slots.push(slot);
-            }
-        }
+        let (places, slots) = self.find(rows);
+        let out = out.get_mut(first..).unwrap_or_default();
         let keys: Vec<T> = self.keys.fetch(&Rows::Indices(&places))?;
         for (slot, key) in slots.into_iter().zip(keys) {
-            if let Some(slot) = out.get_mut(slot) {
+            if let Some(slot) = out.get_mut(slot as usize) {
                 *slot = key;
             }
         }
         Ok(())
+    }
+
+    /// Those of `rows` that are exceptions: their places here, and their places in `rows`. The
+    /// shorter of the two lists is walked.
+    fn find(&self, rows: &[u32]) -> (Vec<u32>, Vec<u32>) {
+        let (mut places, mut slots) = (Vec::new(), Vec::new());
+        if self.positions.len() < rows.len() && rows.is_sorted() {
+            let mut slot = 0;
+            for (place, &position) in (0..).zip(&self.positions) {
+                slot = gallop(rows, slot, position);
+                while rows.get(slot) == Some(&position) {
+                    places.push(place);
+                    slots.push(slot as u32);
+                    slot += 1;
+                }
+            }
+            return (places, slots);
+        }
+        let (mut place, mut last) = (0, 0);
+        for (slot, &row) in (0..).zip(rows) {
+            // Rows mostly ascend; where they do not, the search begins anew.
+            let from = if row < last { 0 } else { place };
+            place = gallop(&self.positions, from, row);
+            last = row;
+            if self.positions.get(place) == Some(&row) {
+                places.push(place as u32);
+                slots.push(slot);
+            }
+        }
+        (places, slots)
     }
 
     /// The exceptions among the selected rows whose keys are in `set`.
@@ -120,6 +124,15 @@ impl Exceptions {
             self.keys.filter_values(evaluate, &mut kept)?;
         }
         Ok(kept)
+    }
+
+    /// Adds the keys of the exceptions among the selected rows.
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        self.keys.aggregate(&self.selected(selection), totals)
     }
 
     /// Which exceptions have their row in `selection`.

@@ -43,11 +43,13 @@ pub(crate) mod wide;
 pub(crate) mod zstd;
 
 use crate::bytes::Reader;
+use crate::cpu::{self, Kernel};
 use crate::derive::Derived;
 use crate::keys::KeySet;
 use crate::native::Native;
 use crate::predicate::FilterError;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use alp::Alp;
 use arrow::array::{Array, BooleanArray};
@@ -61,7 +63,7 @@ use run_length::RunLength;
 use scaled::Scaled;
 use sparse::Sparse;
 use starfact_base::Corruption;
-use starfact_base::limits::ENCODING_DEPTH_MAX;
+use starfact_base::limits::{ENCODING_DEPTH_MAX, VECTOR_ROWS};
 use std::iter;
 use std::ops::Range;
 use wide::Wide;
@@ -149,6 +151,33 @@ impl Integers {
         }
     }
 
+    /// Parses a child of a node that lies `depth` levels below the block.
+    fn parse_child(
+        reader: &mut Reader,
+        rows: usize,
+        domain: Domain,
+        depth: usize,
+    ) -> Result<Box<Self>, Corruption> {
+        Self::parse(reader, rows, domain, depth + 1).map(Box::new)
+    }
+
+    /// Parses a child whose keys must ascend strictly, and decodes it; `what` is for the message.
+    fn parse_ascending<T: Native>(
+        reader: &mut Reader,
+        rows: usize,
+        domain: Domain,
+        depth: usize,
+        what: &str,
+    ) -> Result<(Box<Self>, Vec<T>), Corruption> {
+        let position = reader.position() as u64;
+        let node = Self::parse_child(reader, rows, domain, depth)?;
+        let keys: Vec<T> = node.fetch(&Rows::Range(0..rows))?;
+        match keys.is_sorted_by(|a, b| a < b) {
+            true => Ok((node, keys)),
+            false => Err(Corruption::new(position, what, "to ascend", "others")),
+        }
+    }
+
     /// The keys of `rows`.
     pub(crate) fn fetch<T: Native>(&self, rows: &Rows<'_>) -> Result<Vec<T>, Corruption> {
         let mut keys = Vec::with_capacity(rows.len());
@@ -182,6 +211,25 @@ impl Integers {
             Self::Sparse(node) => node.decode(range, out),
             Self::Alp(node) => node.decode(range, out),
         }
+    }
+
+    /// Decodes `range`, which the node has, and shows it to `visit` piece by piece, so that what is
+    /// decoded is still in the cache.
+    fn for_each_piece<T: Native>(
+        &self,
+        range: Range<usize>,
+        mut visit: impl FnMut(&[T]),
+    ) -> Result<(), Corruption> {
+        let mut keys: Vec<T> = Vec::with_capacity(range.len().min(VECTOR_ROWS));
+        let mut row = range.start;
+        while row < range.end {
+            let end = (row + VECTOR_ROWS).min(range.end);
+            keys.clear();
+            self.decode(row..end, &mut keys)?;
+            visit(&keys);
+            row = end;
+        }
+        Ok(())
     }
 
     /// Appends the keys of `rows`, ascending rows that the node has, to `out`.
@@ -265,6 +313,71 @@ impl Integers {
         }
     }
 
+    /// Adds the keys of the selected rows to `totals`.
+    pub(crate) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        match self {
+            Self::Constant(node) => {
+                totals.add(node.key, selection.count());
+                Ok(())
+            }
+            Self::Offsets(node) => node.aggregate(selection, totals),
+            Self::Wide(node) => node.aggregate(selection, totals),
+            Self::RunLength(node) => node.aggregate(selection, totals),
+            Self::Dictionary(node) => node.aggregate(selection, totals),
+            Self::Zstd(node) => node.plain()?.aggregate(selection, totals),
+            Self::Derived(node) => node.aggregate(selection, totals),
+            Self::Patched(node) => node.aggregate(selection, totals),
+            Self::Delta(node) => node.aggregate(selection, totals),
+            Self::Scaled(node) => node.aggregate(selection, totals),
+            Self::Sparse(node) => node.aggregate(selection, totals),
+            Self::Alp(node) => node.aggregate(selection, totals),
+        }
+    }
+
+    /// Counts how often the selected rows of a node of codes have each of them.
+    pub(crate) fn count_codes(
+        &self,
+        selection: &Selection,
+        counts: &mut [u32],
+    ) -> Result<(), Corruption> {
+        let mut add = |code: usize, times: usize| {
+            if let Some(count) = counts.get_mut(code) {
+                *count += times as u32;
+            }
+        };
+        match self {
+            Self::Constant(node) => add(node.key as usize, selection.count()),
+            Self::RunLength(node) => {
+                node.for_each_run(selection, |codes: &[u32], times: &[u32]| {
+                    codes.iter().zip(times).for_each(|(&code, &n)| add(code as usize, n as usize));
+                })?;
+            }
+            _ => {
+                let mut codes: Vec<u32> = Vec::with_capacity(VECTOR_ROWS);
+                for start in (0..selection.rows()).step_by(VECTOR_ROWS) {
+                    let rows = start..(start + VECTOR_ROWS).min(selection.rows());
+                    codes.clear();
+                    match selection.count_range(rows.clone()) {
+                        0 => continue,
+                        count if count == rows.len() => self.decode(rows, &mut codes)?,
+                        _ => {
+                            let wanted = selection.slice(rows).indices();
+                            let wanted: Vec<u32> =
+                                wanted.into_iter().map(|row| row + start as u32).collect();
+                            self.take(&wanted, &mut codes)?;
+                        }
+                    }
+                    codes.iter().for_each(|&code| add(code as usize, 1));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The rows of a node of 0 and 1 as bits.
     pub(crate) fn bits(&self, rows: &Rows<'_>) -> Result<BooleanBuffer, Corruption> {
         match rows {
@@ -324,6 +437,66 @@ impl Domain {
         let expected = format!("{} to {}", self.min, self.max);
         Err(Corruption::new(position as u64, what, expected, key))
     }
+}
+
+/// One of so many rows, or more, are many: then whole vectors are decoded and the rows picked.
+const DENSE: usize = 16;
+
+/// The rows from the first to the last of `rows` if these ascend and are many; `None` else.
+fn dense(rows: &[u32]) -> Option<Range<usize>> {
+    let (first, last) = (*rows.first()? as usize, *rows.last()? as usize);
+    let are_many = first <= last && (last - first) / DENSE < rows.len();
+    (are_many && cpu::run(Ascends(rows))).then_some(first..last + 1)
+}
+
+/// The rows in groups of those that follow each other in one vector.
+pub(crate) fn by_vector(rows: &[u32]) -> impl Iterator<Item = &[u32]> {
+    let (vector, mut rest) = (|row: u32| row / VECTOR_ROWS as u32, rows);
+    let ascend = cpu::run(Ascends(rows));
+    iter::from_fn(move || {
+        let first = vector(*rest.first()?);
+        let len = match ascend {
+            true => gallop(rest, 0, (first + 1).saturating_mul(VECTOR_ROWS as u32)),
+            false => rest.iter().take_while(|&&row| vector(row) == first).count(),
+        };
+        let (group, after) = rest.split_at_checked(len)?;
+        rest = after;
+        Some(group)
+    })
+}
+
+/// Whether rows ascend.
+struct Ascends<'a>(&'a [u32]);
+
+impl Kernel for Ascends<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let later = self.0.get(1..).unwrap_or_default();
+        // All of them are looked at, which vectors do faster than one by one.
+        self.0.iter().zip(later).fold(0, |wrong, (a, b)| wrong | u32::from(a > b)) == 0
+    }
+}
+
+/// Appends the values at `rows`, of which `values` begins with that of row `first`.
+fn pick<T: Native>(values: &[T], first: usize, rows: &[u32], out: &mut Vec<T>) {
+    let value = |&row: &u32| values.get(row as usize - first).copied().unwrap_or_default();
+    out.extend(rows.iter().map(value));
+}
+
+/// The first place from `from` on whose number is not below `number`; numbers ascend. Cheap if it
+/// is not far.
+#[inline(always)]
+pub(crate) fn gallop(numbers: &[u32], from: usize, number: u32) -> usize {
+    let later = numbers.get(from..).unwrap_or_default();
+    let mut step = 1;
+    while later.get(step - 1).is_some_and(|&next| next < number) {
+        step *= 2;
+    }
+    let (low, high) = (step / 2, (step - 1).min(later.len()));
+    let between = later.get(low..high).unwrap_or_default();
+    from + low + between.partition_point(|&next| next < number)
 }
 
 /// Clears those of `rows` that were not answered with true.

@@ -4,11 +4,13 @@
 //! Work is done on whole vectors of 1,024 offsets, see [`crate::lane`]; below a few dozen rows of a
 //! vector, offsets are fetched one by one instead.
 
+use super::by_vector;
 use crate::cpu::{self, Kernel};
 use crate::keys::{KeySet, OffsetSet, POINTS_MAX, has_bit};
-use crate::lane::{Lane, Vector, packed_lanes, unpack, unpack_single, with_lane};
+use crate::lane::{Lane, OffsetTotals, Vector, packed_lanes, unpack, unpack_single, with_lane};
 use crate::native::Native;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use arrow::buffer::Buffer;
 use starfact_base::Corruption;
@@ -126,15 +128,11 @@ impl Offsets {
     ) -> Result<(), Corruption> {
         let base = T::from_key(self.base);
         let mut vector = Vector::<L>::zeroed();
-        for group in rows.chunk_by(|a, b| a / VECTOR_ROWS as u32 == b / VECTOR_ROWS as u32) {
+        for group in by_vector(rows) {
             let Some(&first) = group.first() else { continue };
             if group.len() > SINGLES_MAX {
                 self.load(first as usize / VECTOR_ROWS, &mut vector)?;
-                let offsets = vector.as_slice();
-                out.extend(group.iter().filter_map(|&row| {
-                    let offset = offsets.get(row as usize % VECTOR_ROWS)?;
-                    Some(base.plus((*offset).into()))
-                }));
+                cpu::run(Gather { base, offsets: &vector, rows: group, out: &mut *out });
             } else {
                 for &row in group {
                     out.push(base.plus(self.single::<L>(row as usize)?));
@@ -192,6 +190,43 @@ impl Offsets {
             }
         }
         Ok(())
+    }
+
+    /// Adds the keys of the selected rows to `totals`.
+    pub(crate) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        let offsets = with_lane!(self.layout.width(), L => self.total_lanes::<L>(selection))?;
+        totals.add_offsets(self.base, &offsets);
+        Ok(())
+    }
+
+    fn total_lanes<L: Lane>(&self, selection: &Selection) -> Result<OffsetTotals, Corruption> {
+        let mut vector = Vector::<L>::zeroed();
+        let mut totals = OffsetTotals::default();
+        for (place, words) in selection.words().chunks(VECTOR_WORDS).enumerate() {
+            match words.iter().map(|word| word.count_ones() as usize).sum() {
+                0 => {}
+                1..=SINGLES_MAX => {
+                    for (word_idx, &word) in words.iter().enumerate() {
+                        let first = place * VECTOR_ROWS + word_idx * 64;
+                        let mut rest = word;
+                        while rest != 0 {
+                            let row = first + rest.trailing_zeros() as usize;
+                            rest &= rest - 1;
+                            totals.add(self.single::<L>(row)?);
+                        }
+                    }
+                }
+                _ => {
+                    self.load(place, &mut vector)?;
+                    totals.merge(&vector.totals(words));
+                }
+            }
+        }
+        Ok(totals)
     }
 
     /// Unpacks a vector. What is beyond the last row is some offset that the domain allows.
@@ -271,6 +306,24 @@ impl<L: Lane, T: Native> Kernel for AddBase<'_, L, T> {
     #[inline(always)]
     fn run(self) {
         self.out.extend(self.offsets.iter().map(|&offset| self.base.plus(offset.into())));
+    }
+}
+
+/// Appends the keys of rows of one vector, of which the offsets from the base are given.
+struct Gather<'a, L, T> {
+    base: T,
+    offsets: &'a Vector<L>,
+    rows: &'a [u32],
+    out: &'a mut Vec<T>,
+}
+
+impl<L: Lane, T: Native> Kernel for Gather<'_, L, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let offset = |&row: &u32| self.offsets.at(row as usize);
+        self.out.extend(self.rows.iter().map(|row| self.base.plus(offset(row).into())));
     }
 }
 

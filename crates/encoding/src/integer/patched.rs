@@ -15,12 +15,13 @@
 //! et al., "Super-Scalar RAM-CPU Cache Compression", ICDE 2006.)
 
 use super::exceptions::Exceptions;
-use super::{Evaluate, Integers, Rows};
+use super::{Evaluate, Integers};
 use crate::bytes::{Reader, Writer};
 use crate::keys::KeySet;
 use crate::native::Native;
 use crate::predicate::FilterError;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use starfact_base::Corruption;
 use std::ops::Range;
@@ -53,12 +54,12 @@ impl Patched {
         depth: usize,
     ) -> Result<Self, Corruption> {
         let count = reader.count(rows, "exceptions")?;
-        let position = reader.position();
-        let positions_node = Integers::parse(reader, count, Domain::codes(rows), depth + 1)?;
-        let positions = positions_node.fetch(&Rows::Range(0..count))?;
-        let keys = Integers::parse(reader, count, domain, depth + 1)?;
-        let exceptions = Exceptions::new(positions, keys, rows, position)?;
-        let others = Box::new(Integers::parse(reader, rows, domain, depth + 1)?);
+        let what = "positions of exceptions";
+        let (positions_node, positions) =
+            Integers::parse_ascending(reader, count, Domain::codes(rows), depth, what)?;
+        let keys = Integers::parse_child(reader, count, domain, depth)?;
+        let exceptions = Exceptions::new(positions, keys);
+        let others = Integers::parse_child(reader, rows, domain, depth)?;
         Ok(Self { exceptions, positions_tree: positions_node.tree(), others })
     }
 
@@ -96,6 +97,17 @@ impl Patched {
         }
         self.exceptions.restore(&kept, selection);
         Ok(())
+    }
+
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        self.exceptions.aggregate(selection, totals)?;
+        let mut rest = selection.clone();
+        self.exceptions.clear(&mut rest);
+        self.others.aggregate(&rest, totals)
     }
 
     pub(super) fn tree(&self) -> String {

@@ -80,6 +80,11 @@ impl Menu {
     pub(crate) const SIMPLE: Self = Self::new(&[Candidate::RunLength, Candidate::Sparse]);
     pub(crate) const CODES: Self =
         Self { candidates: &[Candidate::RunLength, Candidate::Sparse], are_codes: true };
+    /// Codes of which a block may use a few that lie far apart.
+    pub(crate) const SHARED_CODES: Self = Self {
+        candidates: &[Candidate::RunLength, Candidate::Sparse, Candidate::Dictionary],
+        are_codes: true,
+    };
     const ENDS: Self = Self::new(&[Candidate::Delta]);
     const KEYS_OF_RUNS: Self =
         Self::new(&[Candidate::Scaled, Candidate::Patched, Candidate::Delta]);
@@ -111,6 +116,9 @@ pub(crate) fn plan<T: Native>(values: &[T], stats: &Stats<T>, place: Place, menu
         return best;
     }
     for &candidate in menu.candidates {
+        if choose::is_small(best.end - place.position, values.len()) {
+            break;
+        }
         let try_it = Try { values, stats, place, best: best.end };
         let found = try_it.plan(candidate);
         let pays = |plan: &Plan<T>| choose::pays(candidate, place.position, plan.end, best.end);

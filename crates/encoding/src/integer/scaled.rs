@@ -18,9 +18,9 @@ use crate::cpu::{self, Kernel};
 use crate::keys::KeySet;
 use crate::native::Native;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use starfact_base::Corruption;
-use starfact_base::limits::VECTOR_ROWS;
 use std::ops::Range;
 
 pub(crate) const TAG: u8 = 9;
@@ -61,7 +61,7 @@ impl Scaled {
         let max = domain.room_above(base) / multiplier;
         // Multiples are worked on as signed numbers.
         let multiples = Domain { min: 0, max: i128::from(max.min(i64::MAX as u64)) };
-        let multiples = Box::new(Integers::parse(reader, rows, multiples, depth + 1)?);
+        let multiples = Integers::parse_child(reader, rows, multiples, depth)?;
         Ok(Self { multiplier, base, multiples })
     }
 
@@ -70,16 +70,7 @@ impl Scaled {
         range: Range<usize>,
         out: &mut Vec<T>,
     ) -> Result<(), Corruption> {
-        let mut multiples: Vec<i64> = Vec::with_capacity(VECTOR_ROWS);
-        let mut row = range.start;
-        while row < range.end {
-            let end = (row + VECTOR_ROWS).min(range.end);
-            multiples.clear();
-            self.multiples.decode(row..end, &mut multiples)?;
-            self.append(&multiples, out);
-            row = end;
-        }
-        Ok(())
+        self.multiples.for_each_piece(range, |multiples: &[i64]| self.append(multiples, out))
     }
 
     pub(super) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
@@ -107,21 +98,18 @@ impl Scaled {
             let is_below = high < self.base;
             (first as i128, if is_below { -1 } else { last as i128 })
         };
-        match set {
-            KeySet::Nothing => KeySet::Nothing,
-            KeySet::Range { low, high } => {
-                let (first, last) = span(*low, *high);
-                KeySet::range(first, last)
-            }
-            KeySet::Outside { low, high } => match span(*low, *high) {
-                (first, last) if first > last => KeySet::range(i128::MIN, i128::MAX),
-                (low, high) => KeySet::Outside { low, high },
-            },
-            KeySet::Points(keys) => {
-                let spans = keys.iter().map(|&key| span(key, key));
-                KeySet::points(spans.filter(|(first, last)| first == last).map(|s| s.0).collect())
-            }
-        }
+        set.mapped(span)
+    }
+
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        let mut multiples = KeyTotals::default();
+        self.multiples.aggregate(selection, &mut multiples)?;
+        totals.merge(&multiples.scaled(self.base, self.multiplier));
+        Ok(())
     }
 
     pub(super) fn tree(&self) -> String {

@@ -15,11 +15,13 @@
 
 use super::{Evaluate, Integers, Rows, is_true};
 use crate::bytes::{Reader, Writer};
+use crate::cpu::{self, Kernel};
 use crate::keys::KeySet;
 use crate::lazy::Lazy;
 use crate::native::Native;
 use crate::predicate::FilterError;
-use crate::selection::Selection;
+use crate::selection::{Ranked, Selection};
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use arrow::buffer::Buffer;
 use roaring::RoaringBitmap;
@@ -70,15 +72,8 @@ pub(crate) struct Sparse {
     position: usize,
     count: usize,
     keys: Box<Integers>,
-    opened: Lazy<Others>,
-}
-
-/// The rows of the bitmap.
-#[derive(Clone, Debug)]
-struct Others {
-    rows: Selection,
-    /// For each word of `rows`, how many bits the words before it have.
-    ranks: Vec<u32>,
+    /// The rows of the bitmap.
+    opened: Lazy<Ranked>,
 }
 
 impl Sparse {
@@ -95,11 +90,11 @@ impl Sparse {
         let len = reader.u32("bitmap bytes")? as usize;
         let position = reader.position();
         let bitmap = reader.take(len, "bitmap")?;
-        let keys = Box::new(Integers::parse(reader, count, domain, depth + 1)?);
+        let keys = Integers::parse_child(reader, count, domain, depth)?;
         Ok(Self { rows, key, bitmap, position, count, keys, opened: Lazy::default() })
     }
 
-    fn open(&self) -> Result<&Others, Corruption> {
+    fn open(&self) -> Result<&Ranked, Corruption> {
         self.opened.get_or_try(|| {
             let damage = |found: String| {
                 let expected = format!("a bitmap of {} of {} rows", self.count, self.rows);
@@ -122,13 +117,7 @@ impl Sparse {
             }
             let mut rows = Selection::all(self.rows);
             rows.subtract(&without);
-            let ranks = rows.words().iter().scan(0, |before, word| {
-                let rank = *before;
-                *before += word.count_ones();
-                Some(rank)
-            });
-            let ranks = ranks.collect();
-            Ok(Others { rows, ranks })
+            Ok(Ranked::new(rows))
         })
     }
 
@@ -145,19 +134,8 @@ impl Sparse {
             return Ok(());
         }
         let keys: Vec<T> = self.keys.fetch(&Rows::Range(places))?;
-        let mut keys = keys.into_iter();
-        for run in others.rows.ranges_from(range.start) {
-            for row in run.start..run.end.min(range.end) {
-                if let (Some(slot), Some(key)) =
-                    (out.get_mut(first + row - range.start), keys.next())
-                {
-                    *slot = key;
-                }
-            }
-            if run.end >= range.end {
-                break;
-            }
-        }
+        let slots = out.get_mut(first..).unwrap_or_default();
+        cpu::run(Place { keys: &keys, rows: others.rows(), range, slots });
         Ok(())
     }
 
@@ -165,16 +143,14 @@ impl Sparse {
         let others = self.open()?;
         let first = out.len();
         out.extend(iter::repeat_n(T::from_key(self.key), rows.len()));
-        let (mut places, mut slots) = (Vec::new(), Vec::new());
-        for (slot, &row) in (first..).zip(rows) {
-            if others.rows.contains(row as usize) {
-                places.push(others.rank(row as usize) as u32);
-                slots.push(slot);
-            }
+        let slots = out.get_mut(first..).unwrap_or_default();
+        let (places, targets) = cpu::run(Find { others, rows });
+        if places.is_empty() {
+            return Ok(());
         }
         let keys: Vec<T> = self.keys.fetch(&Rows::Indices(&places))?;
-        for (slot, key) in slots.into_iter().zip(keys) {
-            if let Some(slot) = out.get_mut(slot) {
+        for (target, key) in targets.into_iter().zip(keys) {
+            if let Some(slot) = slots.get_mut(target) {
                 *slot = key;
             }
         }
@@ -188,15 +164,15 @@ impl Sparse {
             // Whole words: there are but two keys.
             match (keeps_key, set.contains(node.key)) {
                 (true, true) => {}
-                (true, false) => selection.subtract(&others.rows),
-                (false, true) => selection.intersect_words(others.rows.words()),
+                (true, false) => selection.subtract(others.rows()),
+                (false, true) => selection.intersect_words(others.rows().words()),
                 (false, false) => selection.clear_range(0..self.rows),
             }
             return Ok(());
         }
-        let mut kept = others.selected(selection, self.count);
+        let mut kept = selected(others, selection);
         self.keys.filter(set, &mut kept)?;
-        others.finish(keeps_key, &kept, selection);
+        finish(others, keeps_key, &kept, selection);
         Ok(())
     }
 
@@ -206,7 +182,7 @@ impl Sparse {
         selection: &mut Selection,
     ) -> Result<(), FilterError> {
         let others = self.open()?;
-        let mut kept = others.selected(selection, self.count);
+        let mut kept = selected(others, selection);
         let mut keeps_key = false;
         if kept.count() < selection.count() {
             let node = Integers::Constant(super::constant::Constant { key: self.key });
@@ -215,8 +191,23 @@ impl Sparse {
         if !kept.is_empty() {
             self.keys.filter_values(evaluate, &mut kept)?;
         }
-        others.finish(keeps_key, &kept, selection);
+        finish(others, keeps_key, &kept, selection);
         Ok(())
+    }
+
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        let others = self.open()?;
+        let common = others.rows().and(selection).count();
+        totals.add(self.key, selection.count() - common);
+        match common {
+            0 => Ok(()),
+            _ if common == self.count => self.keys.aggregate(&Selection::all(common), totals),
+            _ => self.keys.aggregate(&selected(others, selection), totals),
+        }
     }
 
     pub(super) fn tree(&self) -> String {
@@ -224,39 +215,75 @@ impl Sparse {
     }
 }
 
-impl Others {
-    /// How many rows of the bitmap there are before `row`.
-    fn rank(&self, row: usize) -> usize {
-        let before = (1u64 << (row % 64)) - 1;
-        match (self.ranks.get(row / 64), self.rows.words().get(row / 64)) {
-            (Some(&rank), Some(word)) => rank as usize + (word & before).count_ones() as usize,
-            _ => self.rows.count(),
-        }
-    }
+/// Which of the bitmap's rows are selected.
+fn selected(others: &Ranked, selection: &Selection) -> Selection {
+    others.rows().gather(selection, others.count())
+}
 
-    /// Which of the bitmap's `count` rows are selected.
-    fn selected(&self, selection: &Selection, count: usize) -> Selection {
-        let mut selected = Selection::none(count);
-        let mut common = self.rows.clone();
-        common.intersect_words(selection.words());
-        for row in common.indices() {
-            selected.set(self.rank(row as usize));
-        }
-        selected
+/// Clears the rows of the bitmap that are not in `kept`, and the others unless they are kept.
+fn finish(others: &Ranked, keeps_key: bool, kept: &Selection, selection: &mut Selection) {
+    let mut rows = others.rows().spread(kept);
+    if keeps_key {
+        let mut without = Selection::all(selection.rows());
+        without.subtract(others.rows());
+        rows.union(&without);
     }
+    selection.intersect_words(rows.words());
+}
 
-    /// Clears the rows of the bitmap that are not in `kept`, and the others unless they are kept.
-    fn finish(&self, keeps_key: bool, kept: &Selection, selection: &mut Selection) {
-        let mut common = self.rows.clone();
-        common.intersect_words(selection.words());
-        for row in common.indices() {
-            if !kept.contains(self.rank(row as usize)) {
-                selection.clear(row as usize);
+/// Puts the keys of the bitmap's rows in `range` where these are.
+struct Place<'a, T> {
+    keys: &'a [T],
+    rows: &'a Selection,
+    range: Range<usize>,
+    /// One for each row of the range.
+    slots: &'a mut [T],
+}
+
+impl<T: Native> Kernel for Place<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let mut keys = self.keys.iter();
+        let first_word = self.range.start / 64;
+        let words = self.rows.words().get(first_word..self.range.end.div_ceil(64));
+        for (place, &word) in (first_word..).zip(words.unwrap_or_default()) {
+            let mut rest = word;
+            if place == first_word {
+                rest &= u64::MAX << (self.range.start % 64);
+            }
+            while rest != 0 {
+                let row = place * 64 + rest.trailing_zeros() as usize;
+                rest &= rest - 1;
+                let slot = self.slots.get_mut(row.wrapping_sub(self.range.start));
+                let (Some(slot), Some(&key)) = (slot, keys.next()) else { return };
+                *slot = key;
             }
         }
-        if !keeps_key {
-            selection.intersect_words(self.rows.words());
+    }
+}
+
+/// Finds those of `rows` that are the bitmap's: their places there, and their places in `rows`.
+struct Find<'a> {
+    others: &'a Ranked,
+    rows: &'a [u32],
+}
+
+impl Kernel for Find<'_> {
+    type Output = (Vec<u32>, Vec<usize>);
+
+    #[inline(always)]
+    fn run(self) -> (Vec<u32>, Vec<usize>) {
+        let (mut places, mut targets) = (Vec::new(), Vec::new());
+        for (target, &row) in self.rows.iter().enumerate() {
+            // They are the rare ones, so a branch is mostly foreseen.
+            if let (place, 1) = self.others.look_up(row as usize) {
+                places.push(place as u32);
+                targets.push(target);
+            }
         }
+        (places, targets)
     }
 }
 

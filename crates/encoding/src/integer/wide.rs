@@ -4,6 +4,7 @@
 use crate::keys::KeySet;
 use crate::native::Native;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use arrow::buffer::Buffer;
 use starfact_base::Corruption;
@@ -63,6 +64,20 @@ impl Wide {
             if !kept {
                 selection.clear(row as usize);
             }
+        }
+        Ok(())
+    }
+
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        let keys = self.keys();
+        for row in selection.indices() {
+            let beyond = || super::beyond(self.position, row as usize, keys.len());
+            let key = keys.get(row as usize).ok_or_else(beyond)?;
+            totals.add(self.read(key)?, 1);
         }
         Ok(())
     }

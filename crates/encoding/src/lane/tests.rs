@@ -1,5 +1,6 @@
 //! The kernels against the definition of the layout, the crate `fastlanes` and each other.
 
+use super::totals::{Masked, Whole};
 use super::*;
 use crate::cpu::tests::run_at_all_levels;
 
@@ -111,6 +112,17 @@ fn instruction_sets_agree<L: Lane + std::fmt::Debug>() {
         assert_eq!(unpacked, offsets.0, "width {width}");
         let max = offsets.0.iter().max();
         assert_eq!(Some(&run_at_all_levels(|| Max(&offsets))), max, "width {width}");
+        let all = run_at_all_levels(|| Whole(&offsets));
+        assert_eq!(all, totals_one_by_one(&offsets, &[u64::MAX; 16]), "width {width}");
+        for mask in [[0x8421_0ff0_1248_7ffe; 16], [1 << 40; 16]] {
+            for words in [&mask[..], &mask[..3]] {
+                let some = run_at_all_levels(|| Masked { offsets: &offsets, words });
+                assert_eq!(some, totals_one_by_one(&offsets, words), "width {width}");
+                assert_eq!(offsets.totals(words), some, "width {width}");
+            }
+        }
+        assert_eq!(offsets.totals(&[u64::MAX; 16]), all, "width {width}");
+        assert_eq!(offsets.totals(&[0; 16]), OffsetTotals::default());
         let bound = offsets.0[0];
         let words = run_at_all_levels(|| Retained(&offsets, |offset| offset <= bound));
         for (place, &offset) in offsets.0.iter().enumerate() {
@@ -118,6 +130,16 @@ fn instruction_sets_agree<L: Lane + std::fmt::Debug>() {
             assert_eq!(is_kept, offset <= bound, "width {width}, place {place}");
         }
     }
+}
+
+fn totals_one_by_one<L: Lane>(offsets: &Vector<L>, words: &[u64]) -> OffsetTotals {
+    let mut totals = OffsetTotals::default();
+    for (place, &offset) in offsets.0.iter().enumerate() {
+        if words.get(place / 64).is_some_and(|word| word >> (place % 64) & 1 == 1) {
+            totals.add(offset.into());
+        }
+    }
+    totals
 }
 
 #[test]

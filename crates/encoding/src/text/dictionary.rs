@@ -13,16 +13,17 @@
 //! comparison of texts is a comparison of codes: a filter searches the texts once and then works on
 //! codes only, and so does decoding, which copies one view of 16 bytes a row.
 
-use super::set::{TextSet, exceeds, reaches};
+use super::set::TextSet;
 use super::strings::{Strings, StringsNode};
 use super::views::Views;
-use super::{Evaluate, Fsst, fsst, plain, zstd};
+use super::{Bounds, Evaluate, Fsst, fsst, plain, zstd};
 use crate::bytes::{Reader, Writer};
 use crate::integer::{Integers, Rows, check_depth, is_true, unknown_tag};
 use crate::keys::KeySet;
 use crate::lazy::Lazy;
 use crate::predicate::FilterError;
 use crate::selection::Selection;
+use crate::totals::KeyTotals;
 use crate::types::Domain;
 use starfact_base::Corruption;
 
@@ -116,6 +117,17 @@ impl Dictionary {
         self.count
     }
 
+    /// The distinct texts.
+    pub(super) fn texts(&self) -> Result<Views, Corruption> {
+        let (texts, distinct) = self.open()?;
+        Ok(texts.views(distinct.to_vec()))
+    }
+
+    /// For each row, the place of its text.
+    pub(super) fn codes(&self, rows: &Rows<'_>) -> Result<Vec<u32>, Corruption> {
+        self.codes.fetch(rows)
+    }
+
     pub(super) fn fetch(&self, rows: &Rows<'_>) -> Result<Views, Corruption> {
         let (texts, distinct) = self.open()?;
         let codes: Vec<u32> = self.codes.fetch(rows)?;
@@ -129,39 +141,7 @@ impl Dictionary {
         set: &TextSet<'_>,
         selection: &mut Selection,
     ) -> Result<(), Corruption> {
-        self.codes.filter(&self.codes_of(set)?, selection)
-    }
-
-    /// The codes of the texts in `set`.
-    fn codes_of(&self, set: &TextSet<'_>) -> Result<KeySet, Corruption> {
-        let (texts, _) = self.open()?;
-        let find = |wanted: &[u8]| {
-            let code = partition_point(self.count, |code| texts.get(code) < wanted);
-            (code < self.count && texts.get(code) == wanted).then_some(code as i128)
-        };
-        Ok(match set {
-            TextSet::Nothing => KeySet::Nothing,
-            TextSet::Range { low, high } => {
-                let from = partition_point(self.count, |code| !reaches(low, texts.get(code)));
-                let to = partition_point(self.count, |code| !exceeds(high, texts.get(code)));
-                KeySet::range(from as i128, to as i128 - 1)
-            }
-            TextSet::Prefix(prefix) => {
-                let from = partition_point(self.count, |code| texts.get(code) < *prefix);
-                let to = partition_point(self.count, |code| {
-                    let text = texts.get(code);
-                    text < *prefix || text.starts_with(prefix)
-                });
-                KeySet::range(from as i128, to as i128 - 1)
-            }
-            TextSet::Outside(text) => match find(text) {
-                Some(code) => KeySet::Outside { low: code, high: code },
-                None => KeySet::range(0, i128::MAX),
-            },
-            TextSet::Points(wanted) => {
-                KeySet::points(wanted.iter().filter_map(|text| find(text)).collect())
-            }
-        })
+        self.codes.filter(&set.codes(self.open()?.0), selection)
     }
 
     /// Asks for every distinct text once.
@@ -177,20 +157,16 @@ impl Dictionary {
         Ok(self.codes.filter(&set, selection)?)
     }
 
+    /// The texts of the least and the greatest code of the selected rows.
+    pub(super) fn bounds(&self, selection: &Selection) -> Result<Option<Bounds>, Corruption> {
+        let (texts, _) = self.open()?;
+        let mut codes = KeyTotals::default();
+        self.codes.aggregate(selection, &mut codes)?;
+        let text = |code: i128| texts.get(code as usize).to_vec();
+        Ok(codes.bounds.map(|(min, max)| (text(min), text(max))))
+    }
+
     pub(super) fn tree(&self) -> String {
         format!("{NAME}({}, {})", self.texts.tree(), self.codes.tree())
     }
-}
-
-/// The first of `0..count` for which `before` is false; it is true up to there only.
-fn partition_point(count: usize, before: impl Fn(usize) -> bool) -> usize {
-    let (mut low, mut high) = (0, count);
-    while low < high {
-        let middle = low.midpoint(high);
-        match before(middle) {
-            true => low = middle + 1,
-            false => high = middle,
-        }
-    }
-    low
 }

@@ -255,7 +255,7 @@ mod tests {
         let end = writer.position();
         let mut reader = Reader::new(writer.into_bytes().into());
         reader.take(17, "what lies before").unwrap();
-        let tree = Text::parse(&mut reader, array.len(), 1).unwrap().tree();
+        let tree = Text::parse(&mut reader, array.len(), 1, None).unwrap().tree();
         (end, tree)
     }
 

@@ -19,6 +19,7 @@
 
 mod symbols;
 
+use super::Bounds;
 use super::set::TextSet;
 use super::strings::Strings;
 use super::views::Views;
@@ -295,6 +296,35 @@ impl Fsst {
                 false
             }
         })
+    }
+
+    /// The least and the greatest text of the selected rows. Only what lies beyond those found so
+    /// far is decoded.
+    pub(super) fn bounds(&self, selection: &Selection) -> Result<Option<Bounds>, Corruption> {
+        let starts = self.starts()?;
+        let mut bounds: Option<Bounds> = None;
+        for row in selection.indices() {
+            let codes = self.codes_of(starts, row as usize);
+            let text = || {
+                let bytes_max = codes.len() * SYMBOL_BYTES_MAX;
+                let decoded = self.decode(iter::once(row as usize), bytes_max)?;
+                Ok(decoded.get(0).to_vec())
+            };
+            match &mut bounds {
+                None => {
+                    let text = text()?;
+                    bounds = Some((text.clone(), text));
+                }
+                Some((min, max)) => {
+                    if self.symbols.compare(codes, min, self.position)?.is_lt() {
+                        *min = text()?;
+                    } else if self.symbols.compare(codes, max, self.position)?.is_gt() {
+                        *max = text()?;
+                    }
+                }
+            }
+        }
+        Ok(bounds)
     }
 
     pub(super) fn tree(&self) -> String {

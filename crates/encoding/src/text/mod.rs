@@ -7,6 +7,7 @@
 //! | 19 | fsst | [`fsst`] |
 //! | 21 | dictionary | [`dictionary`] |
 //! | 22 | zstd | [`zstd`] |
+//! | 23 | codes of a shared dictionary | [`shared`] |
 //!
 //! The tags are those of the integer codecs of the same name, where there is one, plus 16.
 //! Parsing checks the structure;
@@ -20,6 +21,7 @@ pub(crate) mod encode;
 pub(crate) mod fsst;
 pub(crate) mod plain;
 pub(crate) mod set;
+pub(crate) mod shared;
 pub(crate) mod strings;
 pub(crate) mod views;
 pub(crate) mod zstd;
@@ -31,15 +33,21 @@ use crate::bytes::Reader;
 use crate::integer::{Rows, check_depth, clear_refused, is_true, unknown_tag};
 use crate::predicate::FilterError;
 use crate::selection::Selection;
+use crate::shared::SharedDictionary;
 use arrow::array::BooleanArray;
 use constant::Constant;
 use dictionary::Dictionary;
 use fsst::Fsst;
+use shared::Shared;
 use starfact_base::Corruption;
+use std::sync::Arc;
 use strings::StringsNode;
 
 /// Evaluates a value predicate on text.
 pub(crate) type Evaluate<'a> = dyn FnMut(Views) -> Result<BooleanArray, FilterError> + 'a;
+
+/// The least and the greatest text.
+pub(crate) type Bounds = (Vec<u8>, Vec<u8>);
 
 /// A parsed node of text.
 #[derive(Clone, Debug)]
@@ -49,14 +57,17 @@ pub(crate) enum Text {
     Strings(StringsNode),
     Fsst(Fsst),
     Dictionary(Dictionary),
+    Shared(Shared),
 }
 
 impl Text {
-    /// Parses a node of `rows` strings, which lies `depth` levels below the block.
+    /// Parses a node of `rows` strings, which lies `depth` levels below the block. It may have codes
+    /// of `dictionary`, if there is one.
     pub(crate) fn parse(
         reader: &mut Reader,
         rows: usize,
         depth: usize,
+        dictionary: Option<&Arc<SharedDictionary>>,
     ) -> Result<Self, Corruption> {
         let position = reader.position();
         check_depth(depth, position)?;
@@ -66,6 +77,7 @@ impl Text {
             fsst::TAG => Fsst::parse(reader, rows, depth).map(Self::Fsst),
             dictionary::TAG => Dictionary::parse(reader, rows, depth).map(Self::Dictionary),
             zstd::TAG => zstd::parse(reader, rows, depth).map(Self::Strings),
+            shared::TAG => Shared::parse(reader, rows, depth, dictionary).map(Self::Shared),
             tag => Err(unknown_tag(position, "an encoding of text", tag)),
         }
     }
@@ -77,6 +89,7 @@ impl Text {
             Self::Strings(node) => Ok(node.open()?.fetch(rows)),
             Self::Fsst(node) => node.fetch(rows),
             Self::Dictionary(node) => node.fetch(rows),
+            Self::Shared(node) => node.fetch(rows),
         }
     }
 
@@ -96,6 +109,7 @@ impl Text {
             Self::Strings(node) => node.filter(set, selection),
             Self::Fsst(node) => node.filter(set, selection),
             Self::Dictionary(node) => node.filter(set, selection),
+            Self::Shared(node) => node.filter(set, selection),
         }
     }
 
@@ -119,11 +133,44 @@ impl Text {
             Self::Dictionary(node) if node.distinct_count() <= selection.count() => {
                 node.filter_values(evaluate, selection)
             }
-            Self::Dictionary(_) | Self::Strings(_) | Self::Fsst(_) => {
+            Self::Dictionary(_) | Self::Strings(_) | Self::Fsst(_) | Self::Shared(_) => {
                 let rows = selection.indices();
                 let answers = evaluate(self.fetch(&Rows::Indices(&rows))?)?;
                 clear_refused(&answers, &rows, selection);
                 Ok(())
+            }
+        }
+    }
+
+    /// The least and the greatest text of the selected rows, if there are any.
+    pub(crate) fn bounds(&self, selection: &Selection) -> Result<Option<Bounds>, Corruption> {
+        match self {
+            Self::Constant(node) => {
+                let text = || node.text().to_vec();
+                Ok((!selection.is_empty()).then(|| (text(), text())))
+            }
+            Self::Strings(node) => Ok(node.open()?.bounds(selection)),
+            Self::Fsst(node) => node.bounds(selection),
+            Self::Dictionary(node) => node.bounds(selection),
+            Self::Shared(node) => node.bounds(selection),
+        }
+    }
+
+    /// The distinct texts, ascending, if the node keeps them: those of all rows, NULL or not.
+    pub(crate) fn distinct(&self) -> Result<Option<Views>, Corruption> {
+        match self {
+            Self::Constant(node) => Ok(Some(node.fetch(1))),
+            Self::Dictionary(node) => node.texts().map(Some),
+            Self::Strings(_) | Self::Fsst(_) | Self::Shared(_) => Ok(None),
+        }
+    }
+
+    /// For each of all `rows` rows the place of its text in [`Text::distinct`], where there is such.
+    pub(crate) fn distinct_codes(&self, rows: usize) -> Result<Vec<u32>, Corruption> {
+        match self {
+            Self::Dictionary(node) => node.codes(&Rows::Range(0..rows)),
+            Self::Constant(_) | Self::Strings(_) | Self::Fsst(_) | Self::Shared(_) => {
+                Ok(vec![0; rows])
             }
         }
     }
@@ -135,6 +182,7 @@ impl Text {
             Self::Strings(node) => node.tree(),
             Self::Fsst(node) => node.tree(),
             Self::Dictionary(node) => node.tree(),
+            Self::Shared(node) => node.tree(),
         }
     }
 }

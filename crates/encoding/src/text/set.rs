@@ -1,5 +1,7 @@
 //! The text that a filter keeps.
 
+use super::strings::Strings;
+use crate::keys::KeySet;
 use crate::predicate::{CompareOp, Predicate};
 use starfact_base::Scalar;
 use std::ops::Bound;
@@ -53,6 +55,34 @@ impl<'a> TextSet<'a> {
         }))
     }
 
+    /// The places of the texts of the set in `texts`, which ascend strictly.
+    pub(crate) fn codes(&self, texts: &Strings) -> KeySet {
+        let range = |from: usize, to: usize| KeySet::range(from as i128, to as i128 - 1);
+        let find = |wanted: &[u8]| {
+            let code = texts.partition_point(|text| text < wanted);
+            (code < texts.rows() && texts.get(code) == wanted).then_some(code as i128)
+        };
+        match self {
+            Self::Nothing => KeySet::Nothing,
+            Self::Range { low, high } => {
+                let from = texts.partition_point(|text| !reaches(low, text));
+                range(from, texts.partition_point(|text| !exceeds(high, text)))
+            }
+            Self::Prefix(prefix) => {
+                let from = texts.partition_point(|text| text < *prefix);
+                let is_before = |text: &[u8]| text < *prefix || text.starts_with(prefix);
+                range(from, texts.partition_point(is_before))
+            }
+            Self::Outside(text) => match find(text) {
+                Some(code) => KeySet::Outside { low: code, high: code },
+                None => KeySet::range(0, i128::MAX),
+            },
+            Self::Points(wanted) => {
+                KeySet::points(wanted.iter().filter_map(|text| find(text)).collect())
+            }
+        }
+    }
+
     pub(crate) fn contains(&self, text: &[u8]) -> bool {
         match self {
             Self::Nothing => false,
@@ -68,7 +98,7 @@ impl<'a> TextSet<'a> {
 }
 
 /// Whether `text` is not below the lower bound.
-pub(super) fn reaches(low: &Bound<&[u8]>, text: &[u8]) -> bool {
+fn reaches(low: &Bound<&[u8]>, text: &[u8]) -> bool {
     match low {
         Bound::Unbounded => true,
         Bound::Included(low) => text >= *low,
@@ -77,7 +107,7 @@ pub(super) fn reaches(low: &Bound<&[u8]>, text: &[u8]) -> bool {
 }
 
 /// Whether `text` is above the upper bound.
-pub(super) fn exceeds(high: &Bound<&[u8]>, text: &[u8]) -> bool {
+fn exceeds(high: &Bound<&[u8]>, text: &[u8]) -> bool {
     match high {
         Bound::Unbounded => false,
         Bound::Included(high) => text > *high,

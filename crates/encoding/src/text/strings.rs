@@ -3,7 +3,7 @@
 
 use super::set::TextSet;
 use super::views::{Views, view};
-use super::{plain, zstd};
+use super::{Bounds, plain, zstd};
 use crate::bytes::Reader;
 use crate::compression::decompress;
 use crate::integer::{Integers, Rows};
@@ -110,7 +110,7 @@ impl StringsNode {
 
 /// Rows of text in one buffer, verified to be UTF-8 that is cut between characters.
 #[derive(Clone, Debug)]
-pub(super) struct Strings {
+pub(crate) struct Strings {
     /// One more than there are rows: row `i` lies from `starts[i]` up to `starts[i + 1]`.
     starts: Vec<u32>,
     bytes: Buffer,
@@ -118,7 +118,7 @@ pub(super) struct Strings {
 
 impl Strings {
     /// Cuts `bytes`, which lie at `position` of the block, into rows of these lengths.
-    pub(super) fn new(lengths: &[u32], bytes: Buffer, position: usize) -> Result<Self, Corruption> {
+    pub(crate) fn new(lengths: &[u32], bytes: Buffer, position: usize) -> Result<Self, Corruption> {
         let damage = |at: usize, expected: &str, found: &str| {
             Corruption::new((position + at) as u64, "text", expected, found)
         };
@@ -145,13 +145,13 @@ impl Strings {
         Ok(Self { starts, bytes })
     }
 
-    pub(super) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.starts.len() - 1
     }
 
     /// The text of a row; nothing beyond the last row.
     #[inline]
-    pub(super) fn get(&self, row: usize) -> &[u8] {
+    pub(crate) fn get(&self, row: usize) -> &[u8] {
         let (start, end) = self.place(row);
         self.bytes.as_slice().get(start..end).unwrap_or_default()
     }
@@ -182,8 +182,37 @@ impl Strings {
         Views::new(views, self.bytes.clone())
     }
 
+    /// The least and the greatest text of the selected rows, if there are any.
+    pub(super) fn bounds(&self, selection: &Selection) -> Option<Bounds> {
+        let mut bounds: Option<(&[u8], &[u8])> = None;
+        for row in selection.indices() {
+            let text = self.get(row as usize);
+            let (min, max) = bounds.unwrap_or((text, text));
+            bounds = Some((min.min(text), max.max(text)));
+        }
+        bounds.map(|(min, max)| (min.to_vec(), max.to_vec()))
+    }
+
+    /// The same, of a buffer that lives longer than any block.
+    pub(crate) fn shared_views(&self, views: Vec<u128>) -> Views {
+        Views::of_shared(views, self.bytes.clone())
+    }
+
+    /// The first row for whose text `is_before` is false; it is true up to there only.
+    pub(crate) fn partition_point(&self, is_before: impl Fn(&[u8]) -> bool) -> usize {
+        let (mut low, mut high) = (0, self.rows());
+        while low < high {
+            let middle = low.midpoint(high);
+            match is_before(self.get(middle)) {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        low
+    }
+
     /// The views of all rows.
-    pub(super) fn all(&self) -> Vec<u128> {
+    pub(crate) fn all(&self) -> Vec<u128> {
         (0..self.rows()).map(|row| self.view(row)).collect()
     }
 }

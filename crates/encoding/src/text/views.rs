@@ -13,6 +13,8 @@ const INLINE_BYTES_MAX: usize = 12;
 const SLACK: usize = 4;
 /// A buffer of up to this many bytes is kept whole in any case.
 const COMPACT_BYTES_MIN: usize = 4_096;
+/// The same for a buffer that is shared by many blocks.
+const SHARED_BYTES_MAX: usize = 65_536;
 /// So many rows are a good part of a block, and their buffer is kept whole without a look at them.
 const COMPACT_ROWS_MAX: usize = 8_192;
 
@@ -22,6 +24,8 @@ const COMPACT_ROWS_MAX: usize = 8_192;
 pub(crate) struct Views {
     views: Vec<u128>,
     buffer: Buffer,
+    /// Bytes up to which the buffer is kept whole in any case.
+    kept_bytes: usize,
 }
 
 /// The view of `text`, which begins at `offset` of the buffer.
@@ -41,14 +45,20 @@ fn offset(view: u128) -> Option<usize> {
 }
 
 impl Views {
-    pub(super) fn new(views: Vec<u128>, buffer: Buffer) -> Self {
-        Self { views, buffer }
+    pub(crate) fn new(views: Vec<u128>, buffer: Buffer) -> Self {
+        Self { views, buffer, kept_bytes: COMPACT_BYTES_MIN }
+    }
+
+    /// Views into a buffer that is in memory anyway, so that keeping it costs nothing. Whoever
+    /// adds up the bytes of arrays counts it in each; so large ones are copied from all the same.
+    pub(crate) fn of_shared(views: Vec<u128>, buffer: Buffer) -> Self {
+        Self { views, buffer, kept_bytes: SHARED_BYTES_MAX }
     }
 
     /// What an Arrow array is made of.
     pub(crate) fn into_parts(self) -> (ScalarBuffer<u128>, Vec<Buffer>) {
-        let Self { mut views, buffer } = self;
-        if buffer.len() <= COMPACT_BYTES_MIN || views.len() > COMPACT_ROWS_MAX {
+        let Self { mut views, buffer, kept_bytes } = self;
+        if buffer.len() <= kept_bytes || views.len() > COMPACT_ROWS_MAX {
             return (ScalarBuffer::from(views), vec![buffer]);
         }
         let long = views.iter().filter(|&&view| offset(view).is_some());
@@ -107,12 +117,12 @@ mod tests {
     fn few_rows_do_not_hold_a_large_buffer() {
         let long = "long".repeat(5_000);
         let views = of(&[&long, "short", "a few more bytes", &long]);
-        let few = Views { views: views.views[1..3].to_vec(), buffer: views.buffer.clone() };
+        let few = Views::new(views.views[1..3].to_vec(), views.buffer.clone());
         let array = verified(few);
         assert_eq!(array.data_buffers().len(), 1);
         assert_eq!(array.data_buffers()[0].len(), "a few more bytes".len());
         assert_eq!(array.value(1), "a few more bytes");
-        let most = verified(Views { views: views.views[..2].to_vec(), buffer: views.buffer });
+        let most = verified(Views::new(views.views[..2].to_vec(), views.buffer));
         assert_eq!(most.data_buffers()[0].len(), 2 * long.len() + 21);
         assert_eq!(most.value(0), long);
     }
@@ -121,7 +131,7 @@ mod tests {
     fn inline_text_does_not_hold_a_large_buffer() {
         let long = "long".repeat(5_000);
         let views = of(&["a", "", "twelve bytes", &long]);
-        let array = verified(Views { views: views.views[..3].to_vec(), buffer: views.buffer });
+        let array = verified(Views::new(views.views[..3].to_vec(), views.buffer));
         assert!(array.data_buffers().is_empty());
         assert_eq!(array.value(2), "twelve bytes");
     }

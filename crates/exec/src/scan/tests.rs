@@ -1,7 +1,7 @@
 //! Tests of the scan against a plain reading of the same rows, one value at a time.
 
 use super::*;
-use crate::column_bounds;
+use crate::{ColumnCodes, column_bounds};
 use arrow::array::{
     Array, AsArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array,
     StringViewArray,
@@ -12,7 +12,9 @@ use arrow::record_batch::RecordBatch;
 use proptest::prelude::*;
 use starfact_base::Scalar;
 use starfact_encoding::{CompareOp, ValuePredicate};
-use starfact_store::{ColumnDefinition, LoadOptions, OpenMode, Store, TableDefinition};
+use starfact_store::{
+    ColumnDefinition, LoadOptions, OpenMode, SharedDictionaries, Store, TableDefinition,
+};
 use starfact_vfs::MemDir;
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -81,36 +83,45 @@ fn arrays(rows: &[Row]) -> Vec<ArrayRef> {
 /// The table with these rows, and the rows.
 pub(crate) fn fixture() -> &'static (Arc<Table>, Vec<Row>) {
     static FIXTURE: OnceLock<(Arc<Table>, Vec<Row>)> = OnceLock::new();
-    FIXTURE.get_or_init(|| {
-        let mode = OpenMode::ReadWrite { wait: Duration::ZERO };
-        let store = Store::open(Arc::new(MemDir::new()), mode).unwrap();
-        let column = |(ty, idx): (&DataType, usize)| ColumnDefinition {
-            bitmap: Some(true),
-            ..ColumnDefinition::new(format!("c{idx}"), *ty)
-        };
-        let definition = TableDefinition {
-            name: "t".into(),
-            columns: TYPES.iter().zip(0..).map(column).collect(),
-            ..TableDefinition::default()
-        };
-        let mut transaction = store.begin().unwrap();
-        let id = transaction.create_table(&definition).unwrap();
-        let mut all = Vec::new();
-        for segment in 0..4 {
-            let rows = rows(segment);
-            let arrays = arrays(&rows);
-            let field = |array: &ArrayRef| Field::new("", array.data_type().clone(), true);
-            let fields: Vec<Field> = arrays.iter().map(field).collect();
-            let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap();
-            let mut batches = std::iter::once(Ok(batch));
-            transaction.load(id, &mut batches, &LoadOptions::default()).unwrap();
-            all.extend(rows);
-        }
-        transaction.commit().unwrap();
-        let table = Arc::clone(store.snapshot().unwrap().table("t").unwrap());
-        assert_eq!((table.segments().len(), table.row_count()), (4, all.len() as u64));
-        (table, all)
-    })
+    FIXTURE.get_or_init(|| made(SharedDictionaries::Off))
+}
+
+/// The same rows, those of text with dictionaries that the segments share.
+fn shared_fixture() -> &'static Arc<Table> {
+    static FIXTURE: OnceLock<(Arc<Table>, Vec<Row>)> = OnceLock::new();
+    &FIXTURE.get_or_init(|| made(SharedDictionaries::Always)).0
+}
+
+fn made(shared_dictionaries: SharedDictionaries) -> (Arc<Table>, Vec<Row>) {
+    let mode = OpenMode::ReadWrite { wait: Duration::ZERO };
+    let store = Store::open(Arc::new(MemDir::new()), mode).unwrap();
+    let column = |(ty, idx): (&DataType, usize)| ColumnDefinition {
+        bitmap: Some(true),
+        ..ColumnDefinition::new(format!("c{idx}"), *ty)
+    };
+    let definition = TableDefinition {
+        name: "t".into(),
+        columns: TYPES.iter().zip(0..).map(column).collect(),
+        ..TableDefinition::default()
+    };
+    let mut transaction = store.begin().unwrap();
+    let id = transaction.create_table(&definition).unwrap();
+    let mut all = Vec::new();
+    for segment in 0..4 {
+        let rows = rows(segment);
+        let arrays = arrays(&rows);
+        let field = |array: &ArrayRef| Field::new("", array.data_type().clone(), true);
+        let fields: Vec<Field> = arrays.iter().map(field).collect();
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap();
+        let mut batches = std::iter::once(Ok(batch));
+        let options = LoadOptions { shared_dictionaries, ..LoadOptions::default() };
+        transaction.load(id, &mut batches, &options).unwrap();
+        all.extend(rows);
+    }
+    transaction.commit().unwrap();
+    let table = Arc::clone(store.snapshot().unwrap().table("t").unwrap());
+    assert_eq!((table.segments().len(), table.row_count()), (4, all.len() as u64));
+    (table, all)
 }
 
 /// Whether a value satisfies a predicate, the plain way.
@@ -147,8 +158,8 @@ fn filter(column: u32, predicate: Predicate) -> ColumnFilter {
     ColumnFilter { column: ColumnId(column), predicate }
 }
 
-/// Scans with and without zone maps and bitmaps, and compares each with the plain way; returns the
-/// rows found and the blocks that the zone maps ruled out.
+/// Scans with and without zone maps, bitmaps and shared dictionaries, and compares each with the
+/// plain way; returns the rows found and the blocks that the zone maps ruled out.
 fn check(filters: &[ColumnFilter]) -> (usize, usize) {
     let (table, rows) = fixture();
     let keeps = |row: &&Row| {
@@ -158,8 +169,12 @@ fn check(filters: &[ColumnFilter]) -> (usize, usize) {
     let expected = arrays(&expected);
     let mut pruned = 0;
     let modes = [Bitmaps::Never, Bitmaps::IfCheaper, Bitmaps::Always];
-    for (zone_maps, bitmaps) in modes.iter().flat_map(|mode| [(true, *mode), (false, *mode)]) {
-        let options = ScanOptions { zone_maps, bitmaps };
+    let cases = modes.iter().flat_map(|bitmaps| {
+        let options = [true, false].map(|zone_maps| ScanOptions { zone_maps, bitmaps: *bitmaps });
+        options.into_iter().flat_map(|options| [(options, table), (options, shared_fixture())])
+    });
+    for (options, table) in cases {
+        let zone_maps = options.zone_maps;
         let scan = Scan::new(Arc::clone(table), filters.to_vec(), options).unwrap();
         assert!(zone_maps || scan.pruned_blocks() == 0);
         assert_eq!(scan.morsels().len() + scan.pruned_blocks(), 5);
@@ -256,6 +271,65 @@ fn a_column_of_nulls_is_ruled_out_or_taken_whole() {
 fn predicates_on_values_are_evaluated() {
     let (found, pruned) = check(&[filter(2, Predicate::Values(Arc::new(EndsInSeven)))]);
     assert!(found > 0 && pruned == 0);
+}
+
+#[test]
+fn the_rows_of_text_are_the_same_with_shared_dictionaries_under_all_predicates() {
+    let text = |number: i32| Scalar::String(format!("text number {number}"));
+    let mut predicates = vec![Predicate::IsNull, Predicate::IsNotNull];
+    predicates.push(Predicate::Values(Arc::new(EndsInSeven)));
+    for op in [
+        CompareOp::Equal,
+        CompareOp::NotEqual,
+        CompareOp::Less,
+        CompareOp::LessOrEqual,
+        CompareOp::Greater,
+        CompareOp::GreaterOrEqual,
+    ] {
+        predicates.extend([7, 39, 41].map(|number| Predicate::Compare { op, value: text(number) }));
+    }
+    predicates.push(Predicate::Between { low: text(12), high: text(23) });
+    predicates.push(Predicate::Between { low: text(23), high: text(12) });
+    predicates.push(Predicate::is_in(vec![text(1), text(22), text(99), text(3)]));
+    predicates.push(Predicate::is_in(vec![]));
+    for prefix in ["", "text number 1", "text number 40", "u"] {
+        predicates.push(Predicate::Prefix(prefix.into()));
+    }
+    for predicate in predicates {
+        let days = Predicate::Compare { op: CompareOp::Less, value: Scalar::Integer(250) };
+        check(&[filter(2, predicate.clone())]);
+        check(&[filter(6, days), filter(2, predicate)]);
+    }
+}
+
+#[test]
+fn codes_lead_to_the_texts_of_the_selected_rows() {
+    let (_, rows) = fixture();
+    let table = shared_fixture();
+    // The newest dictionary has all forty texts but in the second segment, which has one row.
+    let dictionaries = table.segments().iter().map(|segment| segment.dictionary(ColumnId(2)));
+    assert!(dictionaries.flatten().count() >= 3);
+    let scan = Scan::new(Arc::clone(table), Vec::new(), ScanOptions::default()).unwrap();
+    let mut first_row = 0;
+    let mut found = 0;
+    for morsel in scan.morsels() {
+        let opened = scan.open(morsel, &[ColumnId(1), ColumnId(2)]).unwrap();
+        let mut selection = Selection::all(morsel.rows());
+        selection.clear_range(10..morsel.rows() / 2);
+        assert!(opened.codes(0, &selection).unwrap().is_none());
+        assert!(opened.codes(2, &selection).is_err());
+        if let Some(ColumnCodes { dictionary, codes }) = opened.codes(1, &selection).unwrap() {
+            for (place, row) in selection.indices().into_iter().enumerate() {
+                let is_null = codes.nulls.as_ref().is_some_and(|nulls| nulls.is_null(place));
+                let text = dictionary.value(codes.codes[place]).unwrap();
+                let text = (!is_null).then(|| Scalar::String(text.into()));
+                assert_eq!(text, rows[first_row + row as usize][1]);
+                found += 1;
+            }
+        }
+        first_row += morsel.rows();
+    }
+    assert!(found > 30_000, "{found}");
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //!   -a                integers and decimals     Negation
 //!   CAST(a AS INT)    decimals and floats       CAST(Rounding(a) AS INT)
 //!   CAST(a AS TEXT)   timestamps                CAST(timestamp_text(a) AS TEXT)
+//!   CAST(a AS TIME)   text                      CAST(time_text(a) AS TIME)
 //! ```
 //!
 //! All are functions without side effects, so constants still fold: one that fails to fold stays
@@ -23,7 +24,7 @@ mod rounding;
 
 pub(crate) use rounding::to_nearest;
 
-use crate::functions::timestamp_text;
+use crate::functions::{time_text, timestamp_text};
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -96,6 +97,10 @@ fn rewrite(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
             let expr = Box::new(timestamp_text().call(vec![*expr]));
             Ok(Transformed::yes(Expr::Cast(Cast { expr, field })))
         }
+        Expr::Cast(Cast { expr, field }) if reads_time(&expr, field.data_type(), schema)? => {
+            let expr = Box::new(time_text().call(vec![*expr]));
+            Ok(Transformed::new(Expr::Cast(Cast { expr, field }), true, TreeNodeRecursion::Jump))
+        }
         Expr::TryCast(TryCast { expr, field })
             if loses_fraction(&expr, field.data_type(), schema)? =>
         {
@@ -152,6 +157,10 @@ fn is_exact(data_type: &DataType) -> bool {
 
 fn shows_timestamp(expr: &Expr, target: &DataType, schema: &DFSchema) -> Result<bool> {
     Ok(target.is_string() && matches!(expr.get_type(schema)?, DataType::Timestamp(..)))
+}
+
+fn reads_time(expr: &Expr, target: &DataType, schema: &DFSchema) -> Result<bool> {
+    Ok(matches!(target, DataType::Time64(_)) && expr.get_type(schema)?.is_string())
 }
 
 fn loses_fraction(expr: &Expr, target: &DataType, schema: &DFSchema) -> Result<bool> {

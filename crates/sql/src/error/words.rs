@@ -1,6 +1,9 @@
 //! The query engine's messages in our words: without its categories, its names of types and its
 //! Debug prints. This is about looks only; what a message does not say is not guessed.
 
+use super::type_names::translate as translate_types;
+use super::{Error, known};
+
 /// Categories that the engine puts before a message, in any depth.
 const CATEGORIES: &[&str] = &[
     "Arrow error: ",
@@ -25,61 +28,102 @@ const CATEGORIES: &[&str] = &[
     "type_coercion",
 ];
 
-/// Arrow's names of types and ours. The first column is followed by no letter or digit.
-const TYPES: &[(&str, &str)] = &[
-    ("Binary", "BLOB"),
-    ("BinaryView", "BLOB"),
-    ("Boolean", "BOOLEAN"),
-    ("Date32", "DATE"),
-    ("Date64", "DATE"),
-    ("Decimal128", "DECIMAL"),
-    ("Decimal256", "DECIMAL"),
-    ("Float16", "REAL"),
-    ("Float32", "REAL"),
-    ("Float64", "DOUBLE"),
-    ("Int16", "SMALLINT"),
-    ("Int32", "INTEGER"),
-    ("Int64", "BIGINT"),
-    ("Int8", "TINYINT"),
-    ("Interval", "INTERVAL"),
-    ("LargeBinary", "BLOB"),
-    ("LargeUtf8", "VARCHAR"),
-    ("UInt16", "USMALLINT"),
-    ("UInt32", "UINTEGER"),
-    ("UInt64", "UBIGINT"),
-    ("UInt8", "UTINYINT"),
-    ("Utf8", "VARCHAR"),
-    ("Utf8View", "VARCHAR"),
+/// Classes of types in the signatures of functions.
+const CLASSES: &[(&str, &str)] = &[
+    ("Any", "any"),
+    ("Array", "list"),
+    ("Comparable", "any"),
+    ("Date", "DATE"),
+    ("Decimal", "DECIMAL"),
+    ("Float", "DOUBLE"),
+    ("Integer", "integer"),
+    ("Null", "NULL"),
+    ("Numeric", "number"),
+    ("String", "VARCHAR"),
+    ("Timestamp", "TIMESTAMP"),
+    ("Time", "TIME"),
 ];
 
-/// Temporal types, whose unit stands in parentheses.
-const TEMPORAL: &[(&str, &str, &str)] = &[
-    ("Timestamp", "TIMESTAMP", "TIMESTAMPTZ"),
-    ("Time64", "TIME", "TIME"),
-    ("Time32", "TIME", "TIME"),
-];
+/// Ways to call a function that a hint lists.
+const CALLS_MAX: usize = 3;
+
+/// The error that a message of the engine is.
+pub(super) fn error(text: &str) -> Error {
+    let error = Error::sql(translate(text));
+    match calls(text) {
+        Some(calls) => error.with_hint(calls),
+        None => error,
+    }
+}
+
+/// The error of something that the engine does not do.
+pub(super) fn unsupported(text: &str) -> Error {
+    match known(without_categories(text)) {
+        Some(message) => Error::sql(message),
+        None => Error::sql(format!("not supported: {}", translate(text))),
+    }
+}
 
 /// Puts a message of the engine into our words.
 pub(super) fn translate(text: &str) -> String {
     let text = without_categories(text);
+    let text = text.split_once("Candidate functions:").map_or(text, |(text, _)| text.trim_end());
     let text = text.split("\n\tCandidate functions").next().unwrap_or_default();
     if let Some(message) = known(text) {
         return message;
     }
     let text = without_debug(text);
-    lower_first(translate_types(text).trim())
+    lower_first(translate_types(text).trim().trim_end_matches(['.', '!']))
+}
+
+/// How a function can be called, if a message of the engine lists it.
+fn calls(text: &str) -> Option<String> {
+    let (_, list) = text.split_once("Candidate functions:\n")?;
+    let mut calls: Vec<String> = Vec::new();
+    for line in list.lines() {
+        let call = plain_call(line.trim());
+        let is_plain = call.ends_with(')') && !call.contains("UserDefined") && call.len() < 80;
+        if is_plain && !calls.contains(&call) {
+            calls.push(call);
+        }
+    }
+    calls.truncate(CALLS_MAX);
+    (!calls.is_empty()).then(|| format!("call it as {}", calls.join(" or ")))
+}
+
+/// `substr(str: String, start: Int64)` in our types.
+fn plain_call(line: &str) -> String {
+    let mut call = translate_types(line).replace("NullAry()", "");
+    for (class, shown) in CLASSES {
+        for count in 1..=3 {
+            let shown = vec![*shown; count].join(", ");
+            call = call.replace(&format!("{class}({count})"), &shown);
+        }
+        for (before, after) in
+            [("(", ")"), ("(", ","), (" ", ")"), (" ", ","), ("(", "/"), ("/", ")")]
+        {
+            call = call
+                .replace(&format!("{before}{class}{after}"), &format!("{before}{shown}{after}"));
+        }
+    }
+    call
 }
 
 /// Messages that are put differently as a whole.
 fn known(text: &str) -> Option<String> {
+    if let Some(message) = known::message(text) {
+        return Some(message);
+    }
     // The text shows the pattern with a mark below it, over several lines.
     if text.contains("regex parse error:")
-        && let Some((_, reason)) = text.rsplit_once("error: ")
+        && let Some((shown, reason)) = text.rsplit_once("error: ")
     {
-        return Some(format!("invalid regular expression: {}", reason.trim()));
+        let pattern = shown.lines().nth(1).unwrap_or_default().trim();
+        return Some(format!("invalid regular expression '{pattern}': {}", reason.trim()));
     }
     if let Some((_, reason)) = text.split_once("user-defined coercion failed with: ") {
         let reason = reason.split(" No function matches").next().unwrap_or(reason);
+        let reason = reason.split(" (cast the argument").next().unwrap_or(reason);
         return Some(translate(reason));
     }
     if let Some((_, call)) = text.split_once("given name and argument types '") {
@@ -93,6 +137,11 @@ fn known(text: &str) -> Option<String> {
         ));
     }
     if let Some((value, target)) = cast_of_text(text) {
+        let is_integer = target.starts_with("Int") || target.starts_with("UInt");
+        let digits = value.trim_matches('\'');
+        if is_integer && digits.parse::<i128>().is_ok() {
+            return Some(format!("{} out of range: {digits}", translate_types(target)));
+        }
         return Some(format!("cannot cast {value} to {}", translate_types(target)));
     }
     if let Some(rest) = text.strip_prefix("Can't cast value ") {
@@ -149,54 +198,6 @@ fn without_debug(text: &str) -> &str {
     if is_field && is_name { head[..head.len() - name.len()].trim_end() } else { text }
 }
 
-/// Replaces the names of types outside of quotes, and literals that carry their type's name.
-pub(super) fn translate_types(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    let mut quote: Option<char> = None;
-    while let Some(ch) = rest.chars().next() {
-        match quote {
-            Some(open) if open == ch => quote = None,
-            None if ch == '\'' || ch == '"' => quote = Some(ch),
-            None if ch.is_alphanumeric() || ch == '_' => {
-                let end = rest.find(|ch: char| !(ch.is_alphanumeric() || ch == '_'));
-                let (word, tail) = rest.split_at(end.unwrap_or(rest.len()));
-                let (shown, tail) = translate_word(word, tail);
-                out.push_str(&shown);
-                rest = tail;
-                continue;
-            }
-            _ => {}
-        }
-        out.push(ch);
-        rest = &rest[ch.len_utf8()..];
-    }
-    out
-}
-
-/// One word, with what follows in parentheses if that belongs to it.
-fn translate_word<'a>(word: &str, tail: &'a str) -> (String, &'a str) {
-    let arguments = tail.strip_prefix('(').and_then(|inner| inner.split_once(')'));
-    if let Some((_, plain, zoned)) = TEMPORAL.iter().find(|(name, ..)| *name == word) {
-        return match arguments {
-            Some((unit, tail)) if unit.contains(',') => ((*zoned).to_owned(), tail),
-            Some((_, tail)) => ((*plain).to_owned(), tail),
-            None => ((*plain).to_owned(), tail),
-        };
-    }
-    let Some((_, name)) = TYPES.iter().find(|(arrow, _)| *arrow == word) else {
-        return (word.to_owned(), tail);
-    };
-    match arguments {
-        Some((digits, tail)) if *name == "DECIMAL" => match digits.split(',').count() {
-            2 => (format!("DECIMAL({})", digits.replace(", ", ",")), tail),
-            _ => (digits.split(',').next().unwrap_or_default().to_owned(), tail),
-        },
-        Some((literal, tail)) => (literal.replace('"', "'"), tail),
-        None => ((*name).to_owned(), tail),
-    }
-}
-
 /// The engine starts messages with a capital letter; ours follow "error: ".
 pub(super) fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
@@ -241,13 +242,13 @@ mod tests {
             ("Substring is not valid Substring { expr: Value(1) }", "substring is not valid"),
             (
                 "Cannot coerce arithmetic expression Int64 + Utf8 to valid types",
-                "cannot coerce arithmetic expression BIGINT + VARCHAR to valid types",
+                "operator + does not take BIGINT and VARCHAR",
             ),
             ("a 'Int32' of Timestamp(µs, \"UTC\")", "a 'Int32' of TIMESTAMPTZ"),
             ("Int64(1) + Decimal128(2.5,2,1)", "1 + 2.5"),
             (
                 "regex parse error:\n    (\n    ^\nerror: unclosed group",
-                "invalid regular expression: unclosed group",
+                "invalid regular expression '(': unclosed group",
             ),
         ] {
             assert_eq!(translate(engine), ours);

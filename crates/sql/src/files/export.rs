@@ -20,7 +20,7 @@ pub(crate) enum Export {
 }
 
 impl Export {
-    /// Begins a file of the format that the options or its name say, CSV if they say nothing.
+    /// Begins a file of the format that the options or its name say, CSV if its name has no ending.
     ///
     /// # Errors
     /// Options that make no sense, columns that the format cannot hold, and what the operating
@@ -36,7 +36,11 @@ impl Export {
             return Err(Error::sql(format!("'{name}': compressed files are read but not written"))
                 .with_hint("write Parquet, which compresses by itself, or compress the file"));
         }
-        match options::format(options, path, false)?.unwrap_or(Format::Csv(b',')) {
+        let format = match options::format(options, path, false)? {
+            Some(format) => format,
+            None => format_without_name(path)?,
+        };
+        match format {
             Format::Parquet => {
                 let options = options::parquet(options)?;
                 let writer = ParquetWriter::create(path, schema, &options, threads)?;
@@ -82,4 +86,15 @@ impl Export {
             Self::Parquet(writer) => writer.finish(),
         }
     }
+}
+
+/// The format of a file whose name does not tell it. An ending that is not known may be a slip, and
+/// who reads the file later would be misled by it.
+fn format_without_name(path: &Path) -> Result<Format> {
+    let Some(ending) = path.extension().filter(|_| !path.starts_with("/dev")) else {
+        return Ok(Format::Csv(b','));
+    };
+    let (name, ending) = (path.display(), ending.display());
+    Err(Error::sql(format!("'{name}': the ending .{ending} does not tell the format"))
+        .with_hint("use .csv, .tsv or .parquet, or say the format: COPY … TO 'file' (FORMAT csv)"))
 }

@@ -51,7 +51,7 @@ pub(super) fn guard(plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
 pub(super) fn damaged(file: &str, why: &dyn fmt::Display) -> Error {
     let why = why.to_string();
     let mut why = why.as_str();
-    for category in ["Parquet error: ", "Parquet: ", "Parquet argument error: "] {
+    for category in ["Parquet error: ", "Parquet: ", "Parquet argument error: ", "EOF: "] {
         why = why.trim_start_matches(category);
     }
     Error::sql(format!("cannot read '{file}': it is damaged or no Parquet file: {why}"))

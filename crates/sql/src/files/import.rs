@@ -11,6 +11,7 @@ use super::{Format, path};
 use crate::csv::{self, Target, run};
 use crate::error::{Error, Result};
 use crate::parse::CopyOptions;
+use crate::progress::{Counted, Progress};
 use crate::statement::assign::assign;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_empty_array};
 use arrow::datatypes::{
@@ -52,6 +53,7 @@ pub(crate) fn import(
     options: &CopyOptions,
     target: Target,
     budget: Budget,
+    progress: &Arc<Progress>,
 ) -> Result<Import> {
     let mut paths = path::find(pattern)?.into_iter();
     let Some(first) = paths.next() else { return Err(Error::internal("no file was found")) };
@@ -59,7 +61,8 @@ pub(crate) fn import(
     let open: Opener = match format.unwrap_or(Format::Csv(b',')) {
         Format::Csv(delimiter) => {
             let options = options::csv(options, delimiter)?;
-            Arc::new(move |path| open_csv(path, &options, &target, budget))
+            let progress = Arc::clone(progress);
+            Arc::new(move |path| open_csv(path, &options, &target, budget, &progress))
         }
         Format::Parquet => {
             options::no_options(options)?;
@@ -82,10 +85,17 @@ pub(crate) fn import(
 
 type Opener = Arc<dyn Fn(&Path) -> Result<Import> + Send + Sync>;
 
-fn open_csv(path: &Path, options: &CsvOptions, target: &Target, budget: Budget) -> Result<Import> {
+fn open_csv(
+    path: &Path,
+    options: &CsvOptions,
+    target: &Target,
+    budget: Budget,
+    progress: &Arc<Progress>,
+) -> Result<Import> {
     let name = path.display().to_string().into();
     let (dialect, header) = (&options.dialect, options.has_header);
-    let opened = csv::open(name, open_text(path)?, dialect, header, target)?;
+    let text = Box::new(Counted { reader: open_text(path)?, progress: Arc::clone(progress) });
+    let opened = csv::open(name, text, dialect, header, target)?;
     let schema = opened.converter.schema();
     let is_empty = opened.first.is_none();
     Ok(Import { schema, batches: opened.batches(budget.threads).boxed(), is_empty })

@@ -2,12 +2,14 @@
 //!
 //! Everything goes to a file beside the wanted one, which takes its name at the end. A statement
 //! that fails, is cancelled or is killed leaves what was there before. What is no regular file,
-//! such as `/dev/stdout` or a pipe, is written directly.
+//! such as a pipe, is written directly; so are `/dev/stdout` and its like even where they lead to a
+//! regular file, because whoever opened that one waits for it under its own name and position.
 
 use crate::error::{Error, Result};
 use starfact_base::Error as BaseError;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 /// A file on its way.
@@ -26,6 +28,10 @@ impl Output {
     /// # Errors
     /// Folders, and what the operating system says.
     pub(crate) fn create(path: &Path) -> Result<Self> {
+        if let Some(file) = open_stream(path) {
+            let file = file.map_err(|error| BaseError::io("write", path, error))?;
+            return Ok(Self { file, path: path.to_owned(), temporary: None });
+        }
         let path = match fs::canonicalize(path) {
             // The file that a link leads to is replaced, not the link.
             Ok(path) => path,
@@ -93,6 +99,19 @@ impl Output {
     pub(crate) fn failed(&self, error: io::Error) -> Error {
         BaseError::io("write", &self.path, error).into()
     }
+}
+
+/// Opens what this process has open already, if the path means that.
+fn open_stream(path: &Path) -> Option<io::Result<File>> {
+    let is_one_of = |names: [&str; 3]| names.iter().any(|name| path == Path::new(name));
+    if is_one_of(["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]) {
+        return Some(io::stdout().as_fd().try_clone_to_owned().map(File::from));
+    }
+    if is_one_of(["/dev/stderr", "/dev/fd/2", "/proc/self/fd/2"]) {
+        return Some(io::stderr().as_fd().try_clone_to_owned().map(File::from));
+    }
+    let is_device = path.starts_with("/dev/fd") || path.starts_with("/proc");
+    is_device.then(|| OpenOptions::new().append(true).open(path))
 }
 
 fn no_folder(path: &Path) -> Error {

@@ -36,6 +36,11 @@ pub(super) struct Exact {
     average: Avg,
 }
 
+/// Whether a function is the exact sum or average, whose states are a sum and a count.
+pub(crate) fn is_exact_total(function: &AggregateUDF) -> bool {
+    function.inner().is::<Exact>()
+}
+
 /// Whether a function is the exact sum.
 pub(crate) fn is_sum(function: &AggregateUDF) -> bool {
     let exact = function.inner().downcast_ref::<Exact>();

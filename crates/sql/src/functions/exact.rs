@@ -63,7 +63,7 @@ impl Width for Decimal256Type {
 }
 
 /// Digits of a decimal up to which 128 bits hold the sum of 2^63 values.
-const DIGITS_IN_128_BITS: u8 = 19;
+pub(crate) const DIGITS_IN_128_BITS: u8 = 19;
 
 /// Whether values of a type must be added up in 256 bits.
 pub(super) fn is_wide(data_type: &DataType) -> bool {

@@ -3,20 +3,35 @@
 
 mod accumulator;
 mod aggregate;
+mod aliases;
+mod calendar;
 mod careful_rules;
+mod date_bin;
+mod date_diff;
+mod date_part;
 mod date_trunc;
+mod elementwise;
 mod exact;
 mod groups;
+mod last_day;
 mod now;
 mod nullable;
+mod sign;
 mod signed_ranks;
+mod strftime;
+mod substr;
+mod time_text;
 mod timestamp_text;
+mod type_of;
 mod version;
 
-pub(crate) use aggregate::is_sum;
+pub(crate) use aggregate::{is_exact_total, is_sum};
+pub(crate) use aliases::register_aliases;
 pub(crate) use careful_rules::adapt_rule;
+pub(crate) use exact::DIGITS_IN_128_BITS;
 pub(crate) use nullable::{hidden, nullable};
 pub(crate) use signed_ranks::SignedRanks;
+pub(crate) use time_text::time_text;
 pub(crate) use timestamp_text::timestamp_text;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
@@ -31,8 +46,17 @@ pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
 /// The scalar functions.
 pub(crate) fn scalars() -> Vec<Arc<ScalarUDF>> {
     vec![
+        Arc::new(date_bin::DateBin::new().into()),
+        Arc::new(date_diff::DateDiff::boundaries().into()),
+        Arc::new(date_diff::DateDiff::whole().into()),
+        Arc::new(date_part::DatePart::new().into()),
         Arc::new(date_trunc::DateTrunc::new().into()),
+        Arc::new(last_day::LastDay::new().into()),
         Arc::new(now::Now::new().into()),
+        Arc::new(sign::Sign::new().into()),
+        Arc::new(strftime::Strftime::new().into()),
+        Arc::new(substr::Substr::new().into()),
+        Arc::new(type_of::TypeOf::new().into()),
         Arc::new(version::Version::new().into()),
     ]
 }

@@ -4,7 +4,7 @@
 //! DELIMITER '|')`; a bare `HEADER` means true.
 
 use super::{Statement, unexpected};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName, Query};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{IsOptional, Parser};
@@ -64,7 +64,10 @@ impl CopyOptions {
     pub(crate) fn only(&self, known: &[&str]) -> Result<()> {
         for (name, _) in &self.0 {
             if !known.contains(&name.as_str()) {
-                let hint = format!("known options: {}", known.join(", "));
+                let hint = match nearest(name, known.iter().copied()) {
+                    Some(near) => format!("did you mean {near}?"),
+                    None => format!("known options: {}", known.join(", ")),
+                };
                 let message = format!("COPY has no option \"{name}\" for this format");
                 return Err(Error::sql(message).with_hint(hint));
             }

@@ -1,7 +1,7 @@
 //! `CREATE [OR REPLACE] [TEMP] TABLE [IF NOT EXISTS] t (…) [SORTED BY (a, b)] [AS query]`.
 
-use super::{Statement, unexpected};
-use crate::error::{Error, Result};
+use super::{Statement, position, unexpected};
+use crate::error::{Error, Result, nearest};
 use datafusion::sql::sqlparser::ast::{
     ColumnDef, DataType, Ident, ObjectName, Query, TableConstraint,
 };
@@ -24,13 +24,22 @@ pub(crate) struct CreateTable {
 pub(super) fn parse(parser: &mut Parser<'_>) -> Result<Statement> {
     parser.next_token();
     let or_replace = parser.parse_keywords(&[Keyword::OR, Keyword::REPLACE]);
+    let next = parser.peek_token();
     if parser.parse_one_of_keywords(&[Keyword::TEMP, Keyword::TEMPORARY]).is_some() {
         return Err(Error::sql("temporary tables are not supported")
+            .at(position(next.span.start))
             .with_hint("use WITH, or a table that you drop afterwards"));
     }
     if !parser.parse_keyword(Keyword::TABLE) {
         let what = parser.peek_token();
-        return Ok(Statement::Unsupported(format!("CREATE {}", what.token).to_uppercase()));
+        if nearest(&what.token.to_string(), ["TABLE"].into_iter()).is_some() {
+            return Err(unexpected("TABLE", &what));
+        }
+        let what = match what.token.to_string().to_uppercase().as_str() {
+            "MATERIALIZED" => "VIEW".to_owned(),
+            other => other.to_owned(),
+        };
+        return Ok(Statement::Unsupported(format!("CREATE {what}")));
     }
     let if_not_exists = parser.parse_keywords(&[Keyword::IF, Keyword::NOT, Keyword::EXISTS]);
     let name = parser.parse_object_name(false)?;

@@ -5,11 +5,16 @@
 //! counted: within one pair of parentheses the depth is at most the number of ORs, plus that of the
 //! ANDs of one term, plus that of the other operators of one factor. Commas and clauses begin anew.
 
+use crate::error::{Error, place};
 use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 /// Levels that the tree may have.
 pub(super) const DEPTH_MAX: usize = 1_000;
+
+/// Levels of parentheses and CASE that the parser reads in any case.
+const NESTING_MAX: usize = 60;
 
 /// The first token at which the tree becomes deeper than it may be.
 pub(super) fn find_too_deep(tokens: &[TokenWithSpan]) -> Option<&TokenWithSpan> {
@@ -33,6 +38,31 @@ pub(super) fn find_too_deep(tokens: &[TokenWithSpan]) -> Option<&TokenWithSpan> 
         }
     }
     None
+}
+
+/// The token at which parentheses and CASE, if each has its end, nest deeper than the parser goes:
+/// where it tries one way after the other, it does not say so.
+pub(super) fn find_too_nested<'a>(words: &[&'a TokenWithSpan]) -> Option<&'a TokenWithSpan> {
+    let mut depth = 0_usize;
+    let mut found = None;
+    for token in words {
+        match &token.token {
+            Token::LParen | Token::LBracket => depth += 1,
+            Token::RParen | Token::RBracket => depth = depth.checked_sub(1)?,
+            Token::Word(word) if word.keyword == Keyword::CASE => depth += 1,
+            Token::Word(word) if word.keyword == Keyword::END => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth > NESTING_MAX && found.is_none() {
+            found = Some(*token);
+        }
+    }
+    found.filter(|_| depth == 0)
+}
+
+/// The error of a statement that is nested too deeply at this token.
+pub(super) fn too_deep(token: &TokenWithSpan) -> Error {
+    Error::from(ParserError::RecursionLimitExceeded).at(place::of(token))
 }
 
 /// The level around one that ends, which is an operand of it.

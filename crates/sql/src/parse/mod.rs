@@ -6,11 +6,14 @@
 mod copy;
 mod create_table;
 mod depth;
+mod mistake;
 mod show;
+mod unsupported;
 
 pub(crate) use copy::{Copy, CopyOptions, CopySource};
 pub(crate) use create_table::CreateTable;
 pub(crate) use show::Show;
+pub(crate) use unsupported::elsewhere;
 
 use crate::dialect::StarfactDialect;
 use crate::error::{Error, Position, Result};
@@ -53,16 +56,23 @@ pub(crate) enum Statement {
 /// Syntax errors, with their place; no statement, or more than one.
 pub(crate) fn parse(sql: &str) -> Result<Statement> {
     let dialect = StarfactDialect;
-    let tokens = Tokenizer::new(&dialect, sql).tokenize_with_location()?;
+    let tokens = Tokenizer::new(&dialect, sql)
+        .tokenize_with_location()
+        .map_err(|error| mistake::unterminated(error.into()))?;
     if let Some(token) = depth::find_too_deep(&tokens) {
-        return Err(Error::from(ParserError::RecursionLimitExceeded).at(position(token.span.start)));
+        return Err(depth::too_deep(token));
     }
+    parse_tokens(tokens.clone()).map_err(|error| mistake::explain(&tokens, error))
+}
+
+fn parse_tokens(tokens: Vec<TokenWithSpan>) -> Result<Statement> {
+    let dialect = StarfactDialect;
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(RECURSION_LIMIT)
         .with_tokens_with_locations(without_materialized(tokens));
     while parser.consume_token(&Token::SemiColon) {}
     if parser.peek_token().token == Token::EOF {
-        return Err(Error::sql("there is no statement"));
+        return Err(Error::sql("there is no statement").with_hint("write one, as in SELECT 1"));
     }
     let statement = parse_statement(&mut parser)?;
     if matches!(statement, Statement::Unsupported(_)) {
@@ -143,20 +153,8 @@ fn parse_other(parser: &mut Parser<'_>) -> Result<Statement> {
         SqlStatement::Drop { object_type: ast::ObjectType::Table, names, if_exists, .. } => {
             Statement::DropTable { names, if_exists }
         }
-        other => Statement::Unsupported(describe(&other)),
+        other => Statement::Unsupported(unsupported::describe(&other)),
     })
-}
-
-/// The leading words of a statement, for a message.
-fn describe(statement: &SqlStatement) -> String {
-    let text = statement.to_string();
-    let words = text.split_whitespace().take_while(|word| word.chars().all(is_capital));
-    let words: Vec<&str> = words.take(3).collect();
-    if words.is_empty() { "this statement".into() } else { words.join(" ") }
-}
-
-fn is_capital(ch: char) -> bool {
-    ch.is_ascii_uppercase()
 }
 
 fn parse_explain(parser: &mut Parser<'_>) -> Result<Statement> {
@@ -230,7 +228,7 @@ fn setting_value(parser: &mut Parser<'_>) -> Result<String> {
 }
 
 fn unexpected(expected: &str, found: &TokenWithSpan) -> Error {
-    let message = format!("syntax error: expected {expected}, found {}", found.token);
+    let message = format!("syntax error: Expected: {expected}, found: {}", found.token);
     Error::sql(message).at(position(found.span.start))
 }
 

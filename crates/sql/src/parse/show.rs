@@ -1,4 +1,5 @@
-//! `DESCRIBE t | query`, `SUMMARIZE t | query`, `SHOW TABLES | CREATE TABLE t | ALL | name`.
+//! `DESCRIBE t | 'file' | query`, `SUMMARIZE t | 'file' | query`, and
+//! `SHOW TABLES | CREATE TABLE t | ALL | name`.
 
 use super::{Statement, setting_name};
 use crate::error::Result;
@@ -35,7 +36,9 @@ pub(super) fn parse(parser: &mut Parser<'_>) -> Result<Statement> {
         return Ok(Statement::Show(parse_show(parser)?));
     }
     let _ = parser.parse_keyword(Keyword::TABLE);
-    let is_query = match parser.peek_token().token {
+    let is_summary = is("summarize");
+    let next = parser.peek_token().token;
+    let is_query = match &next {
         Token::LParen => true,
         Token::Word(word) => matches!(
             word.keyword,
@@ -43,25 +46,32 @@ pub(super) fn parse(parser: &mut Parser<'_>) -> Result<Statement> {
         ),
         _ => false,
     };
-    let show = if is("summarize") {
-        if is_query {
-            Show::Summary(parser.parse_query()?)
-        } else {
-            let name = parser.parse_object_name(false)?;
-            Show::Summary(
-                Parser::new(&crate::dialect::StarfactDialect)
-                    .try_with_sql(&format!("SELECT * FROM {name}"))?
-                    .parse_query()?,
-            )
-        }
-    } else if is_query {
-        Show::QueryColumns(parser.parse_query()?)
-    } else if parser.peek_token().token == Token::EOF {
-        Show::Tables
+    let is_file = matches!(next, Token::SingleQuotedString(_))
+        || (matches!(next, Token::Word(_)) && parser.peek_nth_token(1).token == Token::LParen);
+    let query = if is_query {
+        Some(parser.parse_query()?)
+    } else if is_file || (is_summary && next != Token::EOF) {
+        Some(all_rows(parser)?)
     } else {
-        Show::Columns(parser.parse_object_name(false)?)
+        None
     };
-    Ok(Statement::Show(show))
+    Ok(Statement::Show(match query {
+        Some(query) if is_summary => Show::Summary(query),
+        Some(query) => Show::QueryColumns(query),
+        None if next == Token::EOF && !is_summary => Show::Tables,
+        None => Show::Columns(parser.parse_object_name(false)?),
+    }))
+}
+
+/// The query for a table, a file or a function that reads files.
+fn all_rows(parser: &mut Parser<'_>) -> Result<Box<Query>> {
+    let start = parser.peek_token().span.start;
+    let source = parser.parse_table_factor()?;
+    // The source keeps its place, so that errors point at it.
+    let (line, column) = (start.line.max(1) as usize, start.column.max(1) as usize);
+    let (lines, spaces) = ("\n".repeat(line - 1), " ".repeat(column.saturating_sub(6)));
+    let sql = format!("{lines}{spaces}FROM {source}");
+    Ok(Parser::new(&crate::dialect::StarfactDialect).try_with_sql(&sql)?.parse_query()?)
 }
 
 fn is_word(token: &Token, name: &str) -> bool {

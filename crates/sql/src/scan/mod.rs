@@ -11,9 +11,11 @@ mod plan;
 mod provider;
 mod statistics;
 mod stream;
+mod totals;
 
 pub(crate) use provider::{StarfactTable, arrow_schema};
 pub(crate) use statistics::scalar_value;
+pub(crate) use totals::EncodedTotals;
 
 use starfact_exec::{Bitmaps, ScanOptions};
 
@@ -24,6 +26,8 @@ pub(crate) struct ScanSettings {
     pub(crate) zone_maps: bool,
     /// `starfact.encoded_filters`
     pub(crate) encoded_filters: bool,
+    /// `starfact.encoded_aggregates`
+    pub(crate) encoded_aggregates: bool,
     /// `starfact.bitmaps`
     pub(crate) bitmaps: bool,
 }
@@ -38,6 +42,6 @@ impl ScanSettings {
 
 impl Default for ScanSettings {
     fn default() -> Self {
-        Self { zone_maps: true, encoded_filters: true, bitmaps: true }
+        Self { zone_maps: true, encoded_filters: true, encoded_aggregates: true, bitmaps: true }
     }
 }

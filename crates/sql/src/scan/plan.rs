@@ -104,6 +104,56 @@ impl ScanExec {
         self.projection.iter().map(|position| self.column(*position)).collect()
     }
 
+    pub(super) fn settings(&self) -> ScanSettings {
+        self.settings
+    }
+
+    /// The column at a place of the output.
+    pub(super) fn output_column(&self, place: usize) -> Option<(ColumnId, DataType)> {
+        let column = self.column(*self.projection.get(place)?);
+        Some((column.id, column.data_type))
+    }
+
+    /// The same scan, not begun yet.
+    pub(super) fn fresh(&self) -> Self {
+        let mut fresh = self.clone();
+        fresh.taken = Arc::default();
+        fresh.metrics = ExecutionPlanMetricsSet::new();
+        fresh
+    }
+
+    /// The state of a partition that is about to be read.
+    pub(super) fn partition(
+        &self,
+        number: usize,
+        context: &TaskContext,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> Partition {
+        let columns = self.output_columns().iter().map(|column| column.id).collect();
+        let mut state = Partition::new(
+            Arc::clone(&self.scan),
+            self.queue(number),
+            Arc::clone(&self.schema),
+            columns,
+            self.residuals.clone(),
+        );
+        state.remaining = self.limit.unwrap_or(usize::MAX);
+        state.encoded_filters = self.settings.encoded_filters;
+        state.batch_rows = context.session_config().batch_size();
+        state.progress = context.session_config().get_extension();
+        let count = |name| MetricBuilder::new(metrics).counter(name, number);
+        state.bitmap_blocks = count("bitmap_blocks");
+        state.bitmap_pruned = count("bitmap_pruned");
+        if number == 0 {
+            if let Some(progress) = &state.progress {
+                progress.skip_blocks(self.scan.pruned_blocks());
+            }
+            count("blocks_read").add(self.scan.morsels().len());
+            count("blocks_pruned").add(self.scan.pruned_blocks());
+        }
+        state
+    }
+
     fn is_ordered(&self) -> bool {
         self.properties.output_ordering().is_some()
     }
@@ -273,10 +323,7 @@ impl ExecutionPlan for ScanExec {
     }
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        let mut fresh = Self::clone(&self);
-        fresh.taken = Arc::default();
-        fresh.metrics = ExecutionPlanMetricsSet::new();
-        Ok(Arc::new(fresh))
+        Ok(Arc::new(self.fresh()))
     }
 
     fn execute(
@@ -284,25 +331,8 @@ impl ExecutionPlan for ScanExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let columns = self.output_columns().iter().map(|column| column.id).collect();
-        let mut state = Partition::new(
-            Arc::clone(&self.scan),
-            self.queue(partition),
-            Arc::clone(&self.schema),
-            columns,
-            self.residuals.clone(),
-        );
-        state.batch_rows = context.session_config().batch_size();
-        state.remaining = self.limit.unwrap_or(usize::MAX);
-        state.encoded_filters = self.settings.encoded_filters;
-        let count = |name| MetricBuilder::new(&self.metrics).counter(name, partition);
-        state.bitmap_blocks = count("bitmap_blocks");
-        state.bitmap_pruned = count("bitmap_pruned");
+        let state = self.partition(partition, &context, &self.metrics);
         let baseline = BaselineMetrics::new(&self.metrics, partition);
-        if partition == 0 {
-            count("blocks_read").add(self.scan.morsels().len());
-            count("blocks_pruned").add(self.scan.pruned_blocks());
-        }
         let stream = futures::stream::unfold((state, baseline), |(mut state, baseline)| async {
             let timer = baseline.elapsed_compute().timer();
             let next = state.next_batch().transpose();

@@ -4,6 +4,7 @@
 //! immutable, and, when no order was promised, one counter from which partitions take morsels.
 
 use super::filter::{Columns, batch, evaluate, merge_bounds, translate};
+use crate::progress::Progress;
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
@@ -16,7 +17,9 @@ use datafusion::physical_expr_common::physical_expr::{
 use datafusion::physical_plan::metrics::Count;
 use starfact_base::{ColumnId, DataType};
 use starfact_encoding::Selection;
-use starfact_exec::{BitmapAnswers, ColumnFilter, Morsel, MorselColumns, Scan};
+use starfact_exec::{
+    BitmapAnswers, ColumnFilter, Morsel, MorselColumns, Scan, Totals, TotalsAsked,
+};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -104,6 +107,8 @@ pub(super) struct Partition {
     pub(super) batch_rows: usize,
     pub(super) remaining: usize,
     pub(super) encoded_filters: bool,
+    /// Where to tell how far the statement is.
+    pub(super) progress: Option<Arc<Progress>>,
     /// Blocks of which bitmap indexes answered a filter.
     pub(super) bitmap_blocks: Count,
     /// Those of them of which they left no row.
@@ -132,6 +137,7 @@ impl Partition {
             batch_rows: usize::MAX,
             remaining: usize::MAX,
             encoded_filters: true,
+            progress: None,
             bitmap_blocks: Count::new(),
             bitmap_pruned: Count::new(),
             dynamic,
@@ -157,6 +163,27 @@ impl Partition {
         Ok(None)
     }
 
+    /// Adds what the rows of the next morsel come to. Tells whether its zone map was enough; `None`
+    /// when there is no morsel left.
+    pub(super) fn add_totals(
+        &mut self,
+        asked: &[TotalsAsked],
+        totals: &mut Totals,
+    ) -> Result<Option<bool>> {
+        let Some(idx) = self.queue.next(self.scan.morsels().len()) else { return Ok(None) };
+        let scan = Arc::clone(&self.scan);
+        let morsel = scan.morsels()[idx];
+        if self.residuals.is_empty()
+            && scan.add_covered(&morsel, asked, totals).map_err(external)?
+        {
+            self.progress.iter().for_each(|progress| progress.skip_blocks(1));
+            return Ok(Some(true));
+        }
+        let selection = self.select(&morsel)?;
+        scan.add_selected(&morsel, &selection, asked, totals).map_err(external)?;
+        Ok(Some(false))
+    }
+
     /// Batches share no memory with each other, because operators that keep some of them account
     /// for all that each of them holds.
     fn decode(&mut self, piece: &Selection) -> Result<RecordBatch> {
@@ -177,9 +204,11 @@ impl Partition {
         let scan = Arc::clone(&self.scan);
         for dynamic in self.dynamic.iter().flatten() {
             if scan.rules_out(morsel, &dynamic.filters).map_err(external)? {
+                self.progress.iter().for_each(|progress| progress.skip_blocks(1));
                 return Ok(Selection::none(morsel.rows()));
             }
         }
+        self.count_block(morsel, scan.filter_columns().collect())?;
         let mut selection = Selection::all(morsel.rows());
         let dynamic = self.dynamic.iter().flatten().map(|dynamic| dynamic.filters.as_slice());
         let mut answers = BitmapAnswers::default();
@@ -211,6 +240,18 @@ impl Partition {
             dynamic.use_so_far.record(asked, selection.count());
         }
         Ok(selection)
+    }
+
+    /// Tells that a block is read: the columns of the filters in any case, the others for the rows
+    /// that are left, of which there mostly are some.
+    fn count_block(&self, morsel: &Morsel, mut columns: Vec<ColumnId>) -> Result<()> {
+        let Some(progress) = &self.progress else { return Ok(()) };
+        columns.extend(&self.columns);
+        columns.sort_unstable();
+        columns.dedup();
+        let bytes = self.scan.block_bytes(morsel, &columns).map_err(external)?;
+        progress.read_block(morsel.rows(), bytes);
+        Ok(())
     }
 
     /// Places of the dynamic filters, those that leave the fewest rows first.

@@ -21,7 +21,13 @@ pub(super) fn copy_from(context: &mut Context, copy: Copy) -> Result<Outcome> {
         threads: context.settings.threads,
         memory_bytes: usize::try_from(context.settings.memory_limit).unwrap_or(usize::MAX),
     };
-    let import = files::import(&copy.file, &copy.options, target(&table, columns)?, budget)?;
+    let import = files::import(
+        &copy.file,
+        &copy.options,
+        target(&table, columns)?,
+        budget,
+        &context.progress,
+    )?;
     let fields = import.schema.fields().iter();
     let names: Vec<String> = fields.map(|field| field.name().clone()).collect();
     let mut stream = import.batches;

@@ -21,6 +21,7 @@ pub(super) fn copy_to(context: &mut Context, copy: Copy) -> Result<Outcome> {
         let batch = rename(&schema, &batch?)?;
         export.write(&batch)?;
         rows += batch.num_rows() as u64;
+        context.progress.set_rows_written(rows);
     }
     context.check_cancelled()?;
     export.finish()?;

@@ -3,7 +3,7 @@
 //! They take the same way as expressions of a query do: types are coerced, arithmetic is made
 //! exact, constants are folded.
 
-use super::Context;
+use super::{Context, spellings};
 use crate::arithmetic::exact;
 use crate::error::{Error, Result};
 use crate::literals;
@@ -28,6 +28,7 @@ pub(super) fn bind(
     mut sql: ast::Expr,
     schema: &Schema,
 ) -> Result<Arc<dyn PhysicalExpr>> {
+    spellings::spell_out_expression(&mut sql)?;
     literals::approximate(&mut sql);
     refuse_subqueries(&sql)?;
     let schema = Arc::new(DFSchema::try_from(schema.clone())?);

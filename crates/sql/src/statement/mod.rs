@@ -7,6 +7,7 @@ mod copy_to;
 mod create_table;
 mod drop_table;
 mod expression;
+mod functions;
 mod insert;
 mod names;
 mod normalize;
@@ -14,17 +15,20 @@ mod query;
 mod rewrite;
 mod set;
 mod show;
+mod spellings;
 mod using;
 mod write;
 
 pub(crate) use names::table as table_named;
+pub use set::check_setting;
+pub(crate) use spellings::names as function_spellings;
 pub(crate) use write::append;
 
 use crate::catalog::WarehouseSchema;
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
-use crate::parse::Statement;
-use crate::session::ProgressListener;
+use crate::parse::{Statement, elsewhere};
+use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::warehouse::Inner;
 use datafusion::execution::SessionState;
@@ -40,7 +44,7 @@ pub(crate) struct Context {
     pub(crate) state: SessionState,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) settings: Settings,
-    pub(crate) progress: Option<ProgressListener>,
+    pub(crate) progress: Arc<Progress>,
     pub(crate) cancel: CancellationToken,
 }
 
@@ -65,10 +69,13 @@ impl Context {
     pub(crate) fn load_options(&self) -> LoadOptions {
         // Half for the rows that wait to be sorted; the rest is for keys, encoding and the source.
         let memory_bytes = usize::try_from(self.settings.memory_limit / 2).unwrap_or(usize::MAX);
+        let progress = Arc::clone(&self.progress);
         LoadOptions {
             memory_bytes: memory_bytes.min(2 << 30),
             threads: self.settings.threads,
-            progress: self.progress.clone(),
+            derive_columns: self.settings.derive_columns,
+            shared_dictionaries: self.settings.shared_dictionaries,
+            progress: Some(Arc::new(move |rows| progress.set_rows_written(rows))),
             ..LoadOptions::default()
         }
     }
@@ -91,23 +98,9 @@ pub(crate) fn execute(context: &mut Context, statement: Statement) -> Result<Out
         Statement::Show(show) => show::show(context, show),
         Statement::Set { name, value } => set::set(context, &name, &value),
         Statement::Reset { name } => set::reset(context, &name),
-        Statement::Unsupported(what) => Err(unsupported(&what)),
+        Statement::Unsupported(what) => {
+            Err(Error::sql(format!("{what} is not supported")).with_hint(elsewhere(&what)))
+        }
     };
     result.map_err(|error| names::explain_unknown(context, error))
-}
-
-/// Statements that other systems have and we do not, or not yet.
-fn unsupported(what: &str) -> Error {
-    let error = Error::sql(format!("{what} is not supported"));
-    let first = what.split(' ').next().unwrap_or_default();
-    match first {
-        "UPDATE" | "DELETE" | "MERGE" | "TRUNCATE" => error.with_hint(
-            "to change rows, create the table anew: CREATE OR REPLACE TABLE t AS SELECT …",
-        ),
-        "BEGIN" | "START" | "COMMIT" | "ROLLBACK" | "END" | "SAVEPOINT" => {
-            error.with_hint("every statement is a transaction of its own")
-        }
-        "ALTER" => error.with_hint("create the table anew: CREATE TABLE new AS SELECT … FROM old"),
-        _ => error,
-    }
 }

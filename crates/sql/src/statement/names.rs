@@ -5,9 +5,11 @@
 //! again without regard to case, which is never ambiguous: names of tables, and of columns of one
 //! table, differ in more than case.
 
-use super::Context;
+use super::{Context, functions};
 use crate::catalog::{CATALOG, SCHEMA};
-use crate::error::{Error, Position, Result, nearest};
+use crate::error::{Error, Position, Result, no_schema};
+use crate::information_schema::INFORMATION_SCHEMA;
+use crate::sys::SYS;
 use datafusion::sql::sqlparser::ast::{Ident, ObjectName};
 use starfact_store::{Column, Snapshot, Table};
 use std::sync::Arc;
@@ -29,10 +31,15 @@ pub(super) fn table_name(name: &ObjectName) -> Result<String> {
         Some([catalog, schema, table]) if catalog == CATALOG && schema == SCHEMA => {
             Ok(table.clone())
         }
-        Some([.., schema, _]) => Err(Error::sql(format!("there is no schema \"{schema}\""))
-            .with_hint(format!("all tables are in schema {SCHEMA}"))
+        Some([.., schema, view]) if [SYS, INFORMATION_SCHEMA].contains(&schema.as_str()) => {
+            Err(Error::sql(format!("{schema}.{view} is a view, and this takes a table"))
+                .with_hint(format!("only queries read it: SELECT * FROM {schema}.{view}"))
+                .at(position(name)))
+        }
+        Some([.., schema, _]) => Err(no_schema(schema).at(position(name))),
+        _ => Err(Error::sql(format!("{name} is no name of a table"))
+            .with_hint("write table or main.table")
             .at(position(name))),
-        _ => Err(Error::sql(format!("{name} is no name of a table"))),
     }
 }
 
@@ -76,15 +83,11 @@ pub(super) fn explain_unknown(context: &Context, error: Error) -> Error {
     if error.hint.is_some() {
         return error;
     }
-    if error.message.starts_with(NO_TABLE) {
+    if error.message.starts_with(NO_TABLE) && error.message.ends_with('"') {
         return unknown_table(&context.snapshot, error);
     }
-    let Some(name) = error.message.strip_prefix("there is no function \"") else { return error };
-    let state = &context.state;
-    let known = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
-    let known = known.chain(state.window_functions().keys()).map(String::as_str);
-    match nearest(name.trim_end_matches('"'), known) {
-        Some(known) => error.with_hint(format!("did you mean {known}?")),
+    match error.message.strip_prefix("there is no function \"") {
+        Some(name) => functions::suggest(context, name.trim_end_matches('"'), error.clone()),
         None => error,
     }
 }

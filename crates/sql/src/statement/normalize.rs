@@ -1,6 +1,6 @@
 //! Rewrites of a query's syntax tree before it is planned: what the query engine does not know.
 
-use super::{Context, names, rewrite, using};
+use super::{Context, names, rewrite, spellings, using};
 use crate::catalog::SCHEMA;
 use crate::error::Result;
 use crate::literals;
@@ -20,6 +20,7 @@ pub(super) fn complete(query: &mut Query) {
 
 /// Rewrites a query whose files are resolved and whose columns have names.
 pub(super) fn normalize(context: &Context, query: &mut Query) -> Result<()> {
+    spellings::spell_out(query)?;
     rewrite::rewrite(query)?;
     using::write_out(context, query)?;
     literals::approximate(query);

@@ -65,12 +65,18 @@ fn the_ledger_says_what_bitmaps_answered() {
         let query = format!("SELECT sum(amount) FROM sale WHERE {condition}");
         (metric(&session, "bitmap_blocks", &query), metric(&session, "bitmap_pruned", &query))
     };
-    // The last block is so short that it is filtered sooner than its 877 values are asked.
-    assert_eq!(count("note = 'größe 17'"), (2, 0));
-    // Between the bounds of every block, but in none.
-    assert_eq!(count("city = 125"), (3, 3));
-    assert_eq!(count("city < 1000"), (0, 0));
-    assert_eq!(count("amount = 5"), (0, 0));
+    // Both the totals of encoded blocks and the scan, which gives out rows.
+    for totals in ["on", "off"] {
+        run(&session, &[&format!("SET encoded_aggregates = {totals}")]);
+        let plan = answer(&session, "EXPLAIN SELECT sum(amount) FROM sale WHERE city = 125");
+        assert_eq!(plan.contains("StarfactTotals"), totals == "on", "{plan}");
+        // The last block is so short that it is filtered sooner than its 877 values are asked.
+        assert_eq!(count("note = 'größe 17'"), (2, 0));
+        // Between the bounds of every block, but in none.
+        assert_eq!(count("city = 125"), (3, 3));
+        assert_eq!(count("city < 1000"), (0, 0));
+        assert_eq!(count("amount = 5"), (0, 0));
+    }
     run(&session, &["SET bitmaps = off"]);
     assert_eq!(count("city = 125"), (0, 0));
     run(&session, &["RESET bitmaps"]);
@@ -105,4 +111,28 @@ fn indexes_are_declared_and_shown() {
     check_failures(&session, &[("SET starfact.bitmaps = sometimes", "expected on or off")]);
     // A column may have the name of an option.
     run(&session, &["CREATE TABLE v (bitmap INTEGER BITMAP, no INTEGER)", "SELECT bitmap FROM v"]);
+}
+
+#[test]
+fn text_in_shared_dictionaries_is_looked_up_in_bitmaps() {
+    let statements: Vec<&str> =
+        ["SET starfact.shared_dictionaries = always"].iter().chain(TABLES).copied().collect();
+    let (shared, own) = (session(&statements), session(TABLES));
+    run(&own, &["SET starfact.bitmaps = off"]);
+    let stored = "SELECT dictionary_bytes > 0, bitmap_bytes > 0 FROM sys.columns
+        WHERE table_name = 'sale' AND column_name = 'note'";
+    assert_eq!(answer(&shared, stored), "true|true");
+    for condition in [
+        "note = 'größe 17'",
+        "note <> 'größe 17'",
+        "note IN ('größe 1', 'nothing', 'größe 876')",
+        "note LIKE 'größe 86%'",
+        "note = 'größe 17' AND city = 126",
+        "note IS NULL",
+    ] {
+        let query = format!("SELECT count(*), sum(id), max(note) FROM sale WHERE {condition}");
+        assert_eq!(answer(&shared, &query), answer(&own, &query), "{condition}");
+    }
+    let rare = "SELECT sum(id) FROM sale WHERE note = 'größe 17'";
+    assert_eq!(metric(&shared, "bitmap_blocks", rare), 2);
 }

@@ -15,7 +15,8 @@ use query::Generator;
 use random::Random;
 use std::sync::Arc;
 
-const SWITCHES: [(&str, &str); 4] = [("on", "on"), ("on", "off"), ("off", "on"), ("off", "off")];
+/// The settings that are switched: all on, all off, and each alone.
+const SWITCHES: [&str; 4] = ["zone_maps", "bitmaps", "encoded_filters", "encoded_aggregates"];
 
 /// Rows of the fact in each commit, for one seed after the other.
 const COMMITS: [&[usize]; 5] = [&[0], &[1], &[700], &[66_000], &[400, 0, 3_000, 90]];
@@ -47,22 +48,18 @@ fn answers_are_those_of_the_stock_engine() {
                     continue;
                 }
             };
-            for (zone_maps, encoded_filters) in SWITCHES {
-                run(
-                    &session,
-                    &[
-                        &format!("SET zone_maps = {zone_maps}"),
-                        &format!("SET encoded_filters = {encoded_filters}"),
-                    ],
-                );
+            for on in switched() {
+                for switch in SWITCHES {
+                    let value = if on.contains(&switch) { "on" } else { "off" };
+                    run(&session, &[&format!("SET {switch} = {value}")]);
+                }
                 let found = match super::execute(&session, &query.sql) {
                     Ok(batches) => texts(&batches, query.is_ordered),
                     Err(error) => panic!("seed {seed}, query {number}: {}\n{error}", query.sql),
                 };
                 assert!(
                     found == expected,
-                    "seed {seed}, query {number}, zone_maps {zone_maps}, encoded_filters \
-                     {encoded_filters}: {}\n{}",
+                    "seed {seed}, query {number}, with {on:?}: {}\n{}",
                     query.sql,
                     difference(&found, &expected)
                 );
@@ -70,6 +67,12 @@ fn answers_are_those_of_the_stock_engine() {
         }
         assert!(refused * 4 < query_count, "{refused} of {query_count} queries had no answer");
     }
+}
+
+/// Which settings are on, one time after the other.
+fn switched() -> impl Iterator<Item = Vec<&'static str>> {
+    let alone = SWITCHES.into_iter().map(|switch| vec![switch]);
+    [SWITCHES.to_vec(), Vec::new()].into_iter().chain(alone)
 }
 
 fn stock(star: &Star) -> SessionContext {

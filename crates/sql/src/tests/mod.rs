@@ -6,12 +6,15 @@ mod constraints;
 mod differential;
 mod errors;
 mod exact;
+mod functions;
 mod limits;
+mod progress;
 mod queries;
 mod semantics;
 mod statements;
 mod storage;
 mod temporal;
+mod totals;
 
 use crate::{Error, OpenOptions, Outcome, Result, Session, Warehouse};
 use arrow::array::{Array, RecordBatch};

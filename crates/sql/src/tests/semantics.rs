@@ -376,3 +376,35 @@ fn filters_keep_to_their_table() {
         ],
     );
 }
+
+#[test]
+fn moments_of_all_years_meet() {
+    check(
+        &session(&[]),
+        &[
+            (
+                "SELECT DATE '9999-12-31' = TIMESTAMP '9999-12-31 00:00:00', coalesce(DATE '0001-01-01', TIMESTAMP '2000-01-01 00:00:00')",
+                "true|0001-01-01T00:00:00",
+            ),
+            (
+                "SELECT greatest(DATE '9999-12-31', TIMESTAMP '2000-01-01 00:00:00'), CASE WHEN 1 > 2 THEN now() ELSE DATE '9999-12-31' END",
+                "9999-12-31T00:00:00|9999-12-31T00:00:00Z",
+            ),
+            ("SELECT '11:30'::TIME, CAST(NULL::VARCHAR AS TIME)", "11:30:00|NULL"),
+            (
+                "SELECT date_bin(INTERVAL '1 hour', TIMESTAMP '2024-01-01 10:30:00'), date_bin(INTERVAL '1 hour', NULL::TIMESTAMP)",
+                "2024-01-01T10:00:00|NULL",
+            ),
+        ],
+    );
+    check_failures(
+        &session(&[]),
+        &[
+            ("SELECT '11'::TIME", "\"11\" is no TIME"),
+            (
+                "SELECT date_bin(INTERVAL '1 day', TIMESTAMP '9999-12-31 10:00:00')",
+                "date_bin takes moments of the years from 1678 to 2261",
+            ),
+        ],
+    );
+}

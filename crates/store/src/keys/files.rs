@@ -78,7 +78,7 @@ impl RunFilesWriter {
         })?;
         let record = |column: &RunColumn| {
             let (data_type, info) = (column.data_type, column.info.as_ref()?);
-            Some(FileRecord { column: column.id, data_type, bytes: info.bytes })
+            Some(FileRecord { column: column.id, data_type, bytes: info.bytes, dictionary: None })
         };
         Ok((self.columns.iter().filter_map(record).collect(), self.rows))
     }

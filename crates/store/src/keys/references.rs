@@ -205,7 +205,7 @@ impl Task<'_> {
             start = end;
         }
         let bytes = writer.finish()?.bytes;
-        self.file = Some(FileRecord { column, data_type, bytes });
+        self.file = Some(FileRecord { column, data_type, bytes, dictionary: None });
         Ok(())
     }
 

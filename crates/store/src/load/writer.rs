@@ -187,6 +187,7 @@ impl<'a> SegmentsWriter<'a> {
                         column: id,
                         data_type: column.data_type,
                         bytes: file.bytes,
+                        dictionary: None,
                     }),
                     (None, Some(folder)) => {
                         let path = format!("{folder}/{NUMBERS}");

@@ -2,8 +2,8 @@
 //! and what was left behind is removed.
 
 use super::support::*;
-use crate::{LoadOptions, OpenMode, Store};
-use starfact_base::{Error, Result};
+use crate::{LoadOptions, OpenMode, SharedDictionaries, Store, TableDefinition};
+use starfact_base::{DataType, Error, Result};
 use starfact_vfs::{Dir, Fault, FaultDir, FaultMode, MemDir};
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -58,6 +58,58 @@ fn drop_fact(store: &Store) -> Result<()> {
     transaction.drop_table(id.unwrap())?;
     transaction.commit()?;
     Ok(())
+}
+
+/// A table of text, which is loaded with a dictionary.
+fn create_visits(store: &Store) -> Result<()> {
+    let definition = TableDefinition {
+        name: "visits".into(),
+        columns: vec![column("city", DataType::Varchar), column("day", DataType::Integer)],
+        sorted_by: strings(&["day"]),
+        ..TableDefinition::default()
+    };
+    let mut transaction = store.begin()?;
+    transaction.create_table(&definition)?;
+    transaction.commit()?;
+    visit(store, ["Bern", "Zug", "Aarau"])
+}
+
+/// Needs a new dictionary.
+fn load_visits(store: &Store) -> Result<()> {
+    visit(store, ["Bern", "Zug", "Chur"])
+}
+
+/// Does not.
+fn load_more_visits(store: &Store) -> Result<()> {
+    visit(store, ["Bern", "Bern", "Aarau"])
+}
+
+fn visit(store: &Store, cities: [&str; 3]) -> Result<()> {
+    let cities = texts((0..120_usize).map(|row| cities[row * 7 % 3]));
+    let rows = batch(vec![cities, ints((0..120).map(|row| row * 37 % 101))]);
+    let shared_dictionaries = SharedDictionaries::Always;
+    let options = LoadOptions { shared_dictionaries, memory_bytes: 1_000_000, ..small_options() };
+    insert_with(store, "visits", vec![rows], &options).map(|_| ())
+}
+
+fn drop_visits(store: &Store) -> Result<()> {
+    let mut transaction = store.begin()?;
+    let id = transaction.snapshot().table("visits").map(|table| table.id());
+    transaction.drop_table(id.unwrap())?;
+    transaction.commit()?;
+    Ok(())
+}
+
+#[test]
+fn the_visits_of_these_tests_have_dictionaries() {
+    let store = open(&base(&[create_visits, load_visits, load_more_visits]));
+    let visits = table(&store, "visits");
+    let numbers = visits.segments().iter().map(|segment| {
+        let dictionary = segment.dictionary(starfact_base::ColumnId(1));
+        dictionary.map(|file| file.number())
+    });
+    let numbers: Vec<u64> = numbers.collect::<Option<_>>().unwrap();
+    assert!(numbers[0] < numbers[1] && numbers[1] == numbers[2], "{numbers:?}");
 }
 
 /// A base that changes have made, without faults.
@@ -156,6 +208,13 @@ fn a_crash_while_a_table_is_dropped() {
     crash_anywhere(&[create_tables, load_fact], drop_fact);
 }
 
+#[test]
+fn a_crash_while_dictionaries_are_made_used_and_dropped() {
+    crash_anywhere(&[create_visits], load_visits);
+    crash_anywhere(&[create_visits], load_more_visits);
+    crash_anywhere(&[create_visits, load_visits], drop_visits);
+}
+
 /// After a failure that is no crash, the same store works on.
 fn fail_anywhere(before: &[Change], change: Change) {
     for_every_fault(before, change, &|case| {
@@ -188,6 +247,13 @@ fn a_full_disk_while_a_warehouse_is_filled() {
 #[test]
 fn a_full_disk_during_a_load() {
     fail_anywhere(&[create_tables], load_fact);
+}
+
+#[test]
+fn a_full_disk_while_dictionaries_are_made_used_and_dropped() {
+    fail_anywhere(&[create_visits], load_visits);
+    fail_anywhere(&[create_visits], load_more_visits);
+    fail_anywhere(&[create_visits, load_visits], drop_visits);
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Damage: whatever is wrong with the files, the answer is an error that names one, or right.
 
 use super::support::*;
-use crate::{Store, manifest, paths};
+use crate::{LoadOptions, SharedDictionaries, Store, TableDefinition, manifest, paths};
 use serde_json::{Value, json};
-use starfact_base::{Error, Result};
+use starfact_base::{DataType, Error, Result};
 use starfact_vfs::{Dir, MemDir};
 
-/// A warehouse with all kinds of files: segments, a key run of each kind, hidden columns.
+/// A warehouse with all kinds of files: segments, a key run of each kind, hidden columns, and a
+/// dictionary that two segments have in common.
 fn warehouse() -> MemDir {
     let dir = MemDir::new();
     let store = open(&dir);
@@ -16,6 +17,21 @@ fn warehouse() -> MemDir {
     create(&store, &fact("fact"));
     let rows = batch(vec![ints([3, 1, 2]), ints([7, 2, 1]), ints([30, 20, 10])]);
     insert(&store, "fact", vec![rows]).unwrap();
+    let city = column("city", DataType::Varchar);
+    let visits = TableDefinition {
+        name: "visits".into(),
+        columns: vec![city],
+        ..TableDefinition::default()
+    };
+    create(&store, &visits);
+    for cities in [["Bern", "Winterthur am Rhein"], ["Bern", "Bern"]] {
+        let rows = batch(vec![texts((0..40).map(|row| cities[row % 2]))]);
+        let options = LoadOptions {
+            shared_dictionaries: SharedDictionaries::Always,
+            ..LoadOptions::default()
+        };
+        insert_with(&store, "visits", vec![rows], &options).unwrap();
+    }
     drop(store);
     dir
 }
@@ -67,10 +83,10 @@ fn put(dir: &MemDir, path: &str, bytes: &[u8]) {
 fn a_flipped_bit_or_a_missing_end_is_noticed_or_harmless() {
     let dir = warehouse();
     let expected = use_all(&copy(&dir)).unwrap();
-    let columns: Vec<String> =
-        files(&dir, "tables").into_iter().filter(|path| path.ends_with(".col")).collect();
-    // Two segments, a run in files and a segment with a hidden column, and the run of its key.
-    assert_eq!(columns.len(), 2 + 2 + 2 + 4 + 2);
+    let columns = files(&dir, "tables");
+    // Two segments, a run in files and a segment with a hidden column, and the run of its key;
+    // two segments and their dictionary.
+    assert_eq!(columns.len(), 2 + 2 + 2 + 4 + 2 + 2 + 1);
     for path in columns {
         let good = dir.read(&path).unwrap();
         let check = |bad: &[u8], context: String| {
@@ -132,14 +148,14 @@ fn open_changed(change: &dyn Fn(&mut Value)) -> Result<Store> {
     assert_ne!(catalog, before, "nothing was changed");
     let payload = serde_json::to_vec(&catalog).unwrap();
     dir.remove_file(&path).unwrap();
-    put(&dir, &path, &crate::envelope::seal("starfact-manifest", &payload));
+    put(&dir, &path, &crate::envelope::seal("starfact-manifest", 2, &payload));
     try_open(&dir)
 }
 
 /// A change of the manifest, and what must be said of it.
 type Lie = (&'static str, fn(&mut Value));
 
-const LIES: [Lie; 36] = [
+const LIES: [Lie; 43] = [
     ("version", |c| c["version"] = json!(1)),
     ("counters", |c| c["epoch"] = json!(1_000_000)),
     ("counters", |c| c["next_table"] = json!(u32::MAX)),
@@ -181,6 +197,30 @@ const LIES: [Lie; 36] = [
     ("files of a segment", |c| c["tables"][0]["segments"][0]["files"][1]["column"] = json!(1)),
     ("file's column", |c| c["tables"][0]["segments"][0]["files"][1]["column"] = json!(9)),
     ("file's type", |c| c["tables"][0]["segments"][0]["files"][0]["type"] = json!("date")),
+    ("file number", |c| {
+        c["tables"][2]["dictionaries"][0]["id"] = json!(1);
+        c["tables"][2]["segments"][0]["files"][0]["dictionary"] = json!(1);
+        c["tables"][2]["segments"][1]["files"][0]["dictionary"] = json!(1);
+    }),
+    ("file number", |c| {
+        c["tables"][2]["dictionaries"][0]["id"] = json!(1_000);
+        c["tables"][2]["segments"][0]["files"][0]["dictionary"] = json!(1_000);
+        c["tables"][2]["segments"][1]["files"][0]["dictionary"] = json!(1_000);
+    }),
+    ("dictionaries", |c| {
+        let one = c["tables"][2]["dictionaries"][0].clone();
+        c["tables"][2]["dictionaries"] = json!([one, one]);
+    }),
+    ("dictionary's column", |c| c["tables"][2]["dictionaries"][0]["column"] = json!(0)),
+    ("dictionary's column", |c| {
+        let one = c["tables"][2]["dictionaries"][0].clone();
+        c["tables"][2]["dictionaries"] = json!([]);
+        c["tables"][0]["dictionaries"] = json!([one]);
+    }),
+    ("dictionary of a file", |c| c["tables"][2]["dictionaries"] = json!([])),
+    ("files of a key run", |c| {
+        c["tables"][0]["key_runs"][1]["source"]["files"][0]["dictionary"] = json!(1);
+    }),
     ("key run", |c| c["tables"][0]["key_runs"][0]["key"] = json!(5)),
     ("rows of a key run", |c| c["tables"][0]["key_runs"][0]["rows"] = json!(1)),
     ("ordinals of a key run", |c| c["tables"][0]["key_runs"][1]["ordinal_end"] = json!(3)),
@@ -208,4 +248,59 @@ fn what_a_newer_version_may_add_is_ignored() {
         catalog["tables"][0]["schema"]["comment"] = json!("a dimension");
     });
     assert_eq!(read(&store.unwrap(), "dim", "id"), ["1", "2", "9", "7"]);
+}
+
+#[test]
+fn a_manifest_and_files_that_disagree_about_a_dictionary_are_noticed() {
+    type Lie = fn(&mut Value);
+    let lies: [(&str, Lie); 3] = [
+        ("dictionary (manifest against file)", |c| {
+            let file = &mut c["tables"][2]["segments"][0]["files"][0];
+            file.as_object_mut().unwrap().remove("dictionary");
+        }),
+        ("file length (manifest against file)", |c| {
+            c["tables"][2]["dictionaries"][0]["bytes"] = json!(7);
+        }),
+        ("dictionary (manifest against file)", |c| {
+            c["next_file"] = json!(2_000);
+            c["tables"][2]["dictionaries"][0]["id"] = json!(1_000);
+            c["tables"][2]["segments"][0]["files"][0]["dictionary"] = json!(1_000);
+            c["tables"][2]["segments"][1]["files"][0]["dictionary"] = json!(1_000);
+        }),
+    ];
+    for (what, lie) in lies {
+        let store = open_changed(&lie).unwrap();
+        let visits = table(&store, "visits");
+        let segment = &visits.segments()[0];
+        let read = || segment.column(starfact_base::ColumnId(1))?.unwrap().block(0);
+        let error = read().unwrap_err();
+        assert!(error.is_corrupt() && error.to_string().contains(what), "{error}");
+    }
+}
+
+#[test]
+fn a_segment_without_the_file_of_a_column_with_dictionary_is_null_there() {
+    let store = open_changed(&|catalog| {
+        catalog["tables"][2]["segments"][0]["files"] = json!([]);
+    });
+    let store = store.unwrap();
+    let city = starfact_base::ColumnId(1);
+    let visits = table(&store, "visits");
+    assert!(visits.segments()[0].column(city).unwrap().is_none());
+    assert!(visits.segments()[0].dictionary(city).is_none());
+    // Both become part of one segment, which has a dictionary again.
+    for _ in 0..62 {
+        let rows = batch(vec![texts(["Bern"; 30])]);
+        let options = LoadOptions {
+            shared_dictionaries: SharedDictionaries::Always,
+            ..LoadOptions::default()
+        };
+        insert_with(&store, "visits", vec![rows], &options).unwrap();
+    }
+    let visits = table(&store, "visits");
+    assert_eq!(visits.segments().len(), 1);
+    assert!(visits.segments()[0].dictionary(city).is_some());
+    let values = values(&visits, city);
+    assert_eq!(values[..40], ["NULL"; 40].map(str::to_owned));
+    assert_eq!(values[40..], ["Bern"; 1_900].map(str::to_owned));
 }

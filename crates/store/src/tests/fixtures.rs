@@ -2,6 +2,7 @@
 
 use super::support::*;
 use crate::{LoadOptions, MANIFEST_VERSION, manifest, paths};
+use starfact_base::ColumnId;
 use starfact_vfs::{Dir, MemDir, OsDir};
 
 /// The folder of all fixtures; the example `fixture` made those of each version once.
@@ -33,6 +34,17 @@ fn warehouses_of_every_version_open_and_take_rows() {
         assert!(sale.is_sorted());
         let hidden = sale.foreign_keys()[0].ordinal_column;
         assert_eq!(values(&sale, hidden), ["0", "2", "4", "NULL"]);
+        if version >= 2 {
+            let city = |one, other| [one, "NULL", other, other].repeat(10);
+            let [lima, suva, moundou] = ["Lima", "Suva", "Moundou"];
+            let expected = [city(lima, moundou), city(suva, moundou), city(moundou, suva)];
+            assert_eq!(read(&store, "visit", "city"), expected.concat());
+            let visit = table(&store, "visit");
+            let dictionary = |segment: usize| visit.segments()[segment].dictionary(ColumnId(1));
+            let numbers = [0, 1, 2].map(|segment| dictionary(segment).unwrap().number());
+            assert!(numbers[0] < numbers[1] && numbers[1] == numbers[2], "{numbers:?}");
+            assert_eq!(dictionary(2).unwrap().values().unwrap().len(), 3);
+        }
         let rows = |id, name| batch(vec![ints([id]), texts([name])]);
         assert!(insert(&store, "nation", vec![rows(7, "Oman")]).is_err());
         assert!(insert(&store, "nation", vec![rows(8, "Fiji")]).is_err());

@@ -250,6 +250,7 @@ pub(crate) fn unnamed_files(store: &Store, dir: &dyn Dir) -> Vec<String> {
     let manifest = crate::paths::manifest(snapshot.version());
     let is_named = |path: &String| {
         [crate::paths::LOCK, crate::paths::CURRENT, manifest.as_str()].contains(&path.as_str())
+            || named.contains(path.as_str())
             || path.rsplit_once('/').is_some_and(|(folder, _)| named.contains(folder))
     };
     files(dir, "").into_iter().filter(|path| !is_named(path)).collect()

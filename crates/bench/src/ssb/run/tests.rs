@@ -11,6 +11,8 @@ fn options(scale: &str, warehouse: Option<&Path>) -> Options {
         threads: Some(2),
         memory_limit: None,
         wait: Duration::ZERO,
+        read_only: false,
+        settings: Vec::new(),
     }
 }
 

@@ -14,6 +14,7 @@ fn vocabulary() -> Vocabulary {
             table("My Table", &["a b", "select", "Year"]),
         ],
         functions: vec!["sum".into(), "substr".into(), "count".into()],
+        settings: vec!["starfact.threads".into(), "starfact.zone_maps".into()],
     }
 }
 
@@ -102,4 +103,13 @@ fn files_in_quotes_and_behind_commands() {
     );
     assert_eq!(lines(&format!(".read {path}/.h|")), [format!(".read {path}/.hidden")]);
     assert!(lines("select 1 -- 'd|").is_empty());
+}
+
+#[test]
+fn settings_stand_behind_set_reset_and_show() {
+    assert_eq!(lines("set starfact.z|"), ["set starfact.zone_maps"]);
+    assert_eq!(lines("select 1; SHOW starfact.|").len(), 2);
+    assert_eq!(lines("reset starf|"), ["reset starfact.threads", "reset starfact.zone_maps"]);
+    assert!(lines("show ta|").contains(&"show table".to_owned()));
+    assert!(lines("select starfact.|").is_empty());
 }

@@ -58,7 +58,11 @@ fn a_mistake_names_its_place_and_leaves_the_table_as_it_was() {
     rows.push_str("oops,x,1.25\n");
     lab.write("t.csv", rows);
     let error = lab.error("COPY t FROM '@/t.csv'");
-    assert_eq!(error, "@/t.csv, line 200001, column \"id\": 'oops' is not of type INTEGER");
+    assert_eq!(
+        error,
+        "@/t.csv, line 200001, column \"id\": 'oops' is not of type INTEGER \
+         (correct the value in the file, or give the column another type)"
+    );
     assert_eq!(lab.run("FROM t"), "[0|zero|0.00]");
 }
 

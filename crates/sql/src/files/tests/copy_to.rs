@@ -19,6 +19,17 @@ fn csv_files_read_as_csv_mode_prints() {
 }
 
 #[test]
+fn an_ending_that_says_nothing_is_no_csv() {
+    let lab = Lab::new();
+    let error = lab.error("COPY (SELECT 1 AS a) TO '@/t.foo'");
+    assert!(error.contains("the ending .foo does not tell the format"), "{error}");
+    assert_eq!(lab.names(), [""; 0]);
+    assert_eq!(lab.run("COPY (SELECT 1 AS a) TO '@/t.foo' (FORMAT csv)"), "COPY 1");
+    assert_eq!(lab.run("COPY (SELECT 1 AS a) TO '@/t'"), "COPY 1");
+    assert_eq!((lab.read("t.foo"), lab.read("t")), ("a\n1\n".into(), "a\n1\n".into()));
+}
+
+#[test]
 fn a_statement_that_fails_leaves_what_was_there() {
     let lab = Lab::with(&["CREATE TABLE t (a INTEGER)", "INSERT INTO t VALUES (1), (0)"]);
     for name in ["t.csv", "t.parquet"] {

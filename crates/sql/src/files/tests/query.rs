@@ -147,3 +147,15 @@ fn a_value_that_does_not_fit_the_guess_says_what_to_do() {
     assert!(error.contains("all_varchar = true"), "{error}");
     assert_eq!(lab.run("SELECT count(*) FROM read_csv('@/t.csv', all_varchar = true)"), "[30001]");
 }
+
+#[test]
+fn files_are_described_like_tables() {
+    let lab = Lab::new();
+    lab.write("t.csv", "a,b\n1,x\n2,y\n");
+    let columns = lab.run("DESCRIBE FROM '@/t.csv'");
+    assert_eq!(lab.run("DESCRIBE '@/t.csv'"), columns);
+    assert_eq!(lab.run("DESCRIBE read_csv('@/t.csv')"), columns);
+    assert_eq!(lab.run("SUMMARIZE '@/t.csv'"), lab.run("SUMMARIZE FROM '@/t.csv'"));
+    let error = lab.error("DESCRIBE '@/none.csv'");
+    assert!(error.contains("no such file"), "{error}");
+}

@@ -69,7 +69,9 @@ fn column_option(
         ColumnOption::Check(check) => add_check(table, check, name),
         ColumnOption::Comment(_) => {}
         ColumnOption::DialectSpecific(tokens) => match tokens.as_slice() {
-            [_] => table.columns[place].bitmap = Some(true),
+            [word] if word.to_string().eq_ignore_ascii_case("bitmap") => {
+                table.columns[place].bitmap = Some(true);
+            }
             [no, _] if no.to_string().eq_ignore_ascii_case("no") => {
                 table.columns[place].bitmap = Some(false);
             }

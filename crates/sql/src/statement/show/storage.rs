@@ -1,7 +1,8 @@
 //! `EXPLAIN STORAGE t`: what each column takes on disk, why it is encoded as it is, and how fast it
 //! is read.
 //!
-//! Bytes are those of all files. The rest is measured on one block in the middle of the table: its
+//! Bytes are those of all files, and beside them those of the dictionaries that the files share. The
+//! rest is measured on one block in the middle of the table: its
 //! encoding, the next best one with the bytes that the column would take in it, and the time to
 //! decode it once it is in memory.
 
@@ -24,6 +25,8 @@ const DECODE_RUNS: usize = 5;
 /// What is shown of one column.
 struct Report {
     bytes: u64,
+    /// Bytes of the dictionaries that its files have codes of.
+    dictionary_bytes: u64,
     /// Of these, bytes of bitmap indexes.
     bitmap_bytes: u64,
     /// There if the table has rows and the column has a file.
@@ -51,7 +54,9 @@ pub(super) fn storage(context: &Context, name: &ObjectName) -> Result<Rows> {
         reports.push(report(table, column)?);
     }
     let rows = table.row_count() as f64;
-    let bits = |report: &Report| (rows > 0.0).then(|| report.bytes as f64 * 8.0 / rows);
+    let bits = |report: &Report| {
+        (rows > 0.0).then(|| (report.bytes + report.dictionary_bytes) as f64 * 8.0 / rows)
+    };
     let of_sample = |show: fn(&Sample) -> Option<f64>| -> ArrayRef {
         let samples = reports.iter().map(|report| report.sample.as_ref().and_then(show));
         Arc::new(samples.map(|value| value.map(two_places)).collect::<Float64Array>())
@@ -68,6 +73,12 @@ pub(super) fn storage(context: &Context, name: &ObjectName) -> Result<Rows> {
             "bytes",
             Arc::new(Int64Array::from_iter_values(
                 reports.iter().map(|report| report.bytes as i64),
+            )),
+        ),
+        (
+            "dictionary_bytes",
+            Arc::new(Int64Array::from_iter_values(
+                reports.iter().map(|report| report.dictionary_bytes as i64),
             )),
         ),
         (
@@ -117,13 +128,16 @@ fn report(table: &Table, column: &StoredColumn) -> Result<Report> {
     for segment in segments {
         bitmap_bytes += segment.column(column.id)?.map_or(0, |file| sys::bitmap_bytes(&file));
     }
-    let without_sample = Report { bytes, bitmap_bytes, sample: None };
-    let Some(middle) = segments.get(segments.len() / 2) else { return Ok(without_sample) };
-    let Some(file) = middle.column(column.id)? else { return Ok(without_sample) };
+    let dictionary_bytes = table.dictionary_byte_len(column.id);
+    let without = Report { bytes, dictionary_bytes, bitmap_bytes, sample: None };
+    let Some(middle) = segments.get(segments.len() / 2) else {
+        return Ok(without);
+    };
+    let Some(file) = middle.column(column.id)? else { return Ok(without) };
     let idx = (file.block_count().max(1) - 1) / 2;
     let block = file.block(idx)?;
     let sample = sample(column, &block, file.block_byte_len(idx))?;
-    Ok(Report { sample: Some(sample), ..without_sample })
+    Ok(Report { sample: Some(sample), ..without })
 }
 
 fn sample(column: &StoredColumn, block: &ColumnBlock, bytes: u64) -> Result<Sample> {

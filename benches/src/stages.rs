@@ -1,0 +1,181 @@
+//! What each stage on encoded blocks costs, beside what memory can deliver in the same run.
+//!
+//! One table: for each encoding and width the nanoseconds a value takes when the block lies in the
+//! cache (`cache`) and when it comes from memory (`memory`), and the encoded bytes a second that
+//! the latter means, as a share of the bandwidth that a plain sum over a large buffer reached with
+//! as many threads. Everything goes through the public functions of the crate.
+
+pub mod bandwidth;
+pub mod data;
+pub mod work;
+
+use self::bandwidth::Bandwidth;
+use self::data::Blocks;
+use self::work::Work;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    /// Values that come from memory.
+    pub values: usize,
+    /// Bytes of the buffer whose sum is the bandwidth, for each thread.
+    pub buffer_bytes: usize,
+    /// How long a measurement is repeated; the fastest pass counts.
+    pub time: Duration,
+    /// Threads of the measurements with several.
+    pub threads: usize,
+}
+
+impl Scale {
+    /// For figures: 60 million values.
+    pub fn full() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            values: 60_000_000,
+            buffer_bytes: 512 << 20,
+            time: Duration::from_millis(100),
+            threads,
+        }
+    }
+
+    /// For tests: everything once.
+    pub fn small() -> Self {
+        Self { values: 100_000, buffer_bytes: 1 << 16, time: Duration::ZERO, threads: 2 }
+    }
+}
+
+/// One line of the table.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// What was done.
+    pub stage: String,
+    /// To what.
+    pub tree: String,
+    /// Nanoseconds a value, one thread, one block over and over.
+    pub cache_ns: f64,
+    /// Nanoseconds a value, one thread, all blocks.
+    pub memory_ns: f64,
+    /// Encoded bytes a second of all threads, over all blocks.
+    pub bytes_per_second: f64,
+    /// The same as a share of the bandwidth with as many threads.
+    pub share: f64,
+}
+
+/// Everything that was measured.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What memory delivers.
+    pub bandwidth: Bandwidth,
+    /// Threads of the last two columns.
+    pub threads: usize,
+    /// The table.
+    pub lines: Vec<Line>,
+}
+
+/// Measures every stage.
+pub fn measure(scale: &Scale) -> Report {
+    let bandwidth = Bandwidth::measure(scale);
+    let mut lines = Vec::new();
+    for shape in data::shapes() {
+        let blocks = Blocks::of(&shape, scale.values);
+        for work in Work::all(&shape, lines.is_empty()) {
+            lines.push(measure_line(&work, &blocks, scale, &bandwidth));
+        }
+    }
+    Report { bandwidth, threads: scale.threads, lines }
+}
+
+fn measure_line(work: &Work, blocks: &Blocks, scale: &Scale, bandwidth: &Bandwidth) -> Line {
+    // What does not read the blocks needs no more of them than threads have to do.
+    let count = if work.reads_blocks() { blocks.blocks.len() } else { 2 * scale.threads };
+    let all = blocks.blocks.get(..count).unwrap_or(&blocks.blocks);
+    let cached = fastest(scale.time, || work.run(all.get(..1).unwrap_or_default()));
+    let one = fastest(scale.time, || work.run(all));
+    let parts = all.chunks(all.len().div_ceil(scale.threads));
+    let several = fastest(scale.time, || {
+        std::thread::scope(|scope| {
+            parts.clone().for_each(|part| drop(scope.spawn(|| work.run(part))));
+        });
+    });
+    let values = |blocks: &[_]| (blocks.len() * starfact_base::limits::BLOCK_ROWS) as f64;
+    let bytes = blocks.bytes / blocks.blocks.len() * all.len();
+    let bytes_per_second = bytes as f64 / several.as_secs_f64();
+    Line {
+        stage: work.name.clone(),
+        tree: blocks.tree.clone(),
+        cache_ns: cached.as_secs_f64() * 1e9 / values(all.get(..1).unwrap_or_default()),
+        memory_ns: one.as_secs_f64() * 1e9 / values(all),
+        bytes_per_second,
+        share: bytes_per_second / bandwidth.several,
+    }
+}
+
+/// The fastest of the runs that fit into `time`; two at least, unless there is no time at all.
+pub(crate) fn fastest(time: Duration, mut run: impl FnMut()) -> Duration {
+    let (begin, mut best, mut runs) = (Instant::now(), Duration::MAX, 0);
+    while runs == 0 || begin.elapsed() < time || (runs < 2 && time > Duration::ZERO) {
+        let start = Instant::now();
+        run();
+        best = best.min(start.elapsed());
+        runs += 1;
+    }
+    best
+}
+
+impl Report {
+    /// The table as text.
+    pub fn table(&self) -> String {
+        let Bandwidth { one, several } = self.bandwidth;
+        let threads = self.threads;
+        let mut out = format!(
+            "memory: {:.1} GB/s with one thread, {:.1} GB/s with {threads}\n\n",
+            one / 1e9,
+            several / 1e9
+        );
+        let head = format!("{threads} threads");
+        let _ = writeln!(
+            out,
+            "{:<34} {:<42} {:>9} {:>9} {:>10} {:>6}",
+            "stage", "block", "cache", "memory", head, "of max"
+        );
+        let _ = writeln!(
+            out,
+            "{:<34} {:<42} {:>9} {:>9} {:>10} {:>6}",
+            "", "", "ns/value", "ns/value", "GB/s", "%"
+        );
+        for line in &self.lines {
+            let _ = writeln!(
+                out,
+                "{:<34} {:<42} {:>9.3} {:>9.3} {:>10.2} {:>6.0}",
+                line.stage,
+                line.tree,
+                line.cache_ns,
+                line.memory_ns,
+                line.bytes_per_second / 1e9,
+                line.share * 100.0
+            );
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_is_measured_and_printed() {
+        let report = measure(&Scale::small());
+        assert!(report.lines.len() > 60);
+        for line in &report.lines {
+            let figures = [line.cache_ns, line.memory_ns, line.bytes_per_second, line.share];
+            assert!(figures.iter().all(|figure| figure.is_finite() && *figure > 0.0), "{line:?}");
+        }
+        let table = report.table();
+        for stage in ["decode", "between", "sum, min, max", "pack", "indices", "take"] {
+            assert!(table.contains(stage), "{stage}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Which files to write with codes: those that make the table smaller, or at least not larger.
+//! Nothing but exact sizes counts.
+
+/// Bytes of a file as it is, and with codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sizes {
+    pub(super) old: u64,
+    pub(super) new: u64,
+}
+
+/// Whether a dictionary of its own can pay for this many blocks. One block alone would only move
+/// its texts to another file.
+pub(super) fn may_pay_for_dictionary(blocks: usize) -> bool {
+    blocks > 1
+}
+
+/// Which files to take with codes, given the bytes of the dictionary if it is written for them: all
+/// if the sum does not grow, else those that do not grow, if they pay for the dictionary.
+pub(super) fn choose(files: &[Sizes], dictionary_bytes: u64) -> Vec<bool> {
+    let sum = |size: fn(&Sizes) -> u64| files.iter().map(size).sum::<u64>();
+    if sum(|file| file.new) + dictionary_bytes <= sum(|file| file.old) {
+        return vec![true; files.len()];
+    }
+    let saved: u64 = files.iter().map(|file| file.old.saturating_sub(file.new)).sum();
+    let pays = saved >= dictionary_bytes;
+    files.iter().map(|file| pays && file.new <= file.old).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(files: &[(u64, u64)], dictionary_bytes: u64) -> Vec<bool> {
+        let sizes = |&(old, new): &(u64, u64)| Sizes { old, new };
+        choose(&files.iter().map(sizes).collect::<Vec<_>>(), dictionary_bytes)
+    }
+
+    #[test]
+    fn all_files_are_taken_if_the_sum_does_not_grow() {
+        assert_eq!(chosen(&[(900, 500), (100, 120)], 380), [true, true]);
+        assert_eq!(chosen(&[(900, 900)], 0), [true]);
+    }
+
+    #[test]
+    fn else_those_that_do_not_grow_if_they_pay_for_the_dictionary() {
+        assert_eq!(chosen(&[(900, 500), (100, 121)], 380), [true, false]);
+        assert_eq!(chosen(&[(900, 500), (100, 120)], 401), [false, false]);
+        assert_eq!(chosen(&[(900, 901)], 0), [false]);
+        assert_eq!(chosen(&[(900, 901), (7, 7)], 0), [false, true]);
+        assert!(chosen(&[], 0).is_empty());
+    }
+
+    #[test]
+    fn one_block_does_not_pay_for_a_dictionary() {
+        assert!(!may_pay_for_dictionary(1) && may_pay_for_dictionary(2));
+    }
+}
