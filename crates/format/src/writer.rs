@@ -210,7 +210,8 @@ impl ColumnWriter {
         self.file.write(&page.containers)
     }
 
-    /// Says which dictionary blocks have codes of that [`ColumnWriter::append_shared_block`] appends.
+    /// Says of which dictionary the blocks have codes that [`ColumnWriter::append_shared_block`]
+    /// appends.
     pub fn set_dictionary(&mut self, link: DictionaryLink) {
         self.dictionary = Some(link);
     }

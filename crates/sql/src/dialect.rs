@@ -58,10 +58,13 @@ impl Dialect for StarfactDialect {
         Ok(Some(Ok(Some(ColumnOption::DialectSpecific(vec![word, name])))))
     }
 
-    /// `^` is a power, as in PostgreSQL: it binds more tightly than `*`.
+    /// As in PostgreSQL, `^` is a power and binds more tightly than `*`, and `||` less than `+`.
     fn get_next_precedence(&self, parser: &Parser<'_>) -> Option<Result<u8, ParserError>> {
-        let is_power = parser.peek_token_ref().token == Token::Caret;
-        is_power.then(|| Ok(self.prec_value(Precedence::MulDivModOp) + 1))
+        match parser.peek_token_ref().token {
+            Token::Caret => Some(Ok(self.prec_value(Precedence::MulDivModOp) + 1)),
+            Token::StringConcat => Some(Ok(self.prec_value(Precedence::PlusMinus) - 1)),
+            _ => None,
+        }
     }
 
     /// The right side of `IS [NOT] DISTINCT FROM` ends where that of a comparison does.

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Within the process that is known from the name of its folder, or that of a dictionary's file,
-//! which segments and key runs share: it is gone when they are. What is not removed now is tried again after each commit, and
-//! by the next writer when it opens the warehouse.
+//! which segments and key runs share: it is gone when they are. What is not removed now is tried
+//! again after each commit, and by the next writer when it opens the warehouse.
 
 use crate::new_files::remove_if_empty;
 use crate::records::{Catalog, KeyRunSource};

@@ -1,4 +1,5 @@
-//! What the manifest says of a table's rows: segments, key runs, dictionaries and counters, and no values.
+//! What the manifest says of a table's rows: segments, key runs, dictionaries and
+//! counters, and no values.
 
 use crate::schema::{KeyId, Schema};
 use serde::{Deserialize, Serialize};

@@ -52,8 +52,8 @@ pub(crate) struct State {
 /// What only a warehouse that is open for writing has.
 pub(crate) struct Writer {
     pub(crate) turn: Arc<Turn>,
-    /// The number that the next segment, key run or dictionary gets; it only rises, whether transactions
-    /// succeed or not.
+    /// The number that the next segment, key run or dictionary gets; it only rises, whether
+    /// transactions succeed or not.
     pub(crate) next_file: Arc<AtomicU64>,
     /// The version that the next manifest gets; it only rises too.
     pub(crate) next_version: AtomicU64,

@@ -39,7 +39,10 @@ impl Answers {
         predicate: &Predicate,
         find: impl FnOnce() -> Result<Option<Arc<KeySet>>, &'static str>,
     ) -> Result<Option<Arc<KeySet>>, &'static str> {
-        let is_it = |known: &Question| matches!(known, Question::Constants(known) if known.has_same_constants(predicate));
+        let is_it = |known: &Question| match known {
+            Question::Constants(known) => known.has_same_constants(predicate),
+            Question::Values(_) => false,
+        };
         let answer = self.answer(is_it, || Question::Constants(predicate.clone()));
         let mut answer = lock(&answer);
         if answer.codes.is_none() {
@@ -83,7 +86,10 @@ impl Answers {
 
     fn answer_of_values(&self, predicate: &Arc<dyn ValuePredicate>) -> Arc<Mutex<Answer>> {
         let address = Arc::as_ptr(predicate).cast::<()>();
-        let is_it = |known: &Question| matches!(known, Question::Values(known) if known.as_ptr().cast::<()>() == address);
+        let is_it = |known: &Question| match known {
+            Question::Values(known) => known.as_ptr().cast::<()>() == address,
+            Question::Constants(_) => false,
+        };
         self.answer(is_it, || Question::Values(Arc::downgrade(predicate)))
     }
 

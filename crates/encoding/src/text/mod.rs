@@ -61,8 +61,8 @@ pub(crate) enum Text {
 }
 
 impl Text {
-    /// Parses a node of `rows` strings, which lies `depth` levels below the block. It may have codes
-    /// of `dictionary`, if there is one.
+    /// Parses a node of `rows` strings, which lies `depth` levels below the block. It may have
+    /// codes of `dictionary`, if there is one.
     pub(crate) fn parse(
         reader: &mut Reader,
         rows: usize,
@@ -165,7 +165,7 @@ impl Text {
         }
     }
 
-    /// For each of all `rows` rows the place of its text in [`Text::distinct`], where there is such.
+    /// For each of all `rows` rows the place of its text in [`Text::distinct`], if that has it.
     pub(crate) fn distinct_codes(&self, rows: usize) -> Result<Vec<u32>, Corruption> {
         match self {
             Self::Dictionary(node) => node.codes(&Rows::Range(0..rows)),

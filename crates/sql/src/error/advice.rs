@@ -60,6 +60,14 @@ pub(crate) fn advise(error: Error) -> Error {
 
 /// Parts of a message that must all occur, and the hint; the first that fits counts.
 const ADVICE: &[(&[&str], &str)] = &[
+    (
+        &["strftime does not know the specifier"],
+        "use those of strftime in C, for example '%Y-%m-%d %H:%M:%S'",
+    ),
+    (
+        &["date_diff takes dates"],
+        "write for example date_diff('day', DATE '2024-01-01', DATE '2024-02-01')",
+    ),
     (&["sqrt of"], "square roots are those of numbers from 0"),
     (&["split_part:"], "fields are counted from 1, and from the end with -1"),
     (&["intervals cannot be compared"], "write timestamp + a > timestamp + b, with one timestamp"),

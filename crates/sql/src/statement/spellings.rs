@@ -99,7 +99,10 @@ impl VisitorMut for SpellOut {
             Expr::Function(call) => replace(call),
             // The engine plans these with functions of its own, whatever the session has.
             Expr::Extract { field, expr, .. } => called("date_part($1, $2)", &[&text(field), expr]),
-            Expr::Substring { expr, substring_from, substring_for, .. } => {
+            // Without either the engine tells what is missing.
+            Expr::Substring { expr, substring_from, substring_for, .. }
+                if substring_from.is_some() || substring_for.is_some() =>
+            {
                 let one = Expr::value(Value::Number("1".into(), false));
                 let start = substring_from.as_deref().unwrap_or(&one);
                 match substring_for.as_deref() {

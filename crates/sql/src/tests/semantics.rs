@@ -27,6 +27,18 @@ fn bounds_of_several_expressions_do_not_filter_each_other() {
 }
 
 #[test]
+fn concatenation_binds_less_than_arithmetic() {
+    check(
+        &session(&[]),
+        &[
+            ("SELECT 'a' || 3 * 7 || 'b'", "a21b"),
+            ("SELECT 'a' || 2 + 4, 1 + 2 || 'x' = '3x'", "a6|true"),
+            ("SELECT 'a' || 'b' LIKE 'ab', 'a' || NULL IS NULL", "true|true"),
+        ],
+    );
+}
+
+#[test]
 fn any_and_all_over_the_table_itself() {
     check(
         &session(NUMBERS),

@@ -98,7 +98,7 @@ fn storage_is_explained() {
 #[test]
 fn shared_dictionaries_are_shown_and_can_be_switched_off() {
     const MODES: &str = "INSERT INTO line SELECT value, CASE WHEN value % 11 = 0 THEN NULL
-        ELSE 'by mode of transport ' || value * 7 % 400 END FROM range(140000)";
+        ELSE 'by mode of transport ' || (value * 7 % 400) END FROM range(140000)";
     let shared = session(&["CREATE TABLE line (id INTEGER, mode VARCHAR)", MODES]);
     let own = session(&[
         "SET starfact.shared_dictionaries = off",

@@ -1,10 +1,9 @@
 //! `EXPLAIN STORAGE t`: what each column takes on disk, why it is encoded as it is, and how fast it
 //! is read.
 //!
-//! Bytes are those of all files, and beside them those of the dictionaries that the files share. The
-//! rest is measured on one block in the middle of the table: its
-//! encoding, the next best one with the bytes that the column would take in it, and the time to
-//! decode it once it is in memory.
+//! Bytes are those of all files, and beside them those of the dictionaries that the files share.
+//! The rest is measured on one block in the middle of the table: its encoding, the next best one
+//! with the bytes that the column would take in it, and the time to decode it once it is in memory.
 
 use super::{table_of, texts};
 use crate::error::{Error, Result};
