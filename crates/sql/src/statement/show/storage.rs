@@ -65,21 +65,15 @@ pub(super) fn storage(context: &Context, name: &ObjectName) -> Result<Rows> {
         let (_, bytes) = sample.runner_up?;
         Some((report.bytes as f64 * bytes as f64 / sample.bytes.max(1) as f64) as i64)
     });
+    let byte_counts = |count: fn(&Report) -> u64| -> ArrayRef {
+        let counts = reports.iter().map(|report| count(report) as i64);
+        Arc::new(Int64Array::from_iter_values(counts))
+    };
     table_of(vec![
         ("column_name", texts(columns.iter().map(|column| Some(column.name.clone())))),
         ("data_type", texts(columns.iter().map(|column| Some(column.data_type.to_string())))),
-        (
-            "bytes",
-            Arc::new(Int64Array::from_iter_values(
-                reports.iter().map(|report| report.bytes as i64),
-            )),
-        ),
-        (
-            "dictionary_bytes",
-            Arc::new(Int64Array::from_iter_values(
-                reports.iter().map(|report| report.dictionary_bytes as i64),
-            )),
-        ),
+        ("bytes", byte_counts(|report| report.bytes)),
+        ("dictionary_bytes", byte_counts(|report| report.dictionary_bytes)),
         (
             "bits_per_row",
             Arc::new(
@@ -107,12 +101,7 @@ pub(super) fn storage(context: &Context, name: &ObjectName) -> Result<Rows> {
             "ns_per_value",
             of_sample(|sample| Some(sample.decode.as_nanos() as f64 / sample.rows.max(1) as f64)),
         ),
-        (
-            "bitmap_bytes",
-            Arc::new(Int64Array::from_iter_values(
-                reports.iter().map(|report| report.bitmap_bytes as i64),
-            )),
-        ),
+        ("bitmap_bytes", byte_counts(|report| report.bitmap_bytes)),
     ])
 }
 
