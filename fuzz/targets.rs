@@ -6,6 +6,8 @@
 //!   block    type u8 │ rows u16 │ salt u8 │ block           every decoder
 //!   take     the same                                       as decoding, row by row
 //!   filter   the same                                       as the decoded values say
+//!   bitmap   type u8 │ rows u16 │ NULLs u16 │ values u16 │ container bytes u16
+//!            │ directory │ containers                       any value, any predicate
 //! ```
 //!
 //! The same functions are run by cargo-fuzz (`cargo +nightly fuzz run block`, in this folder's
@@ -20,7 +22,8 @@ use arrow::datatypes::{
 use starfact_base::checksum::checksum;
 use starfact_base::{DataType, Scalar};
 use starfact_encoding::{
-    Block, CompareOp, Predicate, Selection, SharedDictionary, ValuePredicate, data_type_of,
+    BitmapDirectory, Block, CompareOp, Predicate, Selection, SharedDictionary, ValuePredicate,
+    data_type_of,
 };
 use starfact_format::{ColumnFile, FORMAT_VERSION};
 use starfact_vfs::{Dir, MemDir};
@@ -32,8 +35,8 @@ type Target = fn(&[u8]);
 
 /// Every target by name.
 #[allow(dead_code, reason = "cargo-fuzz runs one alone")]
-pub const TARGETS: [(&str, Target); 4] =
-    [("footer", footer), ("block", block), ("take", take), ("filter", filter)];
+pub const TARGETS: [(&str, Target); 5] =
+    [("footer", footer), ("block", block), ("take", take), ("filter", filter), ("bitmap", bitmap)];
 
 /// Types by the first byte of an input.
 const TYPES: [DataType; 14] = [
@@ -85,6 +88,9 @@ pub fn footer(data: &[u8]) {
         }
         if let Ok(block) = file.block(idx) {
             let _ = block.decode(0..block.rows());
+        }
+        if let Ok(Some(index)) = file.bitmaps(idx) {
+            let _ = index.rows_of(&[0, 1], zone.stats.rows as usize);
         }
     }
 }
@@ -173,6 +179,32 @@ pub fn filter(data: &[u8]) {
         for (row, value) in rows.iter().enumerate() {
             let expected = before.contains(row) && holds(&predicate, value);
             assert_eq!(after.contains(row), expected, "{predicate:?}, row {row}: {value:?}");
+        }
+    }
+}
+
+/// Looks rows up in a bitmap index.
+pub fn bitmap(data: &[u8]) {
+    let Some(([ty, fields @ ..], page)) = data.split_first_chunk::<9>() else { return };
+    let field = |place: usize| usize::from(u16::from_le_bytes([fields[place], fields[place + 1]]));
+    let (rows, nulls, values, container_bytes) = (field(0), field(2), field(4), field(6));
+    let ty = TYPES[usize::from(*ty) % TYPES.len()];
+    let Some(split) = page.len().checked_sub(container_bytes) else { return };
+    let (directory, containers) = page.split_at(split);
+    let directory = directory.to_vec().into();
+    let parsed = BitmapDirectory::parse(&directory, ty, values, (rows, nulls), container_bytes);
+    let Ok(directory) = parsed else { return };
+    assert_eq!(directory.value_count(), values);
+    for predicate in predicates(&[], ty, fields[0]) {
+        let Ok(Some(found)) = directory.find(&predicate) else { continue };
+        assert_eq!(found.kept.rows + found.dropped.rows + nulls, rows);
+        for value in found.kept.values {
+            let place = directory.container(value);
+            let bytes = &containers[place.start as usize..place.end as usize];
+            let mut selection = Selection::none(rows);
+            if directory.add(value, bytes, &mut selection).is_ok() {
+                assert!(!selection.is_empty() && selection.count() <= found.kept.rows);
+            }
         }
     }
 }
@@ -313,6 +345,9 @@ pub fn seeds(name: &str, file: &[u8], ty: DataType) -> Vec<Vec<u8>> {
         return vec![[body.as_slice(), &file[start..base]].concat()];
     }
     let Some(ty) = TYPES.iter().position(|known| *known == ty) else { return Vec::new() };
+    if name == "bitmap" {
+        return bitmap_seeds(file, ty as u8);
+    }
     let mut blocks = Vec::new();
     let mut at = start;
     while at < base {
@@ -329,4 +364,31 @@ pub fn seeds(name: &str, file: &[u8], ty: DataType) -> Vec<Vec<u8>> {
         at += len;
     }
     blocks
+}
+
+/// The bitmap indexes of a column file whose last section they are, all of full rows.
+#[allow(dead_code, reason = "cargo-fuzz finds its seeds in the corpus")]
+fn bitmap_seeds(file: &[u8], ty: u8) -> Vec<Vec<u8>> {
+    const ENTRY_BYTES: usize = 24;
+    let base = file.len() - TRAILER_BYTES;
+    let dir = MemDir::new();
+    let mut out = dir.create("a.col").expect("memory");
+    out.write(file).expect("memory");
+    out.finish().expect("memory");
+    let column = ColumnFile::open(&dir, "a.col").expect("a sound file");
+    let count = column.block_count();
+    let mut seeds = Vec::new();
+    for idx in (0..count).filter(|idx| column.bitmap_byte_len(*idx) > 0) {
+        let entry = &file[base - (count - idx) * ENTRY_BYTES..];
+        let number = |at: usize| u32::from_le_bytes(entry[at..at + 4].try_into().expect("four"));
+        let (offset, directory, containers) = (number(0), number(8), number(12));
+        let stats = &column.zones()[idx].stats;
+        let mut seed = vec![ty];
+        for field in [stats.rows, stats.nulls, number(16), containers] {
+            seed.extend((field as u16).to_le_bytes());
+        }
+        seed.extend(&file[offset as usize..(offset + directory + containers) as usize]);
+        seeds.push(seed);
+    }
+    seeds
 }

@@ -5,6 +5,7 @@
 //! encoding that is chosen and with every encoding that can be asked for.
 
 mod allocation;
+pub(crate) mod bitmaps;
 mod damage;
 mod data;
 mod reference;
@@ -15,6 +16,7 @@ use crate::{
     Verdict, ZoneStats, encode, encode_shared,
 };
 use arrow::array::{Array, ArrayRef, StringViewArray};
+use bitmaps::Index;
 use data::{Row, array, rows_of, value};
 use proptest::prelude::*;
 use reference::{Asked, Random, predicates, same};
@@ -50,14 +52,16 @@ fn conform(label: &str, ty: DataType, rows: &[Row], options: &EncodeOptions) {
         min_exact: true,
         max_exact: true,
     };
-    conform_block(label, rows, &block, &array, &zone);
+    // What a block is encoded as makes no difference to its bitmaps.
+    let index = if options.encoding.is_none() { Index::of(ty, &array) } else { None };
+    conform_block(label, rows, &block, &array, &zone, index.as_ref());
     if ty == DataType::Varchar && options.encoding == Some(EncodingName::Dictionary) {
         // With texts that the block does not have, and without.
         for others in [0, 300] {
             let Some(dictionary) = dictionary(rows, others) else { continue };
             let bytes = encode_shared(&block, &dictionary).unwrap().unwrap();
             let shared = Block::parse_shared(bytes.into(), ty, rows.len(), &dictionary).unwrap();
-            conform_block(label, rows, &shared, &array, &zone);
+            conform_block(label, rows, &shared, &array, &zone, None);
             gives_out_codes(label, rows, &shared, &dictionary);
         }
     }
@@ -96,14 +100,25 @@ fn gives_out_codes(label: &str, rows: &[Row], block: &Block, dictionary: &Shared
     }
 }
 
-/// Checks what a block promises of `rows`, which are those of `array`.
-fn conform_block(label: &str, rows: &[Row], block: &Block, array: &ArrayRef, zone: &ZoneStats) {
+/// Checks what a block, and its bitmap index if there is one, promises of `rows`, which are those of
+/// `array`.
+fn conform_block(
+    label: &str,
+    rows: &[Row],
+    block: &Block,
+    array: &ArrayRef,
+    zone: &ZoneStats,
+    index: Option<&Index>,
+) {
     let (ty, label) = (block.data_type(), format!("{label} as {}", block.tree()));
     decodes_what_was_encoded(&label, rows, block, array);
     let mut random = Random::new(rows.len() as u64);
     let selections = selections(rows.len(), &mut random);
-    aggregates_like_the_reference(&label, rows, &block, &selections);
+    aggregates_like_the_reference(&label, rows, block, &selections);
     for asked in predicates(ty, rows, &mut random) {
+        if let Some(index) = index {
+            index.answers_like_the_reference(&label, rows, &asked);
+        }
         filters_like_the_reference(&label, rows, block, &asked, &selections, zone);
     }
 }

@@ -25,6 +25,7 @@ compile_error!("blocks are read in place, as little-endian integers");
 
 mod aggregate;
 mod arrays;
+mod bitmap;
 mod block;
 mod bytes;
 mod compression;
@@ -50,6 +51,10 @@ mod zone;
 mod conformance;
 
 pub use aggregate::Aggregate;
+pub use bitmap::{
+    BITMAP_VALUES_MAX, BitmapDirectory, BitmapMatch, BitmapPage, BitmapSide, BlockCost, Containers,
+    bitmaps,
+};
 pub use block::{Block, Codes, SampledKeys};
 pub use derive::{
     Derivation, Found, PARAMETER_MAX, Rounding, Rule, Sample, choose_rules, encode_derived,

@@ -148,6 +148,32 @@ impl Selection {
         }
     }
 
+    /// Adds the rows of `range`, as far as they exist.
+    pub(crate) fn set_range(&mut self, range: Range<usize>) {
+        let end = range.end.min(self.rows);
+        if range.start >= end {
+            return;
+        }
+        let (first, last) = (range.start / WORD_BITS, (end - 1) / WORD_BITS);
+        let from_start = u64::MAX << (range.start % WORD_BITS);
+        let to_end = u64::MAX >> (WORD_BITS - 1 - (end - 1) % WORD_BITS);
+        match self.words.get_mut(first..=last) {
+            Some([only]) => *only |= from_start & to_end,
+            Some([head, middle @ .., tail]) => {
+                *head |= from_start;
+                middle.fill(u64::MAX);
+                *tail |= to_end;
+            }
+            Some([]) | None => {}
+        }
+    }
+
+    /// How many vectors of 1,024 rows have a selected row.
+    pub fn vectors(&self) -> usize {
+        let vectors = self.words.chunks(VECTOR_ROWS / WORD_BITS);
+        vectors.filter(|words| words.iter().any(|word| *word != 0)).count()
+    }
+
     /// Keeps only the rows whose bit is set in `words` too. Words that are missing count as zero.
     pub fn intersect_words(&mut self, words: &[u64]) {
         let mut others = words.iter();
@@ -314,6 +340,14 @@ mod tests {
             let outside: Vec<usize> =
                 selected.iter().copied().filter(|row| !range.contains(row)).collect();
             prop_assert_eq!(&cleared, &of(bits.len(), &outside));
+            let mut filled = cleared.clone();
+            filled.set_range(range.clone());
+            let all_within = (0..bits.len()).filter(|row| range.contains(row));
+            let expected: Vec<usize> = outside.iter().copied().chain(all_within).collect();
+            prop_assert_eq!(&filled, &of(bits.len(), &expected));
+            let vectors: std::collections::BTreeSet<usize> =
+                selected.iter().map(|row| row / VECTOR_ROWS).collect();
+            prop_assert_eq!(selection.vectors(), vectors.len());
 
             let inside = selected.iter().filter(|row| range.contains(row)).count();
             prop_assert_eq!(selection.count_range(range.clone()), inside);

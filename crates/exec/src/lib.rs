@@ -1,15 +1,17 @@
 //! The executor over encoded column files. It knows nothing of SQL or DataFusion.
 //!
 //! [`Scan`] reads one table at one snapshot, morsel by morsel: zone maps drop whole blocks,
-//! predicates on encoded blocks leave a selection of rows, and only then are the other columns
-//! decoded, for those rows alone. Morsels are independent, so callers may read them from as many
-//! threads as they like.
+//! bitmap indexes or predicates on encoded blocks leave a selection of rows, and only then are the
+//! other columns decoded, for those rows alone. Morsels are independent, so callers may read them
+//! from as many threads as they like.
 
+mod bitmaps;
 mod columns;
 mod scan;
 mod statistics;
 mod totals;
 
+pub use bitmaps::{BitmapAnswers, Bitmaps};
 pub use columns::{ColumnCodes, MorselColumns};
 pub use scan::{ColumnFilter, Morsel, Scan, ScanOptions};
 pub use statistics::{ColumnBounds, column_bounds};

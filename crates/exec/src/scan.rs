@@ -4,6 +4,7 @@
 //! Callers that have predicates of their own call [`Scan::select`], decode what these need with
 //! [`Scan::decode`], narrow the selection, and decode the rest.
 
+use crate::bitmaps::{self, BitmapAnswers, Bitmaps};
 use crate::columns::{MorselColumns, OpenColumn};
 use arrow::array::{ArrayRef, new_null_array};
 use starfact_base::limits::BLOCK_ROWS;
@@ -26,11 +27,13 @@ pub struct ColumnFilter {
 pub struct ScanOptions {
     /// Skip blocks by their zone maps.
     pub zone_maps: bool,
+    /// Answer filters by bitmap indexes.
+    pub bitmaps: Bitmaps,
 }
 
 impl Default for ScanOptions {
     fn default() -> Self {
-        Self { zone_maps: true }
+        Self { zone_maps: true, bitmaps: Bitmaps::default() }
     }
 }
 
@@ -125,6 +128,11 @@ impl Scan {
         Ok(false)
     }
 
+    /// The filters that it was planned with.
+    pub fn filters(&self) -> &[ColumnFilter] {
+        &self.filters
+    }
+
     /// The rows of a morsel that satisfy the filters of the scan.
     pub fn select(&self, morsel: &Morsel) -> Result<Selection> {
         let mut selection = Selection::all(morsel.rows);
@@ -132,17 +140,19 @@ impl Scan {
         Ok(selection)
     }
 
-    /// Takes out of `selection` the rows that do not satisfy `filters`.
+    /// Takes out of `selection` the rows that do not satisfy `filters`; says what bitmap indexes
+    /// did for it.
     pub fn narrow(
         &self,
         morsel: &Morsel,
         filters: &[ColumnFilter],
         selection: &mut Selection,
-    ) -> Result<()> {
+    ) -> Result<BitmapAnswers> {
         let segment = self.segment(morsel)?;
+        let mut answers = BitmapAnswers::default();
         for filter in filters {
             if selection.is_empty() {
-                return Ok(());
+                return Ok(answers);
             }
             let Some(file) = segment.column(filter.column)? else {
                 // A column without a file is NULL throughout.
@@ -157,14 +167,19 @@ impl Scan {
                     Some(Verdict::All) => continue,
                     Some(Verdict::None) => {
                         *selection = Selection::none(morsel.rows);
-                        return Ok(());
+                        return Ok(answers);
                     }
                     _ => {}
                 }
             }
-            file.block(morsel.block_idx)?.filter(&filter.predicate, selection)?;
+            let (block_idx, mode) = (morsel.block_idx, self.options.bitmaps);
+            let answer = bitmaps::narrow(&file, block_idx, &filter.predicate, selection, mode)?;
+            answers = answers.and(answer);
+            if !answer.answered {
+                file.block(block_idx)?.filter(&filter.predicate, selection)?;
+            }
         }
-        Ok(())
+        Ok(answers)
     }
 
     /// Whether a NULL satisfies a filter.

@@ -22,7 +22,7 @@ use arrow::datatypes::{
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{DataType, Error, Result};
 use starfact_encoding::{EncodeOptions, EncodingName, arrow_type};
-use starfact_format::{ColumnFile, ColumnWriter};
+use starfact_format::{BitmapPolicy, ColumnFile, ColumnWriter};
 use starfact_vfs::{Dir, OsDir};
 use std::sync::Arc;
 
@@ -35,6 +35,9 @@ fn main() -> Result<()> {
     let names: Vec<String> = arguments.collect();
     if names.is_empty() {
         return write_defaults(&dir);
+    }
+    if names.iter().any(|name| name == "bitmap") {
+        write_indexed(&dir)?;
     }
     let is_named = |encoding: &EncodingName| names.iter().any(|name| name == encoding.as_str());
     for (label, ty) in types() {
@@ -51,6 +54,34 @@ fn main() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Files with bitmap indexes: of every type, and of several blocks, of which one has none.
+fn write_indexed(dir: &OsDir) -> Result<()> {
+    for (label, ty) in types() {
+        write_bitmaps(dir, &format!("{label}-bitmap"), ty, &rows(ty, &numbers()))?;
+    }
+    let nulls = (0..BLOCK_ROWS).map(|_| None);
+    // Rows of a run, every second row, and rare ones: the three forms of a container.
+    let forms = (0..3_000).map(|row| match row {
+        0..900 => Some(-1),
+        _ if row % 2 == 0 => Some(-2),
+        _ => Some(row % 41 * 1_000_003),
+    });
+    let blocks: ArrayRef = Arc::new(nulls.chain(forms).collect::<PrimitiveArray<Int32Type>>());
+    write_bitmaps(dir, "integer-bitmap-blocks", DataType::Integer, &blocks)
+}
+
+/// Writes a column file in which every value has its bitmap, and its text.
+fn write_bitmaps(dir: &OsDir, name: &str, ty: DataType, array: &ArrayRef) -> Result<()> {
+    let path = format!("{name}.col");
+    let writer = ColumnWriter::create(dir, &path, ty, EncodeOptions::default())?;
+    let mut writer = writer.with_bitmaps(BitmapPolicy::Always);
+    writer.append(array)?;
+    writer.finish()?;
+    let mut text = dir.create(&format!("{name}.txt"))?;
+    text.write(render::render(ty, std::slice::from_ref(array)).as_bytes())?;
+    text.finish()
 }
 
 /// Files in the encodings that are chosen: of several blocks, and of long texts.

@@ -9,7 +9,7 @@ mod render;
 use crate::{ColumnFile, DictionaryFile, FORMAT_VERSION};
 use render::render;
 use starfact_base::DataType;
-use starfact_encoding::EncodingName;
+use starfact_encoding::{CompareOp, EncodingName, Predicate, Selection};
 use starfact_vfs::{Dir, OsDir};
 use std::sync::Arc;
 
@@ -135,4 +135,35 @@ fn a_file_of_several_blocks_has_zone_maps_of_each() {
     };
     assert_eq!(zone(0), (65_536, 0, Some((0..65_536).map(|row: i128| row / 10_000).sum())));
     assert_eq!(zone(2), (100, 100, Some(0)));
+}
+
+#[test]
+fn files_with_bitmaps_say_which_rows_have_which_value() {
+    let files: Vec<_> = files(2).into_iter().filter(|(name, _)| name.contains("-bitmap")).collect();
+    // One of each type and one of several blocks.
+    assert_eq!(files.iter().filter(|(name, _)| name.ends_with("-bitmap.col")).count(), 14);
+    assert_eq!(files.len(), 15);
+    for (name, file) in files {
+        let with_index = (0..file.block_count()).filter(|idx| file.bitmap_byte_len(*idx) > 0);
+        assert_eq!(with_index.clone().count(), 1, "{name}");
+        for idx in with_index {
+            let (index, block) = (file.bitmaps(idx).unwrap().unwrap(), file.block(idx).unwrap());
+            let stats = &file.zones()[idx].stats;
+            let (min, max) = (stats.min.clone().unwrap(), stats.max.clone().unwrap());
+            let mut seen = Selection::none(block.rows());
+            for predicate in [
+                Predicate::Between { low: min.clone(), high: max.clone() },
+                Predicate::is_in(vec![min.clone(), max]),
+                Predicate::Compare { op: CompareOp::NotEqual, value: min },
+            ] {
+                let mut expected = Selection::all(block.rows());
+                block.filter(&predicate, &mut expected).unwrap();
+                let found = index.find(&predicate).unwrap().unwrap();
+                let rows = index.rows_of(&found.kept.values, block.rows()).unwrap();
+                assert!(rows == expected && rows.count() == found.kept.rows, "{name}");
+                seen.union(&rows);
+            }
+            assert_eq!(seen.count(), block.rows() - stats.nulls as usize, "{name}");
+        }
+    }
 }

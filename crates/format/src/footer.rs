@@ -9,6 +9,7 @@
 //!   4 rules  : see `derivations`; there if any block is derived
 //!   5 values : optional, see [`crate::presence`]
 //!   6 shared : see [`crate::dictionary`]; there if blocks have codes of a dictionary
+//!   7 bitmaps: optional, see [`crate::bitmaps`]
 //! trailer = footer offset u64 · footer length u32 · footer checksum u32
 //!           · checksum u32 of these 16 bytes · version u32 · zeros u64 · magic
 //! ```
@@ -16,6 +17,7 @@
 //! A section with an unknown tag is skipped: a newer Starfact may add some that older ones can do
 //! without. What they cannot do without raises the version instead.
 
+use crate::bitmaps::{self, BitmapEntry};
 use crate::derivations;
 use crate::dictionary::DictionaryLink;
 use crate::presence;
@@ -33,6 +35,7 @@ const SECTION_ZONES: u16 = 3;
 const SECTION_DERIVATIONS: u16 = 4;
 const SECTION_PRESENCE: u16 = 5;
 const SECTION_DICTIONARY: u16 = 6;
+const SECTION_BITMAPS: u16 = 7;
 /// Bytes of one entry of the block directory.
 const BLOCK_ENTRY_BYTES: usize = 20;
 
@@ -64,6 +67,8 @@ pub(crate) struct Footer {
     pub(crate) derivations: Vec<Option<Derivation>>,
     /// The dictionary that blocks have codes of.
     pub(crate) dictionary: Option<DictionaryLink>,
+    /// For each block where its bitmaps are, if it has any; empty if none has.
+    pub(crate) bitmaps: Vec<Option<BitmapEntry>>,
 }
 
 /// The fixed fields at the end of a file.
@@ -190,6 +195,7 @@ impl Footer {
             link.put(&mut bytes);
             sections.push((SECTION_DICTIONARY, bytes));
         }
+        sections.extend(bitmaps::put(&self.bitmaps).map(|bytes| (SECTION_BITMAPS, bytes)));
         for (tag, bytes) in sections {
             out.extend(tag.to_le_bytes());
             out.extend((bytes.len() as u32).to_le_bytes());
@@ -201,7 +207,7 @@ impl Footer {
     /// Reads a footer; `data_end` is the offset at which the blocks must have ended.
     pub(crate) fn decode(bytes: &[u8], data_end: u64) -> Result<Self, Corruption> {
         let (mut column, mut blocks, mut zones) = (None, None, None);
-        let (mut rules, mut present, mut shared) = (None, None, None);
+        let (mut rules, mut present, mut shared, mut pages) = (None, None, None, None);
         let mut reader = Reader::new(bytes);
         while reader.remaining() > 0 {
             let tag = reader.u16("section tag")?;
@@ -215,6 +221,7 @@ impl Footer {
                 SECTION_DERIVATIONS => rules = Some((section, base)),
                 SECTION_PRESENCE => present = Some((section, base)),
                 SECTION_DICTIONARY => shared = Some((section, base)),
+                SECTION_BITMAPS => pages = Some((section, base)),
                 _ => {}
             }
         }
@@ -250,7 +257,13 @@ impl Footer {
                 DictionaryLink::read(section, data_type).map_err(|damage| damage.shifted(base))?,
             ),
         };
-        Ok(Self { data_type, rows, blocks, zones, derivations, dictionary })
+        let bitmaps = match pages {
+            None => Vec::new(),
+            Some((pages, base)) => {
+                bitmaps::read(pages, &blocks, data_end).map_err(|damage| damage.shifted(base))?
+            }
+        };
+        Ok(Self { data_type, rows, blocks, zones, derivations, dictionary, bitmaps })
     }
 }
 
@@ -377,6 +390,7 @@ mod tests {
             zones: Vec::new(),
             derivations: Vec::new(),
             dictionary: None,
+            bitmaps: Vec::new(),
         };
         let mut bytes = footer.encode();
         bytes.extend(99_u16.to_le_bytes());

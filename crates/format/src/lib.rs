@@ -7,6 +7,8 @@
 //! └────────┴─────────┴─────────┴───┴────────┴─────────┘
 //! ```
 //!
+//! A block may have a bitmap index, which lies behind it.
+//!
 //! A file is written once, front to back, and read from its end: the trailer places the footer,
 //! the footer places every block and carries its zone map and checksum. Nothing in a file is
 //! trusted before its checksum and its bounds have been verified. What the bytes of a block mean
@@ -14,6 +16,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod bitmaps;
 mod derivations;
 mod dictionary;
 mod footer;
@@ -28,9 +31,10 @@ mod document;
 #[cfg(test)]
 mod fixtures;
 
+pub use bitmaps::BlockBitmaps;
 pub use dictionary::{DictionaryFile, DictionaryLink};
 pub use reader::{ColumnBlock, ColumnFile};
-pub use writer::{ColumnFileInfo, ColumnWriter, DerivedBlock};
+pub use writer::{BitmapPolicy, ColumnFileInfo, ColumnWriter, DerivedBlock};
 pub use zone::Zone;
 
 /// The newest version of the column file that this build reads, and the one that it writes.

@@ -4,6 +4,7 @@
 //! remembered; files are write-once, so it cannot change underneath. Blocks are views of the
 //! mapped file; nothing is copied until values are decoded.
 
+use crate::bitmaps::{self, BitmapEntry, BlockBitmaps};
 use crate::dictionary::{DictionaryFile, DictionaryLink};
 use crate::footer::{BlockEntry, Footer, Trailer, TrailerError, check_zeros};
 use crate::zone::Zone;
@@ -13,13 +14,14 @@ use bytes::Bytes;
 use starfact_base::checksum::checksum;
 use starfact_base::{ColumnId, Corruption, DataType, Error, Result};
 use starfact_encoding::{
-    Aggregate, Block, Codes, Derivation, FilterError, Predicate, Rule, SampledKeys, Selection,
-    SharedDictionary, encode_derived, encode_shared,
+    Aggregate, BitmapDirectory, BitmapPage, Block, Codes, Derivation, FilterError, Predicate, Rule,
+    SampledKeys, Selection, SharedDictionary, bitmaps as bitmap_page, encode_derived,
+    encode_shared,
 };
 use starfact_vfs::{Dir, ReadFile};
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// An open column file. Shared freely between threads.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub struct ColumnFile {
     footer_checksum: u32,
     /// One bit a block: its checksum was right when it was last computed.
     verified: Vec<AtomicU64>,
+    /// The directories of the bitmaps that were wanted so far, one a block if any block has one.
+    directories: Vec<OnceLock<BitmapDirectory>>,
 }
 
 impl ColumnFile {
@@ -76,9 +80,10 @@ impl ColumnFile {
         let footer = Footer::decode(&bytes, start).map_err(|e| corrupt(e.shifted(start)))?;
         let words = footer.blocks.len().div_ceil(64);
         let verified = (0..words).map(|_| AtomicU64::new(0)).collect();
+        let directories = footer.bitmaps.iter().map(|_| OnceLock::new()).collect();
         let footer_checksum = found;
         let (sources, dictionary) = (Vec::new(), None);
-        Ok(Self { file, footer, sources, dictionary, footer_checksum, verified })
+        Ok(Self { file, footer, sources, dictionary, footer_checksum, verified, directories })
     }
 
     /// The columns that blocks are derived from, each once. Such blocks can be read when the files
@@ -186,6 +191,69 @@ impl ColumnFile {
         self.footer.blocks.get(idx).map_or(0, |entry| u64::from(entry.byte_len))
     }
 
+    /// Bytes that filtering block `idx` reads: its own and, if it is derived, those of its sources.
+    pub fn filter_byte_len(&self, idx: usize) -> u64 {
+        let derived = self.footer.derivations.get(idx).and_then(Option::as_ref);
+        let sources = derived.map_or(&[][..], |derivation| &derivation.sources);
+        let source = |id: &ColumnId| self.sources.iter().find(|(source, _)| source == id);
+        let sources = sources.iter().filter_map(source);
+        sources.fold(self.block_byte_len(idx), |sum, (_, file)| sum + file.block_byte_len(idx))
+    }
+
+    /// Bytes of the bitmap index of block `idx`; 0 if it has none.
+    pub fn bitmap_byte_len(&self, idx: usize) -> u64 {
+        self.bitmap_entry(idx).map_or(0, BitmapEntry::byte_len)
+    }
+
+    /// Values in the bitmap index of block `idx`, which is not read for that; 0 if it has none.
+    pub fn bitmap_value_count(&self, idx: usize) -> usize {
+        self.bitmap_entry(idx).map_or(0, |entry| entry.values as usize)
+    }
+
+    /// The bitmap index of block `idx`, if it has one.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if its directory is not what was written.
+    pub fn bitmaps(&self, idx: usize) -> Result<Option<BlockBitmaps<'_>>> {
+        let (Some(entry), Some(slot)) = (self.bitmap_entry(idx), self.directories.get(idx)) else {
+            return Ok(None);
+        };
+        let directory = match slot.get() {
+            Some(directory) => directory,
+            None => {
+                let stats = self.footer.zones.get(idx).map(|zone| &zone.stats);
+                let rows = stats.map_or((0, 0), |stats| (stats.rows, stats.nulls));
+                let directory = bitmaps::open(self, idx, entry, rows)?;
+                slot.get_or_init(|| directory)
+            }
+        };
+        Ok(Some(BlockBitmaps::new(self, entry, directory)))
+    }
+
+    /// The bitmap index that block `idx` would have; `None` if it would never be read.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if the block is not what was written.
+    pub fn new_bitmaps(&self, idx: usize) -> Result<Option<BitmapPage>> {
+        let block = self.block(idx)?;
+        let rows = block.decode(0..block.rows())?;
+        bitmap_page(rows.as_ref(), self.data_type(), Some(self.filter_byte_len(idx) as usize))
+    }
+
+    pub(crate) fn bitmap_entry(&self, idx: usize) -> Option<&BitmapEntry> {
+        self.footer.bitmaps.get(idx)?.as_ref()
+    }
+
+    /// How block `idx` follows from other columns, if it does.
+    pub(crate) fn derivation(&self, idx: usize) -> Option<&Derivation> {
+        self.footer.derivations.get(idx)?.as_ref()
+    }
+
+    /// Bytes of the file, which are not verified.
+    pub(crate) fn bytes(&self, range: Range<u64>) -> Result<Bytes> {
+        self.file.bytes(range)
+    }
+
     /// Reads block `idx`.
     ///
     /// # Errors
@@ -256,7 +324,7 @@ impl ColumnFile {
     }
 }
 
-fn hex(sum: u32) -> String {
+pub(crate) fn hex(sum: u32) -> String {
     format!("{sum:#010x}")
 }
 
@@ -353,4 +421,4 @@ impl ColumnBlock {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

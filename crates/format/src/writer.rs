@@ -4,6 +4,7 @@
 //! a writer holds at most one block of rows beside what the caller hands in.
 
 use crate::ColumnFile;
+use crate::bitmaps::BitmapEntry;
 use crate::dictionary::DictionaryLink;
 use crate::footer::{BlockEntry, Footer, Trailer, header};
 use crate::zone::Zone;
@@ -12,7 +13,7 @@ use arrow::compute::concat;
 use starfact_base::checksum::checksum;
 use starfact_base::limits::{BLOCK_ALIGNMENT, BLOCK_ROWS};
 use starfact_base::{DataType, Error, Result};
-use starfact_encoding::{Derivation, EncodeOptions, encode};
+use starfact_encoding::{BitmapPage, Derivation, EncodeOptions, bitmaps, encode};
 use starfact_vfs::{Dir, WriteFile};
 
 /// What a finished file amounts to.
@@ -39,6 +40,20 @@ pub struct ColumnWriter {
     zones: Vec<Zone>,
     derivations: Vec<Option<Derivation>>,
     dictionary: Option<DictionaryLink>,
+    policy: BitmapPolicy,
+    bitmaps: Vec<Option<BitmapEntry>>,
+}
+
+/// Which blocks get a bitmap index, and which of their values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BitmapPolicy {
+    /// None.
+    #[default]
+    Never,
+    /// Those of which looking a value up costs less than filtering the block.
+    WherePays,
+    /// All blocks with few enough values, all of them: for tests.
+    Always,
 }
 
 /// A block as it follows from other columns.
@@ -72,7 +87,16 @@ impl ColumnWriter {
             zones: Vec::new(),
             derivations: Vec::new(),
             dictionary: None,
+            policy: BitmapPolicy::default(),
+            bitmaps: Vec::new(),
         })
+    }
+
+    /// The same writer, which adds bitmap indexes to the blocks whose rows are appended.
+    #[must_use]
+    pub fn with_bitmaps(mut self, policy: BitmapPolicy) -> Self {
+        self.policy = policy;
+        self
     }
 
     /// Appends the rows of `array`, which must have the Arrow type of the column.
@@ -108,11 +132,18 @@ impl ColumnWriter {
         let encoded = encode(block.as_ref(), self.data_type, &self.options)
             .map_err(|error| self.blame(error))?;
         let zone = Zone::of(&encoded.stats);
-        self.put(&encoded.bytes, encoded.stats.rows, zone, None)
+        let ty = self.data_type;
+        let page = match self.policy {
+            BitmapPolicy::Never => None,
+            BitmapPolicy::WherePays => bitmaps(block.as_ref(), ty, Some(encoded.bytes.len()))?,
+            BitmapPolicy::Always => bitmaps(block.as_ref(), ty, None)?,
+        };
+        self.put(&encoded.bytes, encoded.stats.rows, zone, None)?;
+        self.put_bitmaps(page.as_ref())
     }
 
-    /// Appends block `idx` of another file of the column, derived or as it is there. Blocks are
-    /// appended from the first, and nothing else is.
+    /// Appends block `idx` of another file of the column, derived or as it is there, with its
+    /// bitmap index. Blocks are appended from the first, and nothing else is.
     ///
     /// # Errors
     /// What the file system says; damage.
@@ -127,10 +158,56 @@ impl ColumnWriter {
         let rows = zone.stats.rows;
         match derived {
             Some(DerivedBlock { derivation, bytes }) => {
-                self.put(&bytes, rows, zone, Some(derivation))
+                self.put(&bytes, rows, zone, Some(derivation))?;
             }
-            None => self.put(&from.block_bytes(idx)?, rows, zone, None),
+            None => {
+                self.dictionary = self.dictionary.or(from.dictionary_link());
+                self.put(&from.block_bytes(idx)?, rows, zone, from.derivation(idx).cloned())?;
+            }
         }
+        self.copy_bitmaps(from, idx)
+    }
+
+    /// Appends block `idx` of another file of the column as it is there, with a new bitmap index if
+    /// that would be read.
+    ///
+    /// # Errors
+    /// What the file system says; damage.
+    pub fn append_indexed(&mut self, from: &ColumnFile, idx: usize) -> Result<()> {
+        let missing = || Error::internal(format!("no block {idx} in {}", from.path()));
+        let zone = from.zones().get(idx).cloned().ok_or_else(missing)?;
+        let page = from.new_bitmaps(idx)?;
+        self.dictionary = self.dictionary.or(from.dictionary_link());
+        self.put(&from.block_bytes(idx)?, zone.stats.rows, zone, from.derivation(idx).cloned())?;
+        self.put_bitmaps(page.as_ref())
+    }
+
+    /// Writes the bitmap index of block `idx` of another file behind the block that was written
+    /// last, which has the same rows. It names values rather than codes, so it holds however these
+    /// are encoded.
+    fn copy_bitmaps(&mut self, from: &ColumnFile, idx: usize) -> Result<()> {
+        let Some(entry) = from.bitmap_entry(idx) else { return self.put_bitmaps(None) };
+        // Containers carry their checksums with them.
+        from.bitmaps(idx)?;
+        let page = BitmapPage {
+            directory: from.bytes(entry.offset..entry.containers())?.to_vec(),
+            containers: from.bytes(entry.containers()..entry.end())?.to_vec(),
+            values: entry.values,
+            indexed: 0,
+        };
+        self.put_bitmaps(Some(&page))
+    }
+
+    /// Writes the bitmap index of the block that was written last.
+    fn put_bitmaps(&mut self, page: Option<&BitmapPage>) -> Result<()> {
+        let Some(page) = page else {
+            self.bitmaps.push(None);
+            return Ok(());
+        };
+        self.align()?;
+        self.bitmaps.push(Some(BitmapEntry::of(page, self.file.position())?));
+        self.file.write(&page.directory)?;
+        self.file.write(&page.containers)
     }
 
     /// Says of which dictionary the blocks have codes that [`ColumnWriter::append_shared_block`]
@@ -139,7 +216,8 @@ impl ColumnWriter {
         self.dictionary = Some(link);
     }
 
-    /// Appends block `idx` of another file of the column as [`crate::ColumnBlock::share`] made it.
+    /// Appends block `idx` of another file of the column as [`crate::ColumnBlock::share`] made it,
+    /// with its bitmap index.
     ///
     /// # Errors
     /// What the file system says; damage.
@@ -151,7 +229,8 @@ impl ColumnWriter {
     ) -> Result<()> {
         let missing = || Error::internal(format!("no block {idx} in {}", from.path()));
         let zone = from.zones().get(idx).cloned().ok_or_else(missing)?;
-        self.put(bytes, zone.stats.rows, zone, None)
+        self.put(bytes, zone.stats.rows, zone, None)?;
+        self.copy_bitmaps(from, idx)
     }
 
     fn put(
@@ -205,6 +284,10 @@ impl ColumnWriter {
         if derivations.iter().all(Option::is_none) {
             derivations.clear();
         }
+        let mut bitmaps = self.bitmaps;
+        if bitmaps.iter().all(Option::is_none) {
+            bitmaps.clear();
+        }
         let footer = Footer {
             data_type: self.data_type,
             rows: self.rows,
@@ -212,6 +295,7 @@ impl ColumnWriter {
             zones: self.zones,
             derivations,
             dictionary: self.dictionary,
+            bitmaps,
         };
         let bytes = footer.encode();
         let footer_byte_len = u32::try_from(bytes.len()).map_err(|_| Error::Limit {

@@ -114,3 +114,8 @@ fn taken_rows_are_those_that_are_decoded() {
 fn filters_keep_what_the_decoded_values_say() {
     replay("filter");
 }
+
+#[test]
+fn bitmaps_are_read_or_refused() {
+    replay("bitmap");
+}

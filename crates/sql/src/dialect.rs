@@ -27,17 +27,27 @@ impl Dialect for StarfactDialect {
         TypeId::of::<GenericDialect>()
     }
 
-    /// `ENCODING name`: how a column is to be stored.
+    /// `ENCODING name`, `BITMAP` and `NO BITMAP`: how a column is to be stored.
     fn parse_column_option(
         &self,
         parser: &mut Parser<'_>,
     ) -> Result<Option<Result<Option<ColumnOption>, ParserError>>, ParserError> {
-        let is_encoding = |token: &Token| {
+        let is = |token: &Token, wanted: &str| {
             matches!(token, Token::Word(word)
-                if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("encoding"))
+                if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(wanted))
         };
         let word = parser.peek_token().token;
-        if !is_encoding(&word) {
+        let second = parser.peek_nth_token(1).token;
+        let bitmap: &[Token] = match (&word, &second) {
+            (word, _) if is(word, "bitmap") => std::slice::from_ref(word),
+            (no, word) if is(no, "no") && is(word, "bitmap") => &[no.clone(), word.clone()],
+            _ => &[],
+        };
+        if !bitmap.is_empty() {
+            bitmap.iter().for_each(|_| drop(parser.next_token()));
+            return Ok(Some(Ok(Some(ColumnOption::DialectSpecific(bitmap.to_vec())))));
+        }
+        if !is(&word, "encoding") {
             return Ok(None);
         }
         parser.next_token();

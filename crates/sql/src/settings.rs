@@ -33,6 +33,16 @@ pub(crate) struct Setting {
 /// All settings, by name.
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
+        name: "starfact.bitmaps",
+        description: "answer filters by bitmap indexes where these cost less (on, off)",
+        get: |settings| on_off(settings.scan.bitmaps),
+        set: |settings, value| {
+            settings.scan.bitmaps = parse_bool(value)?;
+            Ok(())
+        },
+        reset: |settings, defaults| settings.scan.bitmaps = defaults.scan.bitmaps,
+    },
+    Setting {
         name: "starfact.encoded_aggregates",
         description: "aggregate whole tables by zone maps and on encoded blocks (on, off)",
         get: |settings| on_off(settings.scan.encoded_aggregates),

@@ -10,7 +10,7 @@ use arrow::array::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use starfact_base::data_type::Physical;
 use starfact_base::{ColumnId, DataType, Scalar};
-use starfact_format::Zone;
+use starfact_format::{ColumnFile, Zone};
 use starfact_store::{Segment, Snapshot, Table};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -68,6 +68,8 @@ fn segments(snapshot: &Snapshot) -> Result<RecordBatch> {
         .tables()
         .flat_map(|table| table.segments().iter().map(move |segment| (table, segment)))
         .collect();
+    let bitmaps = all.iter().map(|(table, segment)| segment_bitmap_bytes(table, segment));
+    let bitmaps = bitmaps.collect::<Result<Vec<u64>>>()?;
     rows(vec![
         ("table_name", texts(all.iter().map(|(table, _)| Some(table.name().to_owned())))),
         ("segment_id", counts(all.iter().map(|(_, segment)| segment.id().0))),
@@ -77,12 +79,26 @@ fn segments(snapshot: &Snapshot) -> Result<RecordBatch> {
         ("blocks", counts(all.iter().map(|(_, segment)| segment.block_count() as u64))),
         ("bytes", counts(all.iter().map(|(_, segment)| segment.byte_len()))),
         ("dictionary_bytes", counts(all.iter().map(|(_, segment)| dictionary_bytes(segment)))),
+        ("bitmap_bytes", counts(bitmaps.into_iter())),
     ])
 }
 
 /// Bytes of the dictionaries that columns of a segment have codes of; other segments may, too.
 fn dictionary_bytes(segment: &Segment) -> u64 {
     segment.dictionaries().map(|file| file.byte_len()).sum()
+}
+
+/// Bytes of the bitmap indexes of all columns of a segment.
+fn segment_bitmap_bytes(table: &Table, segment: &Segment) -> Result<u64> {
+    stored_columns(table).iter().try_fold(0, |sum, column| {
+        let file = segment.column(column.id)?;
+        Ok(sum + file.map_or(0, |file| bitmap_bytes(&file)))
+    })
+}
+
+/// Bytes of the bitmap indexes of a file.
+pub(crate) fn bitmap_bytes(file: &ColumnFile) -> u64 {
+    (0..file.block_count()).map(|block| file.bitmap_byte_len(block)).sum()
 }
 
 /// What `sys.columns` shows of a column.
@@ -92,6 +108,7 @@ struct Total {
     nulls: u64,
     bytes: u64,
     dictionary_bytes: u64,
+    bitmap_bytes: u64,
     blocks: u64,
     /// Blocks of each encoding, without widths.
     encodings: BTreeMap<String, u64>,
@@ -124,6 +141,7 @@ fn columns(snapshot: &Snapshot) -> Result<RecordBatch> {
         ("dictionary_bytes", counts(all.iter().map(|(.., total)| total.dictionary_bytes))),
         ("ratio", Arc::new(ratios)),
         ("encodings", texts(all.iter().map(|(.., total)| Some(encodings(&total.encodings))))),
+        ("bitmap_bytes", counts(all.iter().map(|(.., total)| total.bitmap_bytes))),
     ])
 }
 
@@ -139,6 +157,7 @@ fn total(table: &Table, column: ColumnId) -> Result<Total> {
         };
         total.nulls += file.zones().iter().map(|zone| u64::from(zone.stats.nulls)).sum::<u64>();
         total.blocks += file.block_count() as u64;
+        total.bitmap_bytes += bitmap_bytes(&file);
         for block in 0..file.block_count() {
             *total.encodings.entry(without_widths(&file.block(block)?.tree())).or_default() += 1;
         }
@@ -192,6 +211,7 @@ struct BlockRow {
     block: u64,
     bytes: u64,
     dictionary_bytes: Option<u64>,
+    bitmap_bytes: u64,
     tree: String,
     zone: Zone,
     data_type: DataType,
@@ -212,6 +232,7 @@ fn blocks(snapshot: &Snapshot) -> Result<RecordBatch> {
                         block: block as u64,
                         bytes: file.block_byte_len(block),
                         dictionary_bytes: dictionary.map(|file| file.byte_len()),
+                        bitmap_bytes: file.bitmap_byte_len(block),
                         tree: file.block(block)?.tree(),
                         zone: zone.clone(),
                         data_type: column.data_type,
@@ -250,6 +271,7 @@ fn blocks(snapshot: &Snapshot) -> Result<RecordBatch> {
             ),
         ),
         ("encoding", texts(all.iter().map(|row| Some(row.tree.clone())))),
+        ("bitmap_bytes", counts(all.iter().map(|row| row.bitmap_bytes))),
     ])
 }
 

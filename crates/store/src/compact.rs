@@ -7,7 +7,7 @@
 
 use crate::keys::index;
 use crate::keys::run::KeyRun;
-use crate::load::{Job, RowNumbers, column_options};
+use crate::load::{Job, RowNumbers, column_bitmaps, column_options};
 use crate::paths;
 use crate::records::{FileRecord, KeyRunRecord, KeyRunSource, OrdinalsRecord, SegmentRecord};
 use crate::segment::Segment;
@@ -16,7 +16,7 @@ use arrow::array::new_null_array;
 use starfact_base::limits::{BLOCK_ROWS, SEGMENT_BLOCKS_MAX};
 use starfact_base::{ColumnId, DataType, Result};
 use starfact_encoding::{EncodeOptions, arrow_type};
-use starfact_format::ColumnWriter;
+use starfact_format::{BitmapPolicy, ColumnWriter};
 use starfact_vfs::Dir;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,6 +72,7 @@ struct Column {
     id: ColumnId,
     data_type: DataType,
     options: EncodeOptions,
+    bitmaps: BitmapPolicy,
     bytes: u64,
 }
 
@@ -84,6 +85,7 @@ fn merge(job: &Job<'_>, table: &Table, old: &[Arc<Segment>]) -> Result<Segment> 
         id,
         data_type,
         options: table.column(id).map(column_options).unwrap_or_default(),
+        bitmaps: table.column(id).map(column_bitmaps).unwrap_or_default(),
         bytes: 0,
     };
     let mut columns: Vec<Column> = types.into_iter().map(column).collect();
@@ -109,7 +111,8 @@ fn merge(job: &Job<'_>, table: &Table, old: &[Arc<Segment>]) -> Result<Segment> 
 impl Column {
     fn merge(&mut self, dir: &dyn Dir, folder: &str, old: &[Arc<Segment>]) -> Result<()> {
         let path = paths::column(folder, self.id);
-        let mut writer = ColumnWriter::create(dir, &path, self.data_type, self.options)?;
+        let writer = ColumnWriter::create(dir, &path, self.data_type, self.options)?;
+        let mut writer = writer.with_bitmaps(self.bitmaps);
         for segment in old {
             let Some(file) = segment.column(self.id)? else {
                 let rows = segment.row_count() as usize;

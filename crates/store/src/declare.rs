@@ -80,6 +80,7 @@ fn columns(definition: &TableDefinition) -> Result<Vec<Column>> {
             nullable: wanted.nullable,
             default: wanted.default.clone(),
             encoding: wanted.encoding.clone(),
+            bitmap: wanted.bitmap,
         });
     }
     Ok(columns)

@@ -35,12 +35,15 @@ pub struct ColumnDefinition {
     /// The encoding to use instead of the chosen one: a name of
     /// [`starfact_encoding::EncodingName`].
     pub encoding: Option<String>,
+    /// Whether blocks get bitmap indexes; `None` leaves it to the loads.
+    pub bitmap: Option<bool>,
 }
 
 impl ColumnDefinition {
     /// A column that may hold NULL, without default or chosen encoding.
     pub fn new(name: impl Into<String>, data_type: DataType) -> Self {
-        Self { name: name.into(), data_type, nullable: true, default: None, encoding: None }
+        let (default, encoding, bitmap) = (None, None, None);
+        Self { name: name.into(), data_type, nullable: true, default, encoding, bitmap }
     }
 
     /// The same column without NULLs.

@@ -102,7 +102,7 @@ fn derive_segment(
     let (dir, folder) = (job.files.dir(), segment.folder());
     job.workers.each(&mut tasks, |task| task.rewrite(dir.as_ref(), folder))?;
     let smaller: Vec<FileRecord> = tasks.iter().filter_map(|task| task.smaller).collect();
-    Ok((!smaller.is_empty()).then(|| segment.with_smaller_files(&smaller)))
+    Ok((!smaller.is_empty()).then(|| segment.with_new_files(&smaller)))
 }
 
 /// The blocks of a segment that are looked at, and how many rows of each.

@@ -25,6 +25,7 @@ mod dictionaries;
 mod edges;
 mod envelope;
 mod garbage;
+mod indexes;
 mod keys;
 mod load;
 mod manifest;

@@ -7,6 +7,7 @@
 //!             row                            several     indexed               many
 //!                    ─► columns that follow from others, made smaller
 //!                    ─► text as codes of dictionaries that segments have in common
+//!                    ─► bitmap indexes
 //! ```
 //!
 //! Every stage reads what the one before it has written, so none holds more than its share of the
@@ -23,7 +24,7 @@ mod writer;
 
 pub(crate) use chunk::sort;
 pub(crate) use numbers::RowNumbers;
-pub(crate) use writer::column_options;
+pub(crate) use writer::{column_bitmaps, column_options};
 
 use crate::dictionaries::SharedDictionaries;
 use crate::keys::layout::{Layout, NormalKey, by_width};
@@ -33,7 +34,7 @@ use crate::records::{OrdinalsRecord, SegmentRecord};
 use crate::segment::Segment;
 use crate::snapshot::Table;
 use crate::workers::Workers;
-use crate::{compact, derive, dictionaries, edges};
+use crate::{compact, derive, dictionaries, edges, indexes};
 use arrow::record_batch::RecordBatch;
 use chunk::Chunk;
 use input::Input;
@@ -62,6 +63,9 @@ pub struct LoadOptions {
     pub derive_columns: bool,
     /// Which columns of text are stored as codes of a dictionary that their files have in common.
     pub shared_dictionaries: SharedDictionaries,
+    /// Whether columns get bitmap indexes of which nobody has said whether they should, where these
+    /// pay. Columns for which they were asked get them anyway.
+    pub index_columns: bool,
     /// Called with the number of rows that have been read so far.
     pub progress: Option<Arc<dyn Fn(u64) + Send + Sync>>,
 }
@@ -74,6 +78,7 @@ impl Default for LoadOptions {
             threads,
             derive_columns: true,
             shared_dictionaries: SharedDictionaries::default(),
+            index_columns: true,
             progress: None,
         }
     }
@@ -86,6 +91,7 @@ impl fmt::Debug for LoadOptions {
             .field("threads", &self.threads)
             .field("derive_columns", &self.derive_columns)
             .field("shared_dictionaries", &self.shared_dictionaries)
+            .field("index_columns", &self.index_columns)
             .finish_non_exhaustive()
     }
 }
@@ -132,6 +138,9 @@ pub(crate) fn load(
         derive::derive(&job, &mut after, before)?;
     }
     dictionaries::share(&job, &mut after, before, options.shared_dictionaries)?;
+    if options.index_columns {
+        indexes::index(&job, &mut after, before)?;
+    }
     Ok(Some((after, rows)))
 }
 

@@ -36,6 +36,9 @@ pub struct Column {
     /// The encoding that the user asked for instead of the chosen one, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
+    /// Whether the user asked for bitmap indexes, or for none; `None` leaves it to the loads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bitmap: Option<bool>,
 }
 
 /// Columns whose values no two rows share: PRIMARY KEY or UNIQUE.

@@ -162,12 +162,14 @@ impl Segment {
         Self { dir: Arc::clone(&self.dir), folder: Arc::clone(&self.folder), record, opened }
     }
 
-    /// The same segment with files that have taken the place of larger ones.
-    pub(crate) fn with_smaller_files(&self, smaller: &[FileRecord]) -> Self {
+    /// The same segment with files that have taken the place of others.
+    pub(crate) fn with_new_files(&self, new_files: &[FileRecord]) -> Self {
         let mut segment = self.with_files(&[]);
         for (file, opened) in segment.record.files.iter_mut().zip(&mut segment.opened) {
-            if let Some(new) = smaller.iter().find(|new| new.column == file.column) {
-                (*file, *opened) = (*new, Slot::default());
+            if let Some(new) = new_files.iter().find(|new| new.column == file.column) {
+                // A new file has codes of the dictionary that the old one had, if it has any.
+                let dictionary = opened.dictionary.take().filter(|_| new.dictionary.is_some());
+                (*file, *opened) = (*new, Slot { dictionary, ..Slot::default() });
             }
         }
         segment
@@ -175,7 +177,7 @@ impl Segment {
 
     /// The same segment with a file of codes that has taken the place of one of text.
     pub(crate) fn with_codes(&self, file: FileRecord, dictionary: &Arc<DictionaryFile>) -> Self {
-        let mut segment = self.with_smaller_files(&[file]);
+        let mut segment = self.with_new_files(&[file]);
         for (record, slot) in segment.record.files.iter().zip(&mut segment.opened) {
             if record.column == file.column {
                 slot.dictionary = Some(Arc::clone(dictionary));

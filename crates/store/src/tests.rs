@@ -5,6 +5,7 @@ mod damage;
 mod derive;
 mod dictionaries;
 mod fixtures;
+mod indexes;
 mod keys;
 mod loads;
 mod models;

@@ -124,7 +124,7 @@ fn help_lists_commands() {
 const EVERYTHING: &str = "\
 CREATE TABLE parent (id INTEGER PRIMARY KEY, \"Größe\" VARCHAR NOT NULL UNIQUE);
 CREATE TABLE child (b BOOLEAN, i SMALLINT, big BIGINT, d DECIMAL(38,10), f DOUBLE, r REAL,
-    s VARCHAR ENCODING 'plain', day DATE, at TIME, moment TIMESTAMP, zoned TIMESTAMPTZ,
+    s VARCHAR ENCODING 'plain', day DATE BITMAP, at TIME, moment TIMESTAMP, zoned TIMESTAMPTZ NO BITMAP,
     parent INTEGER REFERENCES parent (id), CHECK (i < 100)) SORTED BY (i);
 INSERT INTO parent VALUES (1, 'größer ''als''; null'), (2, '\n.quit\n\\q -- /*');
 INSERT INTO child VALUES
@@ -142,6 +142,9 @@ fn a_dump_makes_the_warehouse_anew() {
     assert_eq!(folder.pipe(&["w"], EVERYTHING).code, 0);
     let dump = folder.run(&["w", "-c", ".dump"]);
     assert_eq!((dump.code, dump.err.as_str()), (0, ""));
+    for option in [" DATE BITMAP,\n", " TIMESTAMPTZ NO BITMAP,\n"] {
+        assert!(dump.out.contains(option), "{}", dump.out);
+    }
     folder.file("dump.sql", &dump.out);
     let ended = folder.run(&["copy", "-f", "dump.sql"]);
     assert_eq!(ended.code, 0, "{}\n{}", ended.err, dump.out);

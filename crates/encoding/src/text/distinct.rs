@@ -64,6 +64,11 @@ impl<'a> Distinct<'a> {
     }
 }
 
+/// For each row the place of its text among the distinct ones; `None` if those are more than `max`.
+pub(crate) fn codes(column: &Column<'_>, max: usize) -> Option<Vec<u32>> {
+    Distinct::of(column, max, false).map(|distinct| distinct.codes)
+}
+
 /// Numbers texts in the order of their appearance.
 struct Finder<'a> {
     texts: Vec<&'a [u8]>,

@@ -95,7 +95,10 @@ fn shared_fixture() -> &'static Arc<Table> {
 fn made(shared_dictionaries: SharedDictionaries) -> (Arc<Table>, Vec<Row>) {
     let mode = OpenMode::ReadWrite { wait: Duration::ZERO };
     let store = Store::open(Arc::new(MemDir::new()), mode).unwrap();
-    let column = |(ty, idx): (&DataType, usize)| ColumnDefinition::new(format!("c{idx}"), *ty);
+    let column = |(ty, idx): (&DataType, usize)| ColumnDefinition {
+        bitmap: Some(true),
+        ..ColumnDefinition::new(format!("c{idx}"), *ty)
+    };
     let definition = TableDefinition {
         name: "t".into(),
         columns: TYPES.iter().zip(0..).map(column).collect(),
@@ -155,8 +158,8 @@ fn filter(column: u32, predicate: Predicate) -> ColumnFilter {
     ColumnFilter { column: ColumnId(column), predicate }
 }
 
-/// Scans with and without zone maps and shared dictionaries, and compares each with the plain way; returns the rows found
-/// and the blocks that the zone maps ruled out.
+/// Scans with and without zone maps, bitmaps and shared dictionaries, and compares each with the
+/// plain way; returns the rows found and the blocks that the zone maps ruled out.
 fn check(filters: &[ColumnFilter]) -> (usize, usize) {
     let (table, rows) = fixture();
     let keeps = |row: &&Row| {
@@ -165,10 +168,13 @@ fn check(filters: &[ColumnFilter]) -> (usize, usize) {
     let expected: Vec<Row> = rows.iter().filter(keeps).cloned().collect();
     let expected = arrays(&expected);
     let mut pruned = 0;
-    let cases =
-        [(true, table), (false, table), (true, shared_fixture()), (false, shared_fixture())];
-    for (zone_maps, table) in cases {
-        let options = ScanOptions { zone_maps };
+    let modes = [Bitmaps::Never, Bitmaps::IfCheaper, Bitmaps::Always];
+    let cases = modes.iter().flat_map(|bitmaps| {
+        let options = [true, false].map(|zone_maps| ScanOptions { zone_maps, bitmaps: *bitmaps });
+        options.into_iter().flat_map(|options| [(options, table), (options, shared_fixture())])
+    });
+    for (options, table) in cases {
+        let zone_maps = options.zone_maps;
         let scan = Scan::new(Arc::clone(table), filters.to_vec(), options).unwrap();
         assert!(zone_maps || scan.pruned_blocks() == 0);
         assert_eq!(scan.morsels().len() + scan.pruned_blocks(), 5);
@@ -209,6 +215,45 @@ fn zone_maps_rule_out_blocks() {
     assert_eq!(check(&[days(200, 200)]), (1_000, 4));
     assert_eq!(check(&[days(1_000, 2_000)]), (0, 5));
     assert_eq!(check(&[days(0, 400)]).1, 0);
+}
+
+/// Blocks of which a filter was answered by bitmaps, and those of them that it dropped.
+fn by_bitmaps(predicate: Predicate, column: u32, bitmaps: Bitmaps) -> (usize, usize) {
+    let (table, _) = fixture();
+    let filters = vec![filter(column, predicate)];
+    let options = ScanOptions { bitmaps, ..ScanOptions::default() };
+    let scan = Scan::new(Arc::clone(table), filters.clone(), options).unwrap();
+    assert_eq!(scan.filters().len(), 1);
+    let (mut answered, mut dropped) = (0, 0);
+    for morsel in scan.morsels() {
+        let mut selection = Selection::all(morsel.rows());
+        let answers = scan.narrow(morsel, &filters, &mut selection).unwrap();
+        answered += usize::from(answers.answered);
+        dropped += usize::from(answers.dropped);
+        assert!(selection.is_empty() || !answers.dropped);
+        assert_eq!(selection, scan.select(morsel).unwrap());
+    }
+    (answered, dropped)
+}
+
+#[test]
+fn bitmaps_answer_rare_values_and_drop_blocks_that_have_none() {
+    let equal = |value| Predicate::Compare { op: CompareOp::Equal, value: Scalar::Float(value) };
+    let (answered, dropped) = by_bitmaps(equal(3.5), 3, Bitmaps::IfCheaper);
+    assert!(answered > 0 && dropped == 0, "{answered}");
+    assert!(check(&[filter(3, equal(3.5))]).0 > 50);
+    // Between two of the values, which are eighths.
+    let (answered, dropped) = by_bitmaps(equal(3.51), 3, Bitmaps::IfCheaper);
+    assert!(dropped > 0 && answered == dropped, "{answered} {dropped}");
+    assert_eq!(check(&[filter(3, equal(3.51))]).0, 0);
+    for (predicate, column) in [(equal(3.5), 3), (equal(3.51), 3)] {
+        assert_eq!(by_bitmaps(predicate, column, Bitmaps::Never), (0, 0));
+    }
+    // Half of the rows are not rare.
+    let half = Predicate::Compare { op: CompareOp::Less, value: Scalar::Float(22.0) };
+    assert_eq!(by_bitmaps(half.clone(), 3, Bitmaps::IfCheaper), (0, 0));
+    assert!(by_bitmaps(half, 3, Bitmaps::Always).0 > 0);
+    assert_eq!(by_bitmaps(Predicate::IsNotNull, 3, Bitmaps::Always), (0, 0));
 }
 
 #[test]
@@ -303,7 +348,7 @@ fn later_filters_narrow_and_rule_out() {
     assert!(ranges.len() == 1 && ranges[0] == (0..10_000));
     scan.narrow(first, std::slice::from_ref(&later), &mut selection).unwrap();
     assert!(selection.is_empty());
-    let options = ScanOptions { zone_maps: false };
+    let options = ScanOptions { zone_maps: false, ..ScanOptions::default() };
     let scan = Scan::new(Arc::clone(table), Vec::new(), options).unwrap();
     assert!(!scan.rules_out(&scan.morsels()[0], &[later]).unwrap());
 }

@@ -62,7 +62,7 @@ fn check(filters: &[(usize, Predicate)], asked: &[TotalsAsked]) -> usize {
         one_by_one(&rows, idx, asked)
     });
     let expected = Totals { rows: rows.len() as u64, columns: columns.collect() };
-    let without = scan(filters, ScanOptions { zone_maps: false });
+    let without = scan(filters, ScanOptions { zone_maps: false, ..ScanOptions::default() });
     assert_eq!(add_up(&without, asked), (expected.clone(), 0));
     let with = scan(filters, ScanOptions::default());
     let (totals, covered) = add_up(&with, asked);

@@ -185,7 +185,7 @@ fn every_cut_and_addition_is_noticed() {
 }
 
 /// The file with the checksums of its footer and trailer made right again.
-fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+pub(crate) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     let base = bytes.len() - TRAILER_BYTES as usize;
     let field: [u8; 8] = bytes[base..base + 8].try_into().unwrap();
     let footer_offset = u64::from_le_bytes(field);

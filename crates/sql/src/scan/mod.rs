@@ -17,6 +17,8 @@ pub(crate) use provider::{StarfactTable, arrow_schema};
 pub(crate) use statistics::scalar_value;
 pub(crate) use totals::EncodedTotals;
 
+use starfact_exec::{Bitmaps, ScanOptions};
+
 /// Which shortcuts a scan may take; see the settings of the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ScanSettings {
@@ -26,10 +28,20 @@ pub(crate) struct ScanSettings {
     pub(crate) encoded_filters: bool,
     /// `starfact.encoded_aggregates`
     pub(crate) encoded_aggregates: bool,
+    /// `starfact.bitmaps`
+    pub(crate) bitmaps: bool,
+}
+
+impl ScanSettings {
+    /// The same for the executor.
+    fn options(self) -> ScanOptions {
+        let bitmaps = if self.bitmaps { Bitmaps::IfCheaper } else { Bitmaps::Never };
+        ScanOptions { zone_maps: self.zone_maps, bitmaps }
+    }
 }
 
 impl Default for ScanSettings {
     fn default() -> Self {
-        Self { zone_maps: true, encoded_filters: true, encoded_aggregates: true }
+        Self { zone_maps: true, encoded_filters: true, encoded_aggregates: true, bitmaps: true }
     }
 }

@@ -31,7 +31,7 @@ use datafusion::physical_plan::{
     ReplaceChildrenOptions,
 };
 use starfact_base::{ColumnId, DataType};
-use starfact_exec::{ColumnFilter, Scan, ScanOptions};
+use starfact_exec::{ColumnFilter, Scan};
 use starfact_store::{Column, Table};
 use std::fmt;
 use std::sync::atomic::AtomicUsize;
@@ -72,8 +72,8 @@ impl ScanExec {
         limit: Option<usize>,
         settings: ScanSettings,
     ) -> Result<Self> {
-        let options = ScanOptions { zone_maps: settings.zone_maps };
-        let scan = Scan::new(Arc::clone(&table), Vec::new(), options).map_err(external)?;
+        let scan = Scan::new(Arc::clone(&table), Vec::new(), settings.options());
+        let scan = scan.map_err(external)?;
         let schema = Arc::new(table_schema.project(&projection)?);
         let partitions = partitions.min(scan.morsels().len()).max(1);
         let properties = properties(&table, &projection, &schema, partitions);
@@ -141,11 +141,13 @@ impl ScanExec {
         state.encoded_filters = self.settings.encoded_filters;
         state.batch_rows = context.session_config().batch_size();
         state.progress = context.session_config().get_extension();
+        let count = |name| MetricBuilder::new(metrics).counter(name, number);
+        state.bitmap_blocks = count("bitmap_blocks");
+        state.bitmap_pruned = count("bitmap_pruned");
         if number == 0 {
             if let Some(progress) = &state.progress {
                 progress.skip_blocks(self.scan.pruned_blocks());
             }
-            let count = |name| MetricBuilder::new(metrics).counter(name, number);
             count("blocks_read").add(self.scan.morsels().len());
             count("blocks_pruned").add(self.scan.pruned_blocks());
         }
@@ -212,7 +214,7 @@ impl ScanExec {
 
     /// Plans again which morsels to read, after the filters have changed.
     fn replan(mut self) -> Result<Self> {
-        let options = ScanOptions { zone_maps: self.settings.zone_maps };
+        let options = self.settings.options();
         let scan = Scan::new(Arc::clone(&self.table), self.filters.clone(), options);
         self.scan = Arc::new(scan.map_err(external)?);
         self.statistics = Arc::default();

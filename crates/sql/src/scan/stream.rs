@@ -14,9 +14,12 @@ use datafusion::physical_expr::utils::split_conjunction;
 use datafusion::physical_expr_common::physical_expr::{
     snapshot_generation, snapshot_physical_expr,
 };
+use datafusion::physical_plan::metrics::Count;
 use starfact_base::{ColumnId, DataType};
 use starfact_encoding::Selection;
-use starfact_exec::{ColumnFilter, Morsel, MorselColumns, Scan, Totals, TotalsAsked};
+use starfact_exec::{
+    BitmapAnswers, ColumnFilter, Morsel, MorselColumns, Scan, Totals, TotalsAsked,
+};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -106,6 +109,10 @@ pub(super) struct Partition {
     pub(super) encoded_filters: bool,
     /// Where to tell how far the statement is.
     pub(super) progress: Option<Arc<Progress>>,
+    /// Blocks of which bitmap indexes answered a filter.
+    pub(super) bitmap_blocks: Count,
+    /// Those of them of which they left no row.
+    pub(super) bitmap_pruned: Count,
     dynamic: Vec<Option<Dynamic>>,
     /// The morsel that is being read, and the rows of it that are still to be decoded.
     open: Option<MorselColumns>,
@@ -131,6 +138,8 @@ impl Partition {
             remaining: usize::MAX,
             encoded_filters: true,
             progress: None,
+            bitmap_blocks: Count::new(),
+            bitmap_pruned: Count::new(),
             dynamic,
             open: None,
             pieces: VecDeque::new(),
@@ -200,10 +209,15 @@ impl Partition {
             }
         }
         self.count_block(morsel, scan.filter_columns().collect())?;
-        let mut selection = scan.select(morsel).map_err(external)?;
-        for dynamic in self.dynamic.iter().flatten() {
-            scan.narrow(morsel, &dynamic.filters, &mut selection).map_err(external)?;
+        let mut selection = Selection::all(morsel.rows());
+        let dynamic = self.dynamic.iter().flatten().map(|dynamic| dynamic.filters.as_slice());
+        let mut answers = BitmapAnswers::default();
+        for filters in [scan.filters()].into_iter().chain(dynamic) {
+            let more = scan.narrow(morsel, filters, &mut selection).map_err(external)?;
+            answers = answers.and(more);
         }
+        self.bitmap_blocks.add(answers.answered.into());
+        self.bitmap_pruned.add(answers.dropped.into());
         for (residual, dynamic) in self.residuals.iter().zip(&self.dynamic) {
             if dynamic.is_none() {
                 let parts = std::slice::from_ref(&residual.expr);

@@ -76,6 +76,7 @@ impl Context {
             derive_columns: self.settings.derive_columns,
             shared_dictionaries: self.settings.shared_dictionaries,
             progress: Some(Arc::new(move |rows| progress.set_rows_written(rows))),
+            ..LoadOptions::default()
         }
     }
 }

@@ -79,6 +79,7 @@ fn storage_is_explained() {
         runner_up,
         runner_up_bytes,
         speed,
+        bitmaps,
     ] = amount.as_slice()
     else {
         panic!("{amount:?}")
@@ -88,6 +89,7 @@ fn storage_is_explained() {
     assert_eq!(*dictionary_bytes, "0");
     assert!(number(bits) > 20.0 && number(bits) < 30.0 && number(ratio) > 2.0, "{amount:?}");
     assert!(!runner_up.is_empty() && *runner_up != "bit-packed", "{amount:?}");
+    assert_eq!(*bitmaps, "0");
     assert!(number(runner_up_bytes) > 0.0 && number(speed) > 0.0 && number(bytes) > 0.0);
     check_failures(&session, &[("EXPLAIN STORAGE nowhere", "there is no table")]);
     assert_eq!(answer(&session, "EXPLAIN STORAGE city").split("; ").count(), 2);

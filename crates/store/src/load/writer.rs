@@ -16,7 +16,7 @@ use arrow::compute::take;
 use starfact_base::limits::{BLOCK_ROWS, SEGMENT_BLOCKS_MAX};
 use starfact_base::{ColumnId, DataType, Error, Result, SegmentId, TableId};
 use starfact_encoding::{EncodeOptions, EncodingName};
-use starfact_format::{ColumnFile, ColumnFileInfo, ColumnWriter};
+use starfact_format::{BitmapPolicy, ColumnFile, ColumnFileInfo, ColumnWriter};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -71,6 +71,7 @@ struct ColumnOutput {
     id: Option<ColumnId>,
     data_type: DataType,
     options: EncodeOptions,
+    bitmaps: BitmapPolicy,
     writer: Option<ColumnWriter>,
     /// Its files in the segments that are finished.
     finished: Vec<ColumnFileInfo>,
@@ -89,6 +90,14 @@ pub(crate) fn column_options(column: &Column) -> EncodeOptions {
     EncodeOptions { encoding }
 }
 
+/// Which of its blocks get bitmap indexes while they are written.
+pub(crate) fn column_bitmaps(column: &Column) -> BitmapPolicy {
+    match column.bitmap {
+        Some(true) => BitmapPolicy::WherePays,
+        _ => BitmapPolicy::Never,
+    }
+}
+
 impl<'a> SegmentsWriter<'a> {
     /// For rows with the visible columns of `table` and, if so, their numbers.
     pub(crate) fn new(files: &'a NewFiles, table: &Table, with_numbers: bool) -> Self {
@@ -97,6 +106,7 @@ impl<'a> SegmentsWriter<'a> {
             id: Some(column.id),
             data_type: column.data_type,
             options: column_options(column),
+            bitmaps: column_bitmaps(column),
             writer: None,
             finished: Vec::new(),
         };
@@ -108,6 +118,7 @@ impl<'a> SegmentsWriter<'a> {
                 id: None,
                 data_type: DataType::BigInt,
                 options: EncodeOptions::default(),
+                bitmaps: BitmapPolicy::Never,
                 writer: None,
                 finished: Vec::new(),
             });
@@ -127,7 +138,8 @@ impl<'a> SegmentsWriter<'a> {
                 if column.writer.is_none() {
                     let path = column.path(segment);
                     let (ty, options) = (column.data_type, column.options);
-                    column.writer = Some(ColumnWriter::create(dir.as_ref(), &path, ty, options)?);
+                    let writer = ColumnWriter::create(dir.as_ref(), &path, ty, options)?;
+                    column.writer = Some(writer.with_bitmaps(column.bitmaps));
                 }
                 column.append(rows, &values, piece.rows.clone())?;
                 if piece.is_last {

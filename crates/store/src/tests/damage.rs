@@ -252,7 +252,8 @@ fn what_a_newer_version_may_add_is_ignored() {
 
 #[test]
 fn a_manifest_and_files_that_disagree_about_a_dictionary_are_noticed() {
-    let lies: [(&str, fn(&mut Value)); 3] = [
+    type Lie = fn(&mut Value);
+    let lies: [(&str, Lie); 3] = [
         ("dictionary (manifest against file)", |c| {
             let file = &mut c["tables"][2]["segments"][0]["files"][0];
             file.as_object_mut().unwrap().remove("dictionary");

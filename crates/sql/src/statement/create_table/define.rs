@@ -68,9 +68,15 @@ fn column_option(
         }
         ColumnOption::Check(check) => add_check(table, check, name),
         ColumnOption::Comment(_) => {}
-        ColumnOption::DialectSpecific(tokens) => {
-            table.columns[place].encoding = encoding_name(tokens);
-        }
+        ColumnOption::DialectSpecific(tokens) => match tokens.as_slice() {
+            [word] if word.to_string().eq_ignore_ascii_case("bitmap") => {
+                table.columns[place].bitmap = Some(true);
+            }
+            [no, _] if no.to_string().eq_ignore_ascii_case("no") => {
+                table.columns[place].bitmap = Some(false);
+            }
+            tokens => table.columns[place].encoding = encoding_name(tokens),
+        },
         other => {
             return Err(Error::sql(format!("column \"{column}\": {other} is not supported")));
         }

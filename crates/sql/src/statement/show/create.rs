@@ -23,6 +23,11 @@ pub(super) fn create_table_sql(table: &Table, snapshot: &Snapshot) -> String {
         if let Some(encoding) = &column.encoding {
             line.push_str(&format!(" ENCODING '{encoding}'"));
         }
+        match column.bitmap {
+            None => {}
+            Some(true) => line.push_str(" BITMAP"),
+            Some(false) => line.push_str(" NO BITMAP"),
+        }
         lines.push(line);
     }
     for key in table.keys() {

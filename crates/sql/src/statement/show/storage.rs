@@ -9,7 +9,7 @@ use super::{table_of, texts};
 use crate::error::{Error, Result};
 use crate::outcome::Rows;
 use crate::statement::{Context, names};
-use crate::sys::{StoredColumn, plain_value_bytes, stored_columns};
+use crate::sys::{self, StoredColumn, plain_value_bytes, stored_columns};
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array};
 use datafusion::sql::sqlparser::ast::ObjectName;
 use starfact_encoding::{EncodeOptions, EncodingName, encode};
@@ -26,6 +26,8 @@ struct Report {
     bytes: u64,
     /// Bytes of the dictionaries that its files have codes of.
     dictionary_bytes: u64,
+    /// Of these, bytes of bitmap indexes.
+    bitmap_bytes: u64,
     /// There if the table has rows and the column has a file.
     sample: Option<Sample>,
 }
@@ -63,21 +65,15 @@ pub(super) fn storage(context: &Context, name: &ObjectName) -> Result<Rows> {
         let (_, bytes) = sample.runner_up?;
         Some((report.bytes as f64 * bytes as f64 / sample.bytes.max(1) as f64) as i64)
     });
+    let byte_counts = |count: fn(&Report) -> u64| -> ArrayRef {
+        let counts = reports.iter().map(|report| count(report) as i64);
+        Arc::new(Int64Array::from_iter_values(counts))
+    };
     table_of(vec![
         ("column_name", texts(columns.iter().map(|column| Some(column.name.clone())))),
         ("data_type", texts(columns.iter().map(|column| Some(column.data_type.to_string())))),
-        (
-            "bytes",
-            Arc::new(Int64Array::from_iter_values(
-                reports.iter().map(|report| report.bytes as i64),
-            )),
-        ),
-        (
-            "dictionary_bytes",
-            Arc::new(Int64Array::from_iter_values(
-                reports.iter().map(|report| report.dictionary_bytes as i64),
-            )),
-        ),
+        ("bytes", byte_counts(|report| report.bytes)),
+        ("dictionary_bytes", byte_counts(|report| report.dictionary_bytes)),
         (
             "bits_per_row",
             Arc::new(
@@ -105,6 +101,7 @@ pub(super) fn storage(context: &Context, name: &ObjectName) -> Result<Rows> {
             "ns_per_value",
             of_sample(|sample| Some(sample.decode.as_nanos() as f64 / sample.rows.max(1) as f64)),
         ),
+        ("bitmap_bytes", byte_counts(|report| report.bitmap_bytes)),
     ])
 }
 
@@ -115,8 +112,12 @@ fn two_places(value: f64) -> f64 {
 fn report(table: &Table, column: &StoredColumn) -> Result<Report> {
     let segments = table.segments();
     let bytes = segments.iter().map(|segment| segment.column_byte_len(column.id)).sum();
+    let mut bitmap_bytes = 0;
+    for segment in segments {
+        bitmap_bytes += segment.column(column.id)?.map_or(0, |file| sys::bitmap_bytes(&file));
+    }
     let dictionary_bytes = table.dictionary_byte_len(column.id);
-    let without = Report { bytes, dictionary_bytes, sample: None };
+    let without = Report { bytes, dictionary_bytes, bitmap_bytes, sample: None };
     let Some(middle) = segments.get(segments.len() / 2) else {
         return Ok(without);
     };
