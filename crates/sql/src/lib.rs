@@ -40,6 +40,7 @@ mod files;
 mod functions;
 mod grouping_keys;
 mod information_schema;
+mod keep_names;
 mod literals;
 mod outcome;
 mod parse;

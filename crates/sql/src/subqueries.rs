@@ -5,11 +5,11 @@
 //!   truth values written out: the engine's plans forget the NULLs on one side or the other.
 
 use crate::functions::nullable;
+use crate::keep_names::map_expressions;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{Exists, InSubquery};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Subquery};
 use datafusion::optimizer::AnalyzerRule;
@@ -31,18 +31,15 @@ impl AnalyzerRule for ExactSubqueries {
 
 fn rewrite_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let schema = merge_schema(&plan.inputs());
-    let names = NamePreserver::new(&plan);
     let is_filter = matches!(plan, LogicalPlan::Filter(_));
-    plan.map_expressions(|expr| {
-        let name = names.save(&expr);
-        let rewritten = expr.transform_up(|expr| match expr {
+    map_expressions(plan, |expr| {
+        expr.transform_up(|expr| match expr {
             Expr::ScalarSubquery(subquery) => scalar(subquery),
             Expr::InSubquery(within) if is_filter && within.negated && needs_exists(&within) => {
                 Ok(Transformed::yes(not_exists(within, &schema)?))
             }
             other => Ok(Transformed::no(other)),
-        })?;
-        Ok(rewritten.update_data(|expr| name.restore(expr)))
+        })
     })
 }
 

@@ -3,11 +3,11 @@
 //! The query engine would give the 2 of `price * 2` the 20 digits of a BIGINT, and the product of a
 //! few such factors would claim all 38. This rule runs before type coercion.
 
+use crate::keep_names::map_expressions;
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan};
@@ -29,11 +29,7 @@ impl AnalyzerRule for NarrowLiterals {
 
 fn rewrite_plan(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let schema = merge_schema(&plan.inputs());
-    let names = NamePreserver::new(&plan);
-    let plan = plan.map_expressions(|expr| {
-        let name = names.save(&expr);
-        Ok(rewrite(expr, &schema)?.update_data(|expr| name.restore(expr)))
-    })?;
+    let plan = map_expressions(plan, |expr| rewrite(expr, &schema))?;
     if plan.transformed { plan.map_data(|plan| plan.recompute_schema()) } else { Ok(plan) }
 }
 

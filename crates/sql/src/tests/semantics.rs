@@ -65,6 +65,33 @@ fn conditions_written_the_other_way_round_do_not_contradict() {
 }
 
 #[test]
+fn keys_of_grouping_sets_may_be_rewritten() {
+    let setup = [
+        "CREATE TABLE t (k TIME NOT NULL, i INTEGER, d DECIMAL(9, 2))",
+        "INSERT INTO t VALUES (TIME '08:00:00', 1, 1.5), (TIME '09:00:00', 2, 2.5)",
+    ];
+    check(
+        &session(&setup),
+        &[
+            (
+                "SELECT coalesce(k, TIME '08:26:20') AS c, count(*) FROM t \
+                 GROUP BY ROLLUP (coalesce(k, TIME '08:26:20')) ORDER BY c",
+                "08:00:00|1; 09:00:00|1; NULL|2",
+            ),
+            (
+                "SELECT i * 2 + 1 AS a, d * 2 AS b, sum(i) FROM t GROUP BY CUBE (i * 2 + 1, d * 2) \
+                 ORDER BY a, b",
+                "3|3.00|1; 3|NULL|1; 5|5.00|2; 5|NULL|2; NULL|3.00|1; NULL|5.00|2; NULL|NULL|3",
+            ),
+            (
+                "SELECT -i, count(*) FROM t GROUP BY GROUPING SETS ((-i), (), (-i, k)) ORDER BY 1, 2",
+                "-2|1; -2|1; -1|1; -1|1; NULL|2",
+            ),
+        ],
+    );
+}
+
+#[test]
 fn any_and_all_over_the_table_itself() {
     check(
         &session(NUMBERS),
