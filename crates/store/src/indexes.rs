@@ -9,7 +9,7 @@
 //! in which looking for a value saves the most for each byte. Which these are is decided by
 //! [`choose`] from one block of each, hidden columns of ordinals included.
 //!
-//! As for derived columns, only segments that no manifest names yet are touched.
+//! As for derived columns, those of keys are left out, since key runs hold on to their files, and only segments that no manifest names yet are touched.
 
 use crate::load::Job;
 use crate::paths;
@@ -35,7 +35,10 @@ pub(crate) fn index(job: &Job<'_>, table: &mut Table, before: &Table) -> Result<
     let old: BTreeSet<SegmentId> = before.segments.iter().map(|segment| segment.id()).collect();
     let visible = table.columns().iter().filter(|column| column.bitmap.is_none());
     let hidden = table.foreign_keys().iter().map(|key| key.ordinal_column);
-    let ids: Vec<ColumnId> = visible.map(|column| column.id).chain(hidden).collect();
+    let mut ids: BTreeSet<ColumnId> = visible.map(|column| column.id).chain(hidden).collect();
+    for column in table.keys().iter().flat_map(|key| &key.columns) {
+        ids.remove(column);
+    }
     for segment in &mut table.segments {
         let is_new = !old.contains(&segment.id());
         if is_new && segment.row_count() >= SEGMENT_ROWS_MIN {
@@ -95,7 +98,11 @@ struct Column {
 }
 
 /// The segment with indexed files; `None` if it has none.
-fn index_segment(job: &Job<'_>, segment: &Segment, ids: &[ColumnId]) -> Result<Option<Segment>> {
+fn index_segment(
+    job: &Job<'_>,
+    segment: &Segment,
+    ids: &BTreeSet<ColumnId>,
+) -> Result<Option<Segment>> {
     let mut columns = Vec::new();
     for record in segment.record().files.iter().filter(|file| ids.contains(&file.column)) {
         let file = segment.column(record.column)?;
