@@ -54,6 +54,7 @@ mod subqueries;
 mod sys;
 mod temporal;
 mod types;
+mod unnest;
 mod views;
 mod warehouse;
 
