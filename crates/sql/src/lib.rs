@@ -56,6 +56,7 @@ mod subqueries;
 mod sys;
 mod temporal;
 mod types;
+mod unnest;
 mod views;
 mod warehouse;
 

@@ -65,7 +65,8 @@ pub(crate) fn make_unique(query: &mut Query) -> OutputNames {
     names
 }
 
-/// Gives the select lists of subqueries in FROM and WITH unique names.
+/// Gives the select lists of subqueries in FROM and WITH unique names, and those of EXISTS and IN
+/// that have several items.
 struct Nested;
 
 impl VisitorMut for Nested {
@@ -75,6 +76,7 @@ impl VisitorMut for Nested {
         for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
             name_items(&mut cte.query);
         }
+        name_others(&mut query.body);
         ControlFlow::Continue(())
     }
 
@@ -84,10 +86,34 @@ impl VisitorMut for Nested {
         }
         ControlFlow::Continue(())
     }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Exists { subquery, .. } | Expr::InSubquery { subquery, .. } = expr
+            && first_select(subquery).is_some_and(|select| select.projection.len() > 1)
+        {
+            name_items(subquery);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Gives unique names to the items of select lists whose names nobody sees.
+fn name_others(body: &mut SetExpr) {
+    let SetExpr::SetOperation { left, right, .. } = body else { return };
+    name_others(left);
+    match right.as_mut() {
+        SetExpr::Select(select) => name_items_of(select),
+        other => name_others(other),
+    }
 }
 
 fn name_items(query: &mut Query) {
-    let Some(select) = first_select(query) else { return };
+    if let Some(select) = first_select(query) {
+        name_items_of(select);
+    }
+}
+
+fn name_items_of(select: &mut Select) {
     let mut taken: HashSet<String> = HashSet::new();
     for item in &mut select.projection {
         let Some((wanted, expr)) = named(item) else { continue };

@@ -12,6 +12,7 @@ use crate::outcome::{Outcome, Rows};
 use crate::parse::Statement;
 use crate::select_names::{self, OutputNames};
 use crate::stop::stoppable;
+use crate::unnest;
 use arrow::array::{AsArray, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::format::ExplainStatementOptions;
@@ -48,10 +49,11 @@ pub(super) fn explain(
             .with_hint("other statements are executed as they are written"));
     };
     prepare(context, &mut query)?;
-    let options = ExplainStatementOptions { analyze, verbose, ..Default::default() };
-    let statement = Box::new(EngineStatement::Statement(Box::new(SqlStatement::Query(query))));
-    let explain = EngineStatement::Explain(ExplainStatement { options, statement });
-    let plan = plan_statement(context, explain)?;
+    let plan = plan_statement(context, query, |query| {
+        let options = ExplainStatementOptions { analyze, verbose, ..Default::default() };
+        let statement = Box::new(EngineStatement::Statement(Box::new(SqlStatement::Query(query))));
+        EngineStatement::Explain(ExplainStatement { options, statement })
+    })?;
     let stream = start(context, plan)?;
     let sections: Vec<RecordBatch> = batches(context, stream).collect::<Result<_>>()?;
     plan_lines(&sections, verbose)
@@ -97,8 +99,10 @@ pub(super) fn open(
 pub(super) fn plan(context: &mut Context, query: Query) -> Result<(LogicalPlan, OutputNames)> {
     let mut query = Box::new(query);
     let names = prepare(context, &mut query)?;
-    let statement = EngineStatement::Statement(Box::new(SqlStatement::Query(query)));
-    Ok((plan_statement(context, statement)?, names))
+    let plan = plan_statement(context, query, |query| {
+        EngineStatement::Statement(Box::new(SqlStatement::Query(query)))
+    })?;
+    Ok((plan, names))
 }
 
 /// Everything that is done to a query before it is planned.
@@ -112,8 +116,20 @@ fn prepare(context: &mut Context, query: &mut Query) -> Result<OutputNames> {
     Ok(names)
 }
 
-fn plan_statement(context: &Context, statement: EngineStatement) -> Result<LogicalPlan> {
-    let plan = context.wait(async { Ok(context.state.statement_to_plan(statement).await?) })?;
+fn plan_statement(
+    context: &Context,
+    query: Box<Query>,
+    statement: impl Fn(Box<Query>) -> EngineStatement,
+) -> Result<LogicalPlan> {
+    let plan = |query| {
+        let statement = statement(query);
+        context.wait(async { Ok(context.state.statement_to_plan(statement).await?) })
+    };
+    let mut distinct = query.clone();
+    let plan = match plan(query) {
+        Err(error) if unnest::distinguish(&mut distinct) => plan(distinct).map_err(|_| error)?,
+        planned => planned?,
+    };
     refuse_changes(&plan)?;
     Ok(plan)
 }
@@ -141,7 +157,7 @@ fn refuse_changes(plan: &LogicalPlan) -> Result<()> {
 /// Optimises a logical plan and starts it on the warehouse's threads.
 pub(super) fn start(context: &Context, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
     context.wait(async {
-        let physical = context.state.create_physical_plan(&plan).await?;
+        let physical = unnest::physical_plan(&context.state, plan).await?;
         let over = context.cancel.child_token();
         let physical = stoppable(physical, &over)?;
         let mut stream = execute_stream(physical, context.state.task_ctx())?;

@@ -138,22 +138,10 @@ impl Rewrite {
                     *expr = in_query(value, subquery, !*negated);
                 }
             }
-            Expr::IsTrue(inner) => {
-                if matches!(bare(inner), Expr::InSubquery { .. }) {
-                    *expr = bare(inner).clone();
+            Expr::InSubquery { expr: value, subquery, negated } => {
+                if let Expr::Tuple(values) = bare(value) {
+                    *expr = self.tuple_in(values, subquery, *negated)?;
                 }
-            }
-            Expr::IsNull(inner)
-            | Expr::IsNotNull(inner)
-            | Expr::IsFalse(inner)
-            | Expr::IsNotFalse(inner)
-            | Expr::IsNotTrue(inner)
-            | Expr::IsUnknown(inner)
-            | Expr::IsNotUnknown(inner)
-                if matches!(bare(inner), Expr::InSubquery { .. }) =>
-            {
-                return Err(Error::sql("IS cannot be asked of IN with a subquery yet")
-                    .with_hint("count the matching rows, and those that are NULL, in a subquery"));
             }
             _ => {}
         }
@@ -174,6 +162,25 @@ impl Rewrite {
     fn name(&mut self) -> String {
         self.count += 1;
         format!("subquery {}", self.count)
+    }
+
+    /// A row is among others if one is equal in all its values, and it is not known whether it is
+    /// if there is one of which no value is known to differ.
+    fn tuple_in(&mut self, values: &[Expr], query: &Query, negated: bool) -> Result<Expr> {
+        let name = self.name();
+        let column = |place: usize| format!("\"{name} {place}\"");
+        let columns: Vec<String> = (1..=values.len()).map(column).collect();
+        let all = |suffix: &str| {
+            let pair = |(column, value)| format!("({column} = {value}){suffix}");
+            columns.iter().zip(values).map(pair).collect::<Vec<_>>().join(" AND ")
+        };
+        let rows = format!("FROM ({query}) AS \"{name}\"({})", columns.join(", "));
+        let (equal, possible) = (all(""), all(" IS NOT FALSE"));
+        parse_expression(&format!(
+            "CASE WHEN EXISTS (SELECT 1 {rows} WHERE {equal}) THEN {} \
+             WHEN EXISTS (SELECT 1 {rows} WHERE {possible}) THEN NULL ELSE {negated} END",
+            !negated
+        ))
     }
 
     /// Beside OR, NOT IN with a subquery is planned with two truth values. NOT EXISTS says the same

@@ -15,6 +15,7 @@ mod statements;
 mod storage;
 mod temporal;
 mod totals;
+mod unnest;
 
 use crate::{Error, OpenOptions, Outcome, Result, Session, Warehouse};
 use arrow::array::{Array, RecordBatch};
