@@ -9,8 +9,8 @@
 //! in which looking for a value saves the most for each byte. Which these are is decided by
 //! [`choose`] from one block of each, hidden columns of ordinals included.
 //!
-//! As for derived columns, those of keys are left out, since key runs hold on to their files, and only segments that no manifest names yet are touched.
-
+//! As for derived columns, those of keys are left out, since key runs hold on to their files, and
+//! only segments that no manifest names yet are touched.
 use crate::load::Job;
 use crate::paths;
 use crate::records::FileRecord;
