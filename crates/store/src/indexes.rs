@@ -11,6 +11,7 @@
 //!
 //! As for derived columns, those of keys are left out, since key runs hold on to their files, and
 //! only segments that no manifest names yet are touched.
+
 use crate::load::Job;
 use crate::paths;
 use crate::records::FileRecord;
