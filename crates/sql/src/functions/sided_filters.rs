@@ -1,8 +1,12 @@
-//! Comparisons in filters with the column on the left.
+//! Filters as `push_down_filter` takes them right.
 //!
-//! `push_down_filter` compares the conditions on a column as they are written: it takes
-//! `x = 1.5 AND 1.5 = x`, and `x = 0.0 AND x = -0.0`, for contradictions. The engine turns sides
-//! only where the literal was one from the start, and not the result of a cast.
+//! - Those over an aggregate of all rows, or over grouping sets, stay where they are. The rule
+//!   would push what refers to no column below, `false` above all; but such an aggregate has a row
+//!   where its input has none.
+//! - Comparisons have the column on the left. The rule compares the conditions on a column as they
+//!   are written: it takes `x = 1.5 AND 1.5 = x`, and `x = 0.0 AND x = -0.0`, for contradictions.
+//!   The engine turns sides only where the literal was one from the start, and not the result of a
+//!   cast.
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Result, ScalarValue};
@@ -11,7 +15,7 @@ use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use std::sync::Arc;
 
-/// Turns the comparisons of filters before it applies a rule; see the [module](self).
+/// Prepares filters before it applies a rule; see the [module](self).
 #[derive(Debug)]
 pub(super) struct SidedFilters {
     pub(super) rule: Arc<dyn OptimizerRule + Send + Sync>,
@@ -36,6 +40,9 @@ impl OptimizerRule for SidedFilters {
         config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
         let LogicalPlan::Filter(filter) = plan else { return self.rule.rewrite(plan, config) };
+        if has_a_row_of_none(&filter.input) {
+            return Ok(Transformed::no(LogicalPlan::Filter(filter)));
+        }
         let predicate = filter.predicate.transform_up(|expr| Ok(turned(expr)))?;
         let turned = predicate.transformed;
         let plan = LogicalPlan::Filter(Filter::try_new(predicate.data, filter.input)?);
@@ -43,6 +50,13 @@ impl OptimizerRule for SidedFilters {
         pushed.transformed |= turned;
         Ok(pushed)
     }
+}
+
+/// Whether the plan groups in a way that makes a row of no rows.
+fn has_a_row_of_none(plan: &LogicalPlan) -> bool {
+    let LogicalPlan::Aggregate(aggregate) = plan else { return false };
+    let groups = &aggregate.group_expr;
+    groups.is_empty() || groups.iter().any(|group| matches!(group, Expr::GroupingSet(_)))
 }
 
 fn turned(expr: Expr) -> Transformed<Expr> {

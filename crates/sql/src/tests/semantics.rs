@@ -92,6 +92,32 @@ fn keys_of_grouping_sets_may_be_rewritten() {
 }
 
 #[test]
+fn conditions_on_an_aggregate_of_all_rows_stay_above_it() {
+    check(
+        &session(NUMBERS),
+        &[
+            ("SELECT max(i) FROM n HAVING max(i) = 4 AND max(i) = 2", ""),
+            ("SELECT count(*) FROM n HAVING count(*) = 4 AND count(*) = 2", ""),
+            (
+                "SELECT m FROM (SELECT max(i) AS m, max(i) AS k FROM n) AS t WHERE m = 3 AND k = 4",
+                "",
+            ),
+            ("SELECT max(i) FROM n HAVING (SELECT 1) = 2", ""),
+            ("SELECT max(i) FROM n HAVING (SELECT 1) = 1", "3"),
+            ("SELECT count(*) FROM (SELECT max(i) FROM n) AS t WHERE random() > 2", "0"),
+            (
+                "SELECT * FROM (SELECT i, max(i) AS m FROM n GROUP BY ROLLUP (i)) AS t \
+                 WHERE m = 4 AND m = 2",
+                "",
+            ),
+            ("SELECT i, sum(i) FROM n GROUP BY CUBE (i) HAVING (SELECT 1) = 2", ""),
+            ("SELECT (4, 2) IN (SELECT max(i), max(i) FROM n)", "false"),
+            ("SELECT i, max(i) FROM n GROUP BY i HAVING i = 2 AND max(i) = 2", "2|2"),
+        ],
+    );
+}
+
+#[test]
 fn any_and_all_over_the_table_itself() {
     check(
         &session(NUMBERS),

@@ -709,7 +709,7 @@ fn what_cannot_be_answered_says_why() {
                     GROUP BY ROLLUP (id))) FROM n",
                 "GROUPING SETS in a subquery that depends on the query around it",
             ),
-            ("SELECT i, (SELECT id, x FROM m WHERE m.id = n.i) FROM n", "one column"),
+            ("SELECT i, (SELECT id, x FROM m WHERE m.id = n.i) FROM n", "2 columns, not one"),
             ("SELECT i IN (SELECT nothing FROM m) FROM n", "there is no column \"nothing\""),
         ],
     );
