@@ -17,8 +17,8 @@ pub fn colours() -> Colours {
     Colours { stdout, stderr: stdout && stderr().is_terminal() }
 }
 
-/// Whether the terminal, by its name, knows no escape sequences: the line editor then reads lines as
-/// the terminal gathers them. The names are those that rustyline does not edit on.
+/// Whether the terminal, by its name, knows no escape sequences: the line editor then reads lines
+/// as the terminal gathers them. The names are those that rustyline does not edit on.
 pub fn is_dumb() -> bool {
     let term = std::env::var("TERM").unwrap_or_default();
     ["dumb", "cons25", "emacs"].iter().any(|name| term.eq_ignore_ascii_case(name))
