@@ -45,7 +45,7 @@ Exit codes:
   2    the command line is wrong
   3    the warehouse, or a file named on the command line, cannot be opened, or is locked
   4    the warehouse is damaged
-  130  interrupted";
+  130  interrupted; 143 by SIGTERM, 129 by SIGHUP";
 
 /// A column-oriented analytics engine for star schemas.
 #[derive(Debug, Parser)]

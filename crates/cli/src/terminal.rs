@@ -13,9 +13,15 @@ pub struct Colours {
 /// Colours only on terminals, and on none if standard output is not one or the user wants none.
 pub fn colours() -> Colours {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    let stdout = stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb;
+    let stdout = stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb();
     Colours { stdout, stderr: stdout && stderr().is_terminal() }
+}
+
+/// Whether the terminal, by its name, knows no escape sequences: the line editor then reads lines
+/// as the terminal gathers them. The names are those that rustyline does not edit on.
+pub fn is_dumb() -> bool {
+    let term = std::env::var("TERM").unwrap_or_default();
+    ["dumb", "cons25", "emacs"].iter().any(|name| term.eq_ignore_ascii_case(name))
 }
 
 /// Whether a person types and sees the answers.

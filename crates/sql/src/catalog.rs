@@ -20,6 +20,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) const CATALOG: &str = "warehouse";
 /// Name of the schema that holds all tables.
 pub(crate) const SCHEMA: &str = "main";
+/// All of them.
+pub(crate) const SCHEMAS: [&str; 3] = [SCHEMA, INFORMATION_SCHEMA, SYS];
 
 /// The catalog `warehouse`.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ pub(crate) struct WarehouseCatalog {
 
 impl CatalogProvider for WarehouseCatalog {
     fn schema_names(&self) -> Vec<String> {
-        [SCHEMA, INFORMATION_SCHEMA, SYS].map(str::to_owned).to_vec()
+        SCHEMAS.map(str::to_owned).to_vec()
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {

@@ -2,7 +2,7 @@
 //!
 //! The query engine has one too, but that knows neither our types nor keys.
 
-use crate::catalog::{CATALOG, SCHEMA};
+use crate::catalog::{CATALOG, SCHEMA, SCHEMAS};
 use crate::error::Result;
 use crate::sys::{self, SYS};
 use crate::views::{View, integers, rows, texts};
@@ -23,7 +23,7 @@ pub(crate) const VIEWS: &[View] = &[
 ];
 
 fn schemata(_snapshot: &Snapshot) -> Result<RecordBatch> {
-    let schemas = [SCHEMA, INFORMATION_SCHEMA, SYS];
+    let schemas = SCHEMAS;
     rows(vec![
         ("catalog_name", texts(schemas.map(|_| Some(CATALOG.to_owned())))),
         ("schema_name", texts(schemas.map(|name| Some(name.to_owned())))),

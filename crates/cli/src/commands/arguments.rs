@@ -1,6 +1,6 @@
 //! What stands behind the name of a command.
 
-use super::Command;
+use super::{Command, Completion};
 use starfact::Error;
 
 /// The arguments of a command.
@@ -95,8 +95,13 @@ impl<'a> Arguments<'a> {
     /// The error that these arguments are wrong.
     pub fn wrong(&self, what: &str) -> Error {
         let name = self.command.names.first().copied().unwrap_or_default();
-        Error::sql(format!("{name}: {what}"))
-            .with_hint(format!("write {}", super::help::usage(self.command)))
+        let mut hint = format!("write {}", super::help::usage(self.command));
+        if let Completion::OneOf(choices) = self.command.completion
+            && choices.iter().any(|choice| !hint.contains(choice))
+        {
+            hint.push_str(&format!(": {}", choices.join(", ")));
+        }
+        Error::sql(format!("{name}: {what}")).with_hint(hint)
     }
 }
 

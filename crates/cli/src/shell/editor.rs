@@ -2,13 +2,14 @@
 //!
 //! Between two lines, while statements run, the terminal does not echo and does not gather lines:
 //! what is typed ahead then reaches the editor key by key, Ctrl-D included, and does not get into
-//! the results.
+//! the results. A dumb terminal stays as it is, because there nothing reads key by key.
 
 use super::helper::Helper;
 use super::history;
 use crate::exit::Exit;
 use crate::runner::SharedSession;
 use crate::signals::Signals;
+use crate::terminal;
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
 };
@@ -71,7 +72,7 @@ impl Editor {
             }
         })?;
         signals.enter_shell();
-        let settings = tcgetattr(io::stdin()).ok();
+        let settings = tcgetattr(io::stdin()).ok().filter(|_| !terminal::is_dumb());
         if let Some(settings) = &settings {
             // A terminal that cannot be set like this does without.
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, &between_lines(settings));
@@ -136,7 +137,8 @@ fn between_lines(settings: &Termios) -> Termios {
 /// Ends what an editor that still waits for keys has begun: bracketed paste, and its line.
 fn leave_editing() {
     let mut stdout = io::stdout().lock();
-    let _ = stdout.write_all(b"\x1b[?2004l\r\n").and_then(|()| stdout.flush());
+    let end: &[u8] = if terminal::is_dumb() { b"\n" } else { b"\x1b[?2004l\r\n" };
+    let _ = stdout.write_all(end).and_then(|()| stdout.flush());
 }
 
 /// The thread's side: one line for each request.

@@ -55,6 +55,7 @@ fn modes_headers_and_null() {
     piped(&format!(".nullvalue '-'\n{select}")).is(0, "a,b\n1,-\n");
     piped(&format!("\\x\n{select}\\x\n{select}")).is(0, "a = 1\nb = NULL\na,b\n1,\n");
     piped(".mode xml\n").is(1, "").mentions(".mode: there is no mode \"xml\"");
+    piped(".mode xml\n").is(1, "").mentions("hint: write .mode [MODE]: box, table, csv");
 }
 
 #[test]

@@ -141,3 +141,20 @@ fn a_termination_gives_the_terminal_back() {
     assert!(screen.contains("\x1b[?2004l"), "{screen:?}");
     assert!(folder.temporary_files().is_empty());
 }
+
+#[test]
+fn a_dumb_terminal_echoes_gathers_lines_and_gets_no_escape_sequence() {
+    let folder = Folder::new();
+    let mut terminal = Terminal::start_named(&folder, 80, &["w"], "dumb");
+    terminal.wait_for("starfact> ");
+    terminal.type_in("SELECT 40 +\r2 AS answer;\r");
+    let screen = terminal.wait_for("(1 row)");
+    assert!(screen.contains("2 AS answer;") && screen.contains("42"), "{screen:?}");
+    terminal.type_in("SELECT nothing_there;\r");
+    let errors = terminal.wait_for("error:");
+    terminal.wait_for("starfact> ");
+    terminal.type_in(CTRL_D);
+    let (code, rest) = terminal.end();
+    assert_eq!(code, 0);
+    assert!(!(screen + &errors + &rest).contains('\x1b'));
+}

@@ -24,6 +24,11 @@ pub struct Terminal {
 impl Terminal {
     /// Starts the program in a terminal with this many columns.
     pub fn start(folder: &Folder, columns: u16, arguments: &[&str]) -> Self {
+        Self::start_named(folder, columns, arguments, "xterm")
+    }
+
+    /// Starts the program in a terminal that goes by this name.
+    pub fn start_named(folder: &Folder, columns: u16, arguments: &[&str], term: &str) -> Self {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&ours).and_then(|()| unlockpt(&ours)).expect("a terminal");
         let name = ptsname(&ours, Vec::new()).expect("a name");
@@ -32,6 +37,7 @@ impl Terminal {
         let size = Winsize { ws_row: 40, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&ours, size).expect("a size");
         let mut command = folder.command(arguments);
+        command.env("TERM", term);
         let copy = || theirs.try_clone().expect("a copy");
         command.stdin(copy()).stdout(copy()).stderr(copy());
         let leader = || {

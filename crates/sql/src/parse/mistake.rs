@@ -427,7 +427,9 @@ impl Mistaken<'_> {
             "SET" | "RESET" | "PRAGMA" => {
                 "write SET name = value or RESET name; SHOW ALL lists the settings"
             }
-            "SHOW" => "write SHOW TABLES, SHOW CREATE TABLE t, SHOW ALL or SHOW name",
+            "SHOW" => {
+                "write SHOW TABLES, SHOW CREATE TABLE t, SHOW FUNCTIONS, SHOW ALL or SHOW name"
+            }
             "DESCRIBE" | "DESC" | "SUMMARIZE" => "write DESCRIBE t or SUMMARIZE t",
             "EXPLAIN" => "write EXPLAIN [ANALYZE] SELECT …, or EXPLAIN STORAGE t",
             "VALUES" => "write VALUES (1, 'a'), (2, 'b')",

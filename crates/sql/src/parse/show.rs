@@ -1,5 +1,5 @@
 //! `DESCRIBE t | 'file' | query`, `SUMMARIZE t | 'file' | query`, and
-//! `SHOW TABLES | CREATE TABLE t | ALL | name`.
+//! `SHOW TABLES | DATABASES | SCHEMAS | FUNCTIONS | CREATE TABLE t | ALL | name`.
 
 use super::{Statement, setting_name};
 use crate::error::Result;
@@ -13,6 +13,12 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 pub(crate) enum Show {
     /// The names of all tables.
     Tables,
+    /// The name that the warehouse goes by in queries.
+    Databases,
+    /// The names of the schemas.
+    Schemas,
+    /// The names and kinds of all functions.
+    Functions,
     /// The statement that creates a table.
     CreateTable(ObjectName),
     /// The columns of a table.
@@ -93,6 +99,14 @@ fn parse_show(parser: &mut Parser<'_>) -> Result<Show> {
     if parser.parse_keyword(Keyword::COLUMNS) {
         parser.expect_one_of_keywords(&[Keyword::FROM, Keyword::IN])?;
         return Ok(Show::Columns(parser.parse_object_name(false)?));
+    }
+    for (name, what) in
+        [("databases", Show::Databases), ("schemas", Show::Schemas), ("functions", Show::Functions)]
+    {
+        if is_word(&parser.peek_token().token, name) {
+            parser.advance_token();
+            return Ok(what);
+        }
     }
     Ok(Show::Setting(setting_name(parser)?))
 }

@@ -1,10 +1,12 @@
 //! `SHOW`, `DESCRIBE` and `SUMMARIZE`: what there is, as rows.
 
 mod create;
+mod functions;
 mod storage;
 mod summary;
 
 use super::{Context, names, query, set};
+use crate::catalog::{CATALOG, SCHEMAS};
 use crate::error::Result;
 use crate::outcome::{Outcome, Rows};
 use crate::parse::Show;
@@ -20,6 +22,9 @@ use std::sync::Arc;
 pub(super) fn show(context: &mut Context, what: Show) -> Result<Outcome> {
     let rows = match what {
         Show::Tables => tables(context),
+        Show::Databases => table_of(vec![("name", texts([Some(CATALOG.to_owned())]))]),
+        Show::Schemas => table_of(vec![("name", texts(SCHEMAS.map(|name| Some(name.to_owned()))))]),
+        Show::Functions => functions::functions(context),
         Show::CreateTable(name) => create_table(context, &name),
         Show::Columns(name) => columns(context, &name),
         Show::QueryColumns(query) => query_columns(context, *query),

@@ -167,6 +167,24 @@ fn tables_are_replaced_and_dropped_whole() {
 }
 
 #[test]
+fn databases_schemas_and_functions_are_shown() {
+    let session = session(&[]);
+    check(
+        &session,
+        &[
+            ("SHOW DATABASES", "warehouse"),
+            ("show schemas", "main; information_schema; sys"),
+            ("SHOW SCHEMAS;", "main; information_schema; sys"),
+        ],
+    );
+    let functions = format!("; {}; ", answer(&session, "SHOW FUNCTIONS"));
+    for line in ["abs|scalar", "sum|aggregate", "row_number|window"] {
+        assert!(functions.contains(&format!("; {line}; ")), "{functions}");
+    }
+    check_failures(&session, &[("SHOW FUNCTIONS x", "syntax error at or near \"x\"")]);
+}
+
+#[test]
 fn show_create_table_can_be_executed_again() {
     let session = session(&[
         "CREATE TABLE p (id INTEGER, \"Part No\" VARCHAR UNIQUE, PRIMARY KEY (id))",
