@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn parentheses_around_a_query_change_no_name() {
         let (sql, _) = unique("((SELECT 1 + 1) UNION SELECT 2)");
-        assert_eq!(sql, "((SELECT 1 + 1 AS \"1 + 1\") UNION SELECT 2)");
+        assert_eq!(sql, "((SELECT 1 + 1 AS \"1 + 1\") UNION SELECT 2 AS \"2\")");
         let (sql, _) = unique("SELECT * FROM ((SELECT -1)) x");
         assert_eq!(sql, "SELECT * FROM ((SELECT -1 AS \"-1\")) x");
     }

@@ -4,8 +4,8 @@
 use crate::error::{Error, Result};
 use crate::parse::parse_expression;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, GroupByExpr, JoinConstraint, JoinOperator, Query, Select, TableFactor,
-    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    BinaryOperator, Expr, GroupByExpr, JoinConstraint, JoinOperator, Query, Select, SelectItem,
+    SetExpr, TableFactor, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use std::ops::ControlFlow;
 
@@ -167,6 +167,19 @@ impl Rewrite {
     /// A row is among others if one is equal in all its values, and it is not known whether it is
     /// if there is one of which no value is known to differ.
     fn tuple_in(&mut self, values: &[Expr], query: &Query, negated: bool) -> Result<Expr> {
+        if let SetExpr::Select(select) = query.body.as_ref() {
+            let is_named = |item: &SelectItem| {
+                matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. })
+            };
+            let (found, expected) = (select.projection.len(), values.len());
+            if found != expected && select.projection.iter().all(is_named) {
+                let message =
+                    format!("IN compares a row of {expected} values with a query of {found}");
+                return Err(
+                    Error::sql(message).with_hint("select as many columns as the row has values")
+                );
+            }
+        }
         let name = self.name();
         let column = |place: usize| format!("\"{name} {place}\"");
         let columns: Vec<String> = (1..=values.len()).map(column).collect();

@@ -7,7 +7,8 @@ use crate::Session;
 fn totals() -> Session {
     let session = session(&[
         "CREATE TABLE t (id INTEGER PRIMARY KEY, s SMALLINT, i INTEGER, b BIGINT, d DECIMAL(18, 2), \
-         w DECIMAL(38, 0), f DOUBLE, v VARCHAR, k DATE, z TIMESTAMP, y BOOLEAN, n INTEGER)",
+         w DECIMAL(38, 0), f DOUBLE, v VARCHAR, k DATE, z TIMESTAMP, y BOOLEAN, n INTEGER) \
+         SORTED BY (id)",
         "INSERT INTO t SELECT x, x % 100, x * 3, x * 1000000007, x / 4.0, x, x, \
          'text number ' || (x % 1000), DATE '2000-01-01' + CAST(x / 100 AS INTEGER), \
          TIMESTAMP '2000-01-01 00:00:00', x % 2 = 0, NULL FROM generate_series(1, 150000) AS s(x)",
