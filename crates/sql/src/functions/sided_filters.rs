@@ -2,7 +2,8 @@
 //!
 //! - Those over an aggregate of all rows, or over grouping sets, stay where they are. The rule
 //!   would push what refers to no column below, `false` above all; but such an aggregate has a row
-//!   where its input has none.
+//!   where its input has none. Filters over filters become one first, as the rule would make them
+//!   within itself.
 //! - Comparisons have the column on the left. The rule compares the conditions on a column as they
 //!   are written: it takes `x = 1.5 AND 1.5 = x`, and `x = 0.0 AND x = -0.0`, for contradictions.
 //!   The engine turns sides only where the literal was one from the start, and not the result of a
@@ -40,16 +41,29 @@ impl OptimizerRule for SidedFilters {
         config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
         let LogicalPlan::Filter(filter) = plan else { return self.rule.rewrite(plan, config) };
+        let (filter, is_merged) = merged(filter)?;
         if has_a_row_of_none(&filter.input) {
-            return Ok(Transformed::no(LogicalPlan::Filter(filter)));
+            let plan = LogicalPlan::Filter(filter);
+            return Ok(if is_merged { Transformed::yes(plan) } else { Transformed::no(plan) });
         }
         let predicate = filter.predicate.transform_up(|expr| Ok(turned(expr)))?;
-        let turned = predicate.transformed;
+        let turned = predicate.transformed || is_merged;
         let plan = LogicalPlan::Filter(Filter::try_new(predicate.data, filter.input)?);
         let mut pushed = self.rule.rewrite(plan, config)?;
         pushed.transformed |= turned;
         Ok(pushed)
     }
+}
+
+/// One filter of those that stand upon each other, and whether there were several.
+fn merged(mut filter: Filter) -> Result<(Filter, bool)> {
+    let mut is_merged = false;
+    while let LogicalPlan::Filter(below) = filter.input.as_ref() {
+        let predicate = below.predicate.clone().and(filter.predicate);
+        filter = Filter::try_new(predicate, Arc::clone(&below.input))?;
+        is_merged = true;
+    }
+    Ok((filter, is_merged))
 }
 
 /// Whether the plan groups in a way that makes a row of no rows.

@@ -113,6 +113,16 @@ fn conditions_on_an_aggregate_of_all_rows_stay_above_it() {
             ("SELECT i, sum(i) FROM n GROUP BY CUBE (i) HAVING (SELECT 1) = 2", ""),
             ("SELECT (4, 2) IN (SELECT max(i), max(i) FROM n)", "false"),
             ("SELECT i, max(i) FROM n GROUP BY i HAVING i = 2 AND max(i) = 2", "2|2"),
+            ("SELECT m FROM (SELECT max(i) AS m FROM n HAVING max(i) = 3) AS t WHERE m = 4", ""),
+            (
+                "SELECT m FROM (SELECT max(i) AS m FROM n HAVING max(i) > 0) AS t \
+                 WHERE random() > 2",
+                "",
+            ),
+            (
+                "SELECT i FROM (SELECT i FROM n WHERE i = 2) AS t WHERE CAST('2' AS INTEGER) = i",
+                "2",
+            ),
         ],
     );
 }
