@@ -30,50 +30,40 @@ pub(crate) struct Setting {
     reset: fn(&mut Settings, &Settings),
 }
 
+/// A setting that is on or off.
+macro_rules! switch {
+    ($name:literal, $description:literal, $($field:ident).+) => {
+        Setting {
+            name: $name,
+            description: concat!($description, " (on, off)"),
+            get: |settings| on_off(settings.$($field).+),
+            set: |settings, value| {
+                settings.$($field).+ = parse_bool(value)?;
+                Ok(())
+            },
+            reset: |settings, defaults| settings.$($field).+ = defaults.$($field).+,
+        }
+    };
+}
+
 /// All settings, by name.
 pub(crate) const SETTINGS: &[Setting] = &[
-    Setting {
-        name: "starfact.bitmaps",
-        description: "answer filters by bitmap indexes where these cost less (on, off)",
-        get: |settings| on_off(settings.scan.bitmaps),
-        set: |settings, value| {
-            settings.scan.bitmaps = parse_bool(value)?;
-            Ok(())
-        },
-        reset: |settings, defaults| settings.scan.bitmaps = defaults.scan.bitmaps,
-    },
-    Setting {
-        name: "starfact.encoded_aggregates",
-        description: "aggregate whole tables by zone maps and on encoded blocks (on, off)",
-        get: |settings| on_off(settings.scan.encoded_aggregates),
-        set: |settings, value| {
-            settings.scan.encoded_aggregates = parse_bool(value)?;
-            Ok(())
-        },
-        reset: |settings, defaults| {
-            settings.scan.encoded_aggregates = defaults.scan.encoded_aggregates;
-        },
-    },
-    Setting {
-        name: "starfact.derive_columns",
-        description: "store columns that follow from others as a rule (on, off)",
-        get: |settings| on_off(settings.derive_columns),
-        set: |settings, value| {
-            settings.derive_columns = parse_bool(value)?;
-            Ok(())
-        },
-        reset: |settings, defaults| settings.derive_columns = defaults.derive_columns,
-    },
-    Setting {
-        name: "starfact.encoded_filters",
-        description: "evaluate filters on encoded blocks (on, off)",
-        get: |settings| on_off(settings.scan.encoded_filters),
-        set: |settings, value| {
-            settings.scan.encoded_filters = parse_bool(value)?;
-            Ok(())
-        },
-        reset: |settings, defaults| settings.scan.encoded_filters = defaults.scan.encoded_filters,
-    },
+    switch!(
+        "starfact.bitmaps",
+        "answer filters by bitmap indexes where these cost less",
+        scan.bitmaps
+    ),
+    switch!(
+        "starfact.encoded_aggregates",
+        "aggregate whole tables by zone maps and on encoded blocks",
+        scan.encoded_aggregates
+    ),
+    switch!(
+        "starfact.derive_columns",
+        "store columns that follow from others as a rule",
+        derive_columns
+    ),
+    switch!("starfact.encoded_filters", "evaluate filters on encoded blocks", scan.encoded_filters),
     Setting {
         name: "starfact.memory_limit",
         description: "memory that queries and loads may take, for example 4GB",
@@ -107,16 +97,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
         reset: |settings, defaults| settings.threads = defaults.threads,
     },
-    Setting {
-        name: "starfact.zone_maps",
-        description: "skip blocks by their zone maps (on, off)",
-        get: |settings| on_off(settings.scan.zone_maps),
-        set: |settings, value| {
-            settings.scan.zone_maps = parse_bool(value)?;
-            Ok(())
-        },
-        reset: |settings, defaults| settings.scan.zone_maps = defaults.scan.zone_maps,
-    },
+    switch!("starfact.zone_maps", "skip blocks by their zone maps", scan.zone_maps),
 ];
 
 impl Settings {
