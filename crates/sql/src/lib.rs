@@ -62,6 +62,7 @@ mod warehouse;
 
 pub use error::{Error, ErrorKind, Position, Result};
 pub use outcome::{Outcome, Rows};
+pub use parse::STATEMENTS;
 pub use progress::{Progress, ProgressReport};
 pub use session::{CancelHandle, Session};
 pub use settings::parse_bytes;

@@ -24,6 +24,6 @@
 pub use arrow;
 pub use starfact_sql::{
     CancelHandle, Error, ErrorKind, OpenOptions, Outcome, Pending, Position, Progress,
-    ProgressReport, Result, Rows, Session, Splitter, Statement, Warehouse, check_setting,
-    parse_bytes, split,
+    ProgressReport, Result, Rows, STATEMENTS, Session, Splitter, Statement, Warehouse,
+    check_setting, parse_bytes, split,
 };

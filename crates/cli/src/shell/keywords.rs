@@ -1,22 +1,6 @@
 //! The words of SQL that are completed.
 
-/// Words that begin a statement.
-pub const STATEMENTS: &[&str] = &[
-    "COPY",
-    "CREATE",
-    "DESCRIBE",
-    "DROP",
-    "EXPLAIN",
-    "FROM",
-    "INSERT",
-    "RESET",
-    "SELECT",
-    "SET",
-    "SHOW",
-    "SUMMARIZE",
-    "VALUES",
-    "WITH",
-];
+pub use starfact::STATEMENTS;
 
 /// Words behind which the name of a table stands.
 const BEFORE_TABLE: &[&str] =

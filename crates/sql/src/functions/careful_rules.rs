@@ -5,9 +5,10 @@
 //!   would change its type.
 //! - `eliminate_cross_join` puts several joins in another order and forgets which of them take NULL
 //!   for equal to NULL.
+//! - `push_down_filter`: see [`sided_filters`].
 
 use super::is_sum;
-use super::sided_filters::SidedFilters;
+use super::sided_filters;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{NullEquality, Result};
@@ -16,25 +17,41 @@ use datafusion::optimizer::optimizer::ApplyOrder;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use std::sync::Arc;
 
-/// Whether a rule must keep off a plan.
-type KeepOff = fn(&LogicalPlan) -> Result<bool>;
+/// What becomes of a plan before a rule sees it; it is transformed if that changed it.
+pub(super) enum Prepared {
+    /// The rule is applied.
+    Apply(Transformed<LogicalPlan>),
+    /// The rule keeps off.
+    Leave(Transformed<LogicalPlan>),
+}
 
-/// The rules, and what they keep off.
-const CAREFUL: [(&str, KeepOff); 2] = [
-    ("single_distinct_aggregation_to_group_by", |plan| match plan {
-        LogicalPlan::Aggregate(aggregate) => sums_twice(aggregate),
-        _ => Ok(false),
+/// Prepares a plan for a rule.
+type Prepare = fn(LogicalPlan) -> Result<Prepared>;
+
+/// The rules that are prepared for.
+const CAREFUL: [(&str, Prepare); 3] = [
+    ("single_distinct_aggregation_to_group_by", |plan| {
+        let keeps_off = match &plan {
+            LogicalPlan::Aggregate(aggregate) => sums_twice(aggregate)?,
+            _ => false,
+        };
+        Ok(unless(keeps_off, plan))
     }),
-    ("eliminate_cross_join", takes_null_for_equal),
+    ("eliminate_cross_join", |plan| Ok(unless(takes_null_for_equal(&plan)?, plan))),
+    ("push_down_filter", sided_filters::prepare),
 ];
+
+fn unless(keeps_off: bool, plan: LogicalPlan) -> Prepared {
+    let plan = Transformed::no(plan);
+    if keeps_off { Prepared::Leave(plan) } else { Prepared::Apply(plan) }
+}
 
 /// The rule itself, or a careful version of it.
 pub(crate) fn adapt_rule(
     rule: Arc<dyn OptimizerRule + Send + Sync>,
 ) -> Arc<dyn OptimizerRule + Send + Sync> {
     match CAREFUL.iter().find(|(name, _)| *name == rule.name()) {
-        Some((_, keeps_off)) => Arc::new(Careful { rule, keeps_off: *keeps_off }),
-        None if rule.name() == "push_down_filter" => Arc::new(SidedFilters { rule }),
+        Some((_, prepare)) => Arc::new(Careful { rule, prepare: *prepare }),
         None => rule,
     }
 }
@@ -42,7 +59,7 @@ pub(crate) fn adapt_rule(
 #[derive(Debug)]
 struct Careful {
     rule: Arc<dyn OptimizerRule + Send + Sync>,
-    keeps_off: KeepOff,
+    prepare: Prepare,
 }
 
 impl OptimizerRule for Careful {
@@ -63,10 +80,14 @@ impl OptimizerRule for Careful {
         plan: LogicalPlan,
         config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
-        if (self.keeps_off)(&plan)? {
-            return Ok(Transformed::no(plan));
+        match (self.prepare)(plan)? {
+            Prepared::Leave(plan) => Ok(plan),
+            Prepared::Apply(plan) => {
+                let mut rewritten = self.rule.rewrite(plan.data, config)?;
+                rewritten.transformed |= plan.transformed;
+                Ok(rewritten)
+            }
         }
-        self.rule.rewrite(plan, config)
     }
 }
 

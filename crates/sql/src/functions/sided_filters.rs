@@ -9,50 +9,29 @@
 //!   The engine turns sides only where the literal was one from the start, and not the result of a
 //!   cast.
 
+use super::careful_rules::Prepared;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, Operator};
-use datafusion::optimizer::optimizer::ApplyOrder;
-use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use std::sync::Arc;
 
-/// Prepares filters before it applies a rule; see the [module](self).
-#[derive(Debug)]
-pub(super) struct SidedFilters {
-    pub(super) rule: Arc<dyn OptimizerRule + Send + Sync>,
-}
-
-impl OptimizerRule for SidedFilters {
-    fn name(&self) -> &str {
-        self.rule.name()
+/// Prepares a filter; see the [module](self).
+pub(super) fn prepare(plan: LogicalPlan) -> Result<Prepared> {
+    let LogicalPlan::Filter(filter) = plan else {
+        return Ok(Prepared::Apply(Transformed::no(plan)));
+    };
+    let (filter, is_merged) = merged(filter)?;
+    let transformed = |filter, is_new| {
+        let plan = LogicalPlan::Filter(filter);
+        if is_new { Transformed::yes(plan) } else { Transformed::no(plan) }
+    };
+    if has_a_row_of_none(&filter.input) {
+        return Ok(Prepared::Leave(transformed(filter, is_merged)));
     }
-
-    fn apply_order(&self) -> Option<ApplyOrder> {
-        self.rule.apply_order()
-    }
-
-    fn supports_rewrite(&self) -> bool {
-        true
-    }
-
-    fn rewrite(
-        &self,
-        plan: LogicalPlan,
-        config: &dyn OptimizerConfig,
-    ) -> Result<Transformed<LogicalPlan>> {
-        let LogicalPlan::Filter(filter) = plan else { return self.rule.rewrite(plan, config) };
-        let (filter, is_merged) = merged(filter)?;
-        if has_a_row_of_none(&filter.input) {
-            let plan = LogicalPlan::Filter(filter);
-            return Ok(if is_merged { Transformed::yes(plan) } else { Transformed::no(plan) });
-        }
-        let predicate = filter.predicate.transform_up(|expr| Ok(turned(expr)))?;
-        let turned = predicate.transformed || is_merged;
-        let plan = LogicalPlan::Filter(Filter::try_new(predicate.data, filter.input)?);
-        let mut pushed = self.rule.rewrite(plan, config)?;
-        pushed.transformed |= turned;
-        Ok(pushed)
-    }
+    let predicate = filter.predicate.transform_up(|expr| Ok(turned(expr)))?;
+    let is_new = predicate.transformed || is_merged;
+    let filter = Filter::try_new(predicate.data, filter.input)?;
+    Ok(Prepared::Apply(transformed(filter, is_new)))
 }
 
 /// One filter of those that stand upon each other, and whether there were several.

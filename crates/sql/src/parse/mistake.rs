@@ -9,7 +9,7 @@ use crate::error::{Error, Position, nearest, place};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 /// Words that a statement begins with, as far as we execute it.
-const STATEMENTS: &[&str] = &[
+pub const STATEMENTS: &[&str] = &[
     "COPY",
     "CREATE",
     "DESCRIBE",

@@ -12,6 +12,7 @@ mod unsupported;
 
 pub(crate) use copy::{Copy, CopyOptions, CopySource};
 pub(crate) use create_table::CreateTable;
+pub use mistake::STATEMENTS;
 pub(crate) use show::Show;
 pub(crate) use unsupported::elsewhere;
 
