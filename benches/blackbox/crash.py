@@ -240,6 +240,12 @@ def round_of(options, number, folder, tally, average):
     tally.check(f"{name}: the next write", result.code != 0 and str(result), again)
     tables = 1 + sum(1 for name, (rows, _) in state.tables.items() if rows or name == "plain") \
         if state else 0
+    copy = warehouse.with_name(f"{warehouse.name}-copy")
+    for what, arguments in [("check", ["check", warehouse]), ("backup", ["backup", warehouse, copy]),
+                            ("check of the backup", ["check", copy])]:
+        result = common.run(options.binary, *arguments)
+        tally.check(f"{name}: {what}", result.code != 0 and str(result), again)
+    shutil.rmtree(copy, ignore_errors=True)
     tally.check(f"{name}: leftovers", state and leftovers(warehouse, tables), again)
     if code == 0:
         average = 0.7 * average + 0.3 * took / len(script.statements)

@@ -116,7 +116,7 @@ class Copy:
                 file.write_bytes(changed)
             shift = number % len(QUERIES)
             order = [*range(shift, len(QUERIES)), *range(shift)]
-            return self.ask(damage, order)
+            return self.ask(damage, order) or self.find(damage)
         finally:
             file.write_bytes(data)
 
@@ -137,6 +137,17 @@ class Copy:
         is_gone = (damage.file, damage.what) == ("CURRENT", "deleted")
         if result.code == 3 and "version" not in result.err and not is_gone:
             return f"code 3 without a word on versions\n{result}"
+        return None
+
+    def find(self, damage):
+        """A check of the damaged warehouse finds the damage, unless opening it does."""
+        if not damage.file.startswith("tables"):
+            return None
+        result = common.run(self.binary, "check", self.path)
+        if crash := common.crashed(result):
+            return f"check: {crash}\n{result}"
+        if result.code != 4 or damage.file not in result.err:
+            return f"check does not find it\n{result}"
         return None
 
     def write(self, damage):

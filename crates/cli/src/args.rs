@@ -28,6 +28,8 @@ Examples:
   starfact sales < load.sql               run statements as they come from a pipe
   starfact import sales orders o.parquet  load a file into a table
   starfact bench ssb --sf 1               run a benchmark
+  starfact check sales                    read everything, say what is damaged
+  starfact backup sales /backups/sales    copy it, also while it is in use
 
 Short forms of --mode: --box --table --csv --tsv --json --jsonlines
   --markdown --line.
@@ -69,17 +71,8 @@ enum Command {
     Import(ImportArgs),
     Export(ExportArgs),
     Bench(BenchArgs),
-    #[command(hide = true)]
-    Check(ReservedArgs),
-    #[command(hide = true)]
-    Backup(ReservedArgs),
-}
-
-/// The words of a command that is yet to come.
-#[derive(Debug, Args)]
-struct ReservedArgs {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    words: Vec<OsString>,
+    Check(CheckArgs),
+    Backup(BackupArgs),
 }
 
 #[derive(Debug, Args)]
@@ -172,9 +165,39 @@ pub struct ExportArgs {
     /// Name of a table, or a query
     #[arg(value_name = "TABLE|QUERY")]
     pub source: String,
-    /// File to write: .csv, .tsv, .parquet
+    /// File to write: .csv, .tsv, .parquet; - is standard output, as csv
     pub file: PathBuf,
     /// Open the warehouse for reading only, which an export does anyway
+    #[arg(long)]
+    readonly: bool,
+    #[command(flatten)]
+    pub resources: Resources,
+}
+
+/// Read everything in a warehouse and say what is damaged, if anything
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Directory of the warehouse
+    pub warehouse: PathBuf,
+    /// How the table of tables is printed, as without a command [default: box]
+    #[arg(long, value_name = "MODE", value_enum, hide_possible_values = true)]
+    pub mode: Option<Mode>,
+    /// Open the warehouse for reading only, which a check does anyway
+    #[arg(long)]
+    readonly: bool,
+    #[command(flatten)]
+    pub resources: Resources,
+}
+
+/// Copy a warehouse as it is now, also while others read and write it
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// Directory of the warehouse
+    pub warehouse: PathBuf,
+    /// Directory to copy to: a new or an empty one
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+    /// Open the warehouse for reading only, which a backup does anyway
     #[arg(long)]
     readonly: bool,
     #[command(flatten)]
@@ -188,6 +211,8 @@ pub enum Invocation {
     Import(ImportArgs),
     Export(ExportArgs),
     Bench(BenchArgs),
+    Check(CheckArgs),
+    Backup(BackupArgs),
 }
 
 /// SQL to run, and where it comes from.
@@ -246,19 +271,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
         Some(Command::Import(arguments)) => Ok(Invocation::Import(arguments)),
         Some(Command::Export(arguments)) => Ok(Invocation::Export(arguments)),
         Some(Command::Bench(arguments)) => Ok(Invocation::Bench(arguments)),
-        Some(Command::Check(_)) => Err(reserved(&mut grammar, "check")),
-        Some(Command::Backup(_)) => Err(reserved(&mut grammar, "backup")),
+        Some(Command::Check(arguments)) => Ok(Invocation::Check(arguments)),
+        Some(Command::Backup(arguments)) => Ok(Invocation::Backup(arguments)),
         None => run_options(&mut grammar, &matches, line.run)
             .map(|options| Invocation::Run(Box::new(options))),
     }
-}
-
-fn reserved(grammar: &mut clap::Command, word: &str) -> clap::Error {
-    let message = format!(
-        "the command '{word}' is not part of this version\n\n  \
-         tip: a directory called {word} is ./{word}"
-    );
-    grammar.error(ErrorKind::InvalidSubcommand, message)
 }
 
 fn run_options(

@@ -5,13 +5,14 @@ use crate::bench;
 use crate::exit::Exit;
 use crate::identifier::literal;
 use crate::input::{FileLines, TextLines};
-use crate::output::Failure;
+use crate::output::{Failure, Mode};
 use crate::report::{self, Source};
 use crate::runner::{Opened, Opener, Runner, Stop};
 use crate::shell;
 use crate::signals::Signals;
 use crate::terminal;
 use crate::transfer;
+use crate::upkeep;
 use crate::view::View;
 use starfact::{Error, ErrorKind, OpenOptions, Warehouse};
 use std::ffi::OsString;
@@ -39,6 +40,8 @@ pub fn run(arguments: Vec<OsString>) -> Exit {
         Invocation::Import(arguments) => &arguments.resources.set,
         Invocation::Export(arguments) => &arguments.resources.set,
         Invocation::Bench(arguments) => &arguments.resources.set,
+        Invocation::Check(arguments) => &arguments.resources.set,
+        Invocation::Backup(arguments) => &arguments.resources.set,
     };
     if let Some(exit) = check_settings(settings) {
         return exit;
@@ -48,6 +51,18 @@ pub fn run(arguments: Vec<OsString>) -> Exit {
         Invocation::Import(arguments) => import(&arguments, signals),
         Invocation::Export(arguments) => export(&arguments, signals),
         Invocation::Bench(arguments) => bench::run(&arguments, &signals),
+        Invocation::Check(arguments) => {
+            let warehouse = Target { path: &arguments.warehouse, read_only: true };
+            on(&warehouse, arguments.mode, &arguments.resources, signals, |runner| {
+                upkeep::check(runner, &arguments)
+            })
+        }
+        Invocation::Backup(arguments) => {
+            let warehouse = Target { path: &arguments.warehouse, read_only: true };
+            on(&warehouse, None, &arguments.resources, signals, |runner| {
+                upkeep::backup(runner, &arguments)
+            })
+        }
     }
 }
 
@@ -195,49 +210,68 @@ fn import(arguments: &ImportArgs, signals: Signals) -> Exit {
         return refuse(&Error::new(ErrorKind::CannotOpen, message).with_hint(hint));
     }
     let statements = arguments.files.iter().map(|file| transfer::copy_from(&arguments.table, file));
-    match statements.collect() {
+    match statements.collect::<Result<Vec<String>, Error>>() {
         Ok(statements) => {
-            copy(&arguments.warehouse, false, &arguments.resources, statements, signals)
+            let warehouse = Target { path: &arguments.warehouse, read_only: false };
+            on(&warehouse, None, &arguments.resources, signals, |runner| copy(runner, &statements))
         }
         Err(error) => refuse(&error),
     }
 }
 
 fn export(arguments: &ExportArgs, signals: Signals) -> Exit {
+    if arguments.file.as_os_str() == "-" {
+        let statement = transfer::rows_of(&arguments.source);
+        let warehouse = Target { path: &arguments.warehouse, read_only: true };
+        let mode = Some(Mode::Csv);
+        return on(&warehouse, mode, &arguments.resources, signals, |runner| {
+            copy(runner, &[statement])
+        });
+    }
     match transfer::copy_to(&arguments.source, &arguments.file) {
         Ok(statement) => {
-            copy(&arguments.warehouse, true, &arguments.resources, vec![statement], signals)
+            let warehouse = Target { path: &arguments.warehouse, read_only: true };
+            on(&warehouse, None, &arguments.resources, signals, |runner| copy(runner, &[statement]))
         }
         Err(error) => refuse(&error),
     }
 }
 
-/// Runs statements that the user did not write.
-fn copy(
-    path: &Path,
+/// A warehouse that a subcommand works on.
+struct Target<'a> {
+    path: &'a Path,
     read_only: bool,
+}
+
+/// Opens a warehouse and does `work` on it.
+fn on(
+    target: &Target<'_>,
+    mode: Option<Mode>,
     resources: &Resources,
-    statements: Vec<String>,
     signals: Signals,
+    work: impl FnOnce(&mut Runner) -> Result<(), Stop>,
 ) -> Exit {
-    let opener = opener(resources, read_only, &signals);
-    let opened = match opener(Some(path.to_owned()), read_only) {
+    let opener = opener(resources, target.read_only, &signals);
+    let opened = match opener(Some(target.path.to_owned()), target.read_only) {
         Ok(opened) => opened,
         Err(error) => return refuse(&error),
     };
-    let view = View::new(None, true, None, false);
+    let view = View::new(mode, true, None, false);
     let mut runner = Runner::new(opened, opener, view, None, signals, false);
-    let mut result = Ok(());
-    for statement in &statements {
-        if result.is_ok() {
-            result = match runner.execute(statement) {
-                Ok(()) => Ok(()),
-                Err(Failure::Query(error)) => runner.fail(&error, None),
-                Err(Failure::Write(error)) => runner.write_failed(&error),
-            };
+    let result = work(&mut runner);
+    runner.exit(result)
+}
+
+/// Runs statements that the user did not write.
+fn copy(runner: &mut Runner, statements: &[String]) -> Result<(), Stop> {
+    for statement in statements {
+        match runner.execute(statement) {
+            Ok(()) => {}
+            Err(Failure::Query(error)) => runner.fail(&error, None)?,
+            Err(Failure::Write(error)) => runner.write_failed(&error)?,
         }
     }
-    runner.exit(result)
+    Ok(())
 }
 
 /// Reports an error that leaves nothing to do.

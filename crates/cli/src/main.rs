@@ -21,6 +21,7 @@ mod signals;
 mod sink;
 mod terminal;
 mod transfer;
+mod upkeep;
 mod view;
 
 use crate::exit::Exit;

@@ -102,7 +102,7 @@ fn describe(elapsed: Duration, report: ProgressReport, result_rows: u64) -> Stri
 }
 
 /// `12 bytes`, `3.4 kB`, `5.6 MB`.
-fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     let mut value = bytes as f64;
     let mut unit = "bytes";
     for next in ["kB", "MB", "GB", "TB"] {

@@ -251,7 +251,10 @@ impl Runner {
     }
 
     /// Prints rows as they come.
-    fn print(&mut self, rows: Rows, mut progress: Progress) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// When the query or the output fails.
+    pub fn print(&mut self, rows: Rows, mut progress: Progress) -> Result<(), Failure> {
         let format = self.view.format(&self.sink);
         let is_text = rows.is_plan() && format.mode.is_for_people();
         let schema = rows.schema();

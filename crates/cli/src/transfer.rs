@@ -26,6 +26,14 @@ pub fn copy_to(source: &str, file: &Path) -> Result<String, Error> {
     Ok(format!("COPY {source} TO {}", literal(text(file)?)))
 }
 
+/// The query for what [`copy_to`] would write.
+pub fn rows_of(source: &str) -> String {
+    match args::is_query(source) {
+        true => source.to_owned(),
+        false => format!("FROM {}", named(source)),
+    }
+}
+
 fn text(file: &Path) -> Result<&str, Error> {
     file.to_str()
         .ok_or_else(|| Error::sql(format!("the name of the file {} is not UTF-8", file.display())))

@@ -18,7 +18,7 @@ use crate::reader::{ColumnFile, hex};
 use crate::wire::Reader;
 use starfact_base::checksum::checksum;
 use starfact_base::limits::BLOCK_ALIGNMENT;
-use starfact_base::{Corruption, Error, Result};
+use starfact_base::{Corruption, Error, Result, Scalar};
 use starfact_encoding::{
     BITMAP_VALUES_MAX, BitmapDirectory, BitmapMatch, BitmapPage, FilterError, Predicate, Selection,
 };
@@ -145,6 +145,23 @@ impl<'a> BlockBitmaps<'a> {
     /// How many distinct values the block has.
     pub fn value_count(&self) -> usize {
         self.directory.value_count()
+    }
+
+    /// Whether the value at this place has a container.
+    pub(crate) fn has_container(&self, place: u32) -> bool {
+        !self.directory.container(place).is_empty()
+    }
+
+    /// The value at this place.
+    pub(crate) fn value(&self, place: u32) -> Result<Scalar> {
+        let damaged =
+            |damage: Corruption| damage.shifted(self.entry.offset).in_file(self.file.path());
+        self.directory.value(place).map_err(damaged)
+    }
+
+    /// Where the page begins in the file.
+    pub(crate) fn offset(&self) -> u64 {
+        self.entry.offset
     }
 
     /// The values that satisfy a predicate, and those that do not; `None` if bitmaps cannot say.

@@ -17,6 +17,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod bitmaps;
+mod check;
 mod derivations;
 mod dictionary;
 mod footer;

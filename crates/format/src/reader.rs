@@ -151,8 +151,9 @@ impl ColumnFile {
         Err(damage.in_file(dictionary.path().as_ref()))
     }
 
-    /// The checksum of the footer, which has those of all blocks.
-    pub(crate) fn footer_checksum(&self) -> u32 {
+    /// The checksum of the footer, which has those of all blocks and bitmap directories, and these
+    /// have those of all bitmaps.
+    pub fn footer_checksum(&self) -> u32 {
         self.footer_checksum
     }
 

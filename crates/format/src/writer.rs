@@ -23,6 +23,8 @@ pub struct ColumnFileInfo {
     pub rows: u64,
     /// Bytes of the file.
     pub bytes: u64,
+    /// The checksum of its footer, which has those of everything else.
+    pub checksum: u32,
 }
 
 /// A column file in the making. It exists for nobody until [`ColumnWriter::finish`].
@@ -198,6 +200,20 @@ impl ColumnWriter {
         self.put_bitmaps(Some(&page))
     }
 
+    /// Appends block `idx` of a file with the bitmap index of another.
+    #[cfg(test)]
+    pub(crate) fn append_with_bitmaps_of(
+        &mut self,
+        from: &ColumnFile,
+        other: &ColumnFile,
+        idx: usize,
+    ) -> Result<()> {
+        let zone = from.zones().get(idx).cloned();
+        let zone = zone.ok_or_else(|| Error::internal("no such block"))?;
+        self.put(&from.block_bytes(idx)?, zone.stats.rows, zone, None)?;
+        self.copy_bitmaps(other, idx)
+    }
+
     /// Writes the bitmap index of the block that was written last.
     fn put_bitmaps(&mut self, page: Option<&BitmapPage>) -> Result<()> {
         let Some(page) = page else {
@@ -309,7 +325,8 @@ impl ColumnWriter {
         };
         self.file.write(&bytes)?;
         self.file.write(&trailer.encode())?;
-        let info = ColumnFileInfo { rows: footer.rows, bytes: self.file.position() };
+        let (rows, bytes) = (footer.rows, self.file.position());
+        let info = ColumnFileInfo { rows, bytes, checksum: trailer.footer_checksum };
         self.file.finish()?;
         Ok(info)
     }

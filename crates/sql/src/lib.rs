@@ -30,6 +30,7 @@
 //! ```
 
 mod arithmetic;
+mod backup;
 mod careful_pushdown;
 mod catalog;
 mod cooperation;
@@ -67,7 +68,8 @@ pub use progress::{Progress, ProgressReport};
 pub use session::{CancelHandle, Session};
 pub use settings::parse_bytes;
 pub use split::{Pending, Splitter, Statement, split};
-pub use statement::check_setting;
+pub use starfact_store::BackupReport;
+pub use statement::{Checked, check_setting};
 pub use warehouse::{OpenOptions, Warehouse};
 
 #[cfg(test)]

@@ -66,6 +66,11 @@ impl Progress {
         self.blocks_read.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A block was checked, or some bytes were copied, whose rows nobody counts.
+    pub(crate) fn read_bytes(&self, bytes: u64) {
+        self.bytes_read.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Blocks were ruled out.
     pub(crate) fn skip_blocks(&self, count: usize) {
         self.blocks_skipped.fetch_add(count as u64, Ordering::Relaxed);

@@ -1,6 +1,7 @@
 //! A session: settings, and the execution of one statement after the other.
 
 use crate::arithmetic;
+use crate::backup;
 use crate::careful_pushdown::physical_optimizer_rules;
 use crate::catalog::{CATALOG, SCHEMA, WarehouseCatalog, WarehouseSchema};
 use crate::cooperation::CooperativeJoins;
@@ -12,7 +13,7 @@ use crate::parse::parse;
 use crate::progress::Progress;
 use crate::scan::EncodedTotals;
 use crate::settings::Settings;
-use crate::statement::{Context, execute, function_spellings};
+use crate::statement::{Checked, Context, check_all, execute, function_spellings};
 use crate::subqueries::ExactSubqueries;
 use crate::temporal::CommonTimestamps;
 use crate::types::StarfactTypes;
@@ -25,8 +26,10 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::optimizer::{Analyzer, AnalyzerRule, Optimizer, OptimizerRule};
 use datafusion::prelude::SessionConfig;
+use starfact_store::BackupReport;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
@@ -122,6 +125,25 @@ impl Session {
     ) -> Result<u64> {
         let context = self.context(self.cancel.renew())?;
         crate::statement::append(&context, table, batches)
+    }
+
+    /// Checks everything that there is of all tables, as `CHECK TABLE` does of one.
+    ///
+    /// # Errors
+    /// What kept it from being done; what is wrong with the tables is in the result.
+    pub fn check(&self) -> Result<Checked> {
+        let mut context = self.context(self.cancel.renew())?;
+        check_all(&mut context)
+    }
+
+    /// Copies the warehouse, as it is at this moment, to `to`, an empty or a new directory. Each
+    /// file is verified; others may read and write meanwhile.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if a file is damaged; nothing remains of the copy after an error.
+    pub fn backup(&self, to: &Path) -> Result<BackupReport> {
+        let context = self.context(self.cancel.renew())?;
+        backup::backup(&context, to)
     }
 
     /// Cancels this session's running statement from elsewhere.

@@ -38,6 +38,8 @@ pub(crate) struct Inner {
     // Fields drop in order: the threads stop before the store closes and the files go.
     pub(crate) runtime: Threads,
     pub(crate) store: Store,
+    /// Its directory.
+    pub(crate) path: PathBuf,
     pub(crate) defaults: Settings,
     _temporary: Option<TemporaryFolder>,
 }
@@ -97,7 +99,8 @@ impl Warehouse {
         let memory_limit = options.memory_limit.unwrap_or_else(default_memory_limit);
         let defaults = Settings::new(threads, memory_limit);
         let runtime = Threads(Some(runtime));
-        let inner = Inner { runtime, store, defaults, _temporary: temporary };
+        let path = path.to_owned();
+        let inner = Inner { runtime, store, path, defaults, _temporary: temporary };
         Ok(Self { inner: Arc::new(inner) })
     }
 

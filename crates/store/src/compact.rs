@@ -16,7 +16,7 @@ use arrow::array::new_null_array;
 use starfact_base::limits::{BLOCK_ROWS, SEGMENT_BLOCKS_MAX};
 use starfact_base::{ColumnId, DataType, Result};
 use starfact_encoding::{EncodeOptions, arrow_type};
-use starfact_format::{BitmapPolicy, ColumnWriter};
+use starfact_format::{BitmapPolicy, ColumnFileInfo, ColumnWriter};
 use starfact_vfs::Dir;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,7 +73,8 @@ struct Column {
     data_type: DataType,
     options: EncodeOptions,
     bitmaps: BitmapPolicy,
-    bytes: u64,
+    /// There when its file is written.
+    info: Option<ColumnFileInfo>,
 }
 
 fn merge(job: &Job<'_>, table: &Table, old: &[Arc<Segment>]) -> Result<Segment> {
@@ -86,24 +87,20 @@ fn merge(job: &Job<'_>, table: &Table, old: &[Arc<Segment>]) -> Result<Segment> 
         data_type,
         options: table.column(id).map(column_options).unwrap_or_default(),
         bitmaps: table.column(id).map(column_bitmaps).unwrap_or_default(),
-        bytes: 0,
+        info: None,
     };
     let mut columns: Vec<Column> = types.into_iter().map(column).collect();
     let (id, folder) = job.files.segment(table.id());
     let dir = job.files.dir();
     job.workers.each(&mut columns, |column| column.merge(dir.as_ref(), &folder, old))?;
-    let file = |column: &Column| FileRecord {
-        column: column.id,
-        data_type: column.data_type,
-        bytes: column.bytes,
-        dictionary: None,
-    };
+    let file =
+        |column: &Column| Some(FileRecord::new(column.id, column.data_type, column.info.as_ref()?));
     let record = SegmentRecord {
         id,
         rows: old.iter().map(|segment| segment.row_count()).sum(),
         run: if table.is_sorted { table.next_run } else { 0 },
         ordinals: OrdinalsRecord::Consecutive(old.first().map_or(0, |old| old.first_ordinal())),
-        files: columns.iter().map(file).collect(),
+        files: columns.iter().filter_map(file).collect(),
     };
     Ok(Segment::new(Arc::clone(dir), table.id(), record))
 }
@@ -124,7 +121,7 @@ impl Column {
                 writer.append(&block.decode(0..block.rows())?)?;
             }
         }
-        self.bytes = writer.finish()?.bytes;
+        self.info = Some(writer.finish()?);
         Ok(())
     }
 }

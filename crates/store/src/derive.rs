@@ -187,12 +187,12 @@ impl<'a> Task<'a> {
         for idx in 0..self.column.file.block_count() {
             writer.append_block(&self.column.file, idx, self.derived(idx)?)?;
         }
-        let bytes = writer.finish()?.bytes;
-        if bytes >= record.bytes {
+        let info = writer.finish()?;
+        if info.bytes >= record.bytes {
             return dir.remove_file(&temporary);
         }
         dir.rename(&temporary, &path)?;
-        self.smaller = Some(FileRecord { bytes, ..record });
+        self.smaller = Some(record.rewritten(&info));
         Ok(())
     }
 }

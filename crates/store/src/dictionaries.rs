@@ -25,7 +25,7 @@ use domain::Domain;
 use policy::Sizes;
 use starfact_base::{ColumnId, DataType, Error, Result, SegmentId, TableId};
 use starfact_encoding::EncodeOptions;
-use starfact_format::{ColumnFile, ColumnWriter, DictionaryFile};
+use starfact_format::{ColumnFile, ColumnFileInfo, ColumnWriter, DictionaryFile};
 use starfact_vfs::Dir;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -179,18 +179,18 @@ impl Task<'_> {
         dictionary: &Arc<DictionaryFile>,
         is_new: bool,
     ) -> Result<Vec<(SegmentId, FileRecord)>> {
-        let mut sizes = Vec::with_capacity(sources.len());
-        for source in sources {
-            let new = source.write(dir, dictionary)?;
-            sizes.push(Sizes { old: source.record.bytes, new });
-        }
+        let written = sources.iter().map(|source| source.write(dir, dictionary));
+        let written = written.collect::<Result<Vec<ColumnFileInfo>>>()?;
+        let pairs = sources.iter().zip(&written);
+        let sizes = pairs.map(|(source, info)| Sizes { old: source.record.bytes, new: info.bytes });
+        let sizes: Vec<Sizes> = sizes.collect();
         let dictionary_bytes = if is_new { dictionary.byte_len() } else { 0 };
         let is_taken = match self.wanted {
             SharedDictionaries::Always => vec![true; sizes.len()],
             _ => policy::choose(&sizes, dictionary_bytes),
         };
         let mut taken = Vec::with_capacity(sources.len());
-        for ((source, sizes), is_taken) in sources.iter().zip(&sizes).zip(is_taken) {
+        for ((source, info), is_taken) in sources.iter().zip(&written).zip(is_taken) {
             let path = source.path();
             let temporary = paths::unfinished(&path);
             if !is_taken {
@@ -199,7 +199,7 @@ impl Task<'_> {
             }
             dir.rename(&temporary, &path)?;
             let dictionary = Some(dictionary.number());
-            let record = FileRecord { bytes: sizes.new, dictionary, ..source.record };
+            let record = FileRecord { dictionary, ..source.record.rewritten(info) };
             taken.push((source.segment.id(), record));
         }
         Ok(taken)
@@ -211,8 +211,8 @@ impl Source<'_> {
         paths::column(self.segment.folder(), self.record.column)
     }
 
-    /// Writes the file with codes beside the one that there is; returns its bytes.
-    fn write(&self, dir: &dyn Dir, dictionary: &DictionaryFile) -> Result<u64> {
+    /// Writes the file with codes beside the one that there is; returns what it amounts to.
+    fn write(&self, dir: &dyn Dir, dictionary: &DictionaryFile) -> Result<ColumnFileInfo> {
         let (ty, options) = (self.record.data_type, EncodeOptions::default());
         let path = paths::unfinished(&self.path());
         let mut writer = ColumnWriter::create(dir, &path, ty, options)?;
@@ -222,7 +222,7 @@ impl Source<'_> {
             let missing = || Error::internal(format!("{path}: a text that is in no dictionary"));
             writer.append_shared_block(&self.file, idx, &bytes.ok_or_else(missing)?)?;
         }
-        Ok(writer.finish()?.bytes)
+        writer.finish()
     }
 }
 

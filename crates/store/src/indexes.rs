@@ -162,7 +162,7 @@ impl Column {
         for idx in 0..self.file.block_count() {
             writer.append_indexed(&self.file, idx)?;
         }
-        self.indexed = Some(FileRecord { bytes: writer.finish()?.bytes, ..self.record });
+        self.indexed = Some(self.record.rewritten(&writer.finish()?));
         Ok(())
     }
 }

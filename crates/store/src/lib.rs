@@ -16,7 +16,9 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod backup;
 mod catalog;
+mod check;
 mod compact;
 mod declare;
 mod definition;
@@ -49,6 +51,8 @@ mod workers;
 #[cfg(test)]
 mod tests;
 
+pub use backup::BackupReport;
+pub use check::{CheckOptions, CheckReport};
 pub use declare::NAME_BYTES_MAX;
 pub use definition::{
     CheckDefinition, ColumnDefinition, ForeignKeyDefinition, KeyDefinition, TableDefinition,

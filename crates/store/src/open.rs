@@ -81,8 +81,7 @@ fn check_place(dir: &dyn Dir) -> Result<()> {
             paths::TEMPORARY => {
                 dir.list(paths::TEMPORARY)?.iter().all(|entry| paths::is_temporary(&entry.name))
             }
-            // What operating systems and tools put into any directory.
-            name => is_leftover(entry) || name.starts_with('.') || name == "lost+found",
+            name => is_leftover(entry) || !is_foreign(name),
         };
         if !is_ours {
             return Err(Error::invalid(format!(
@@ -94,6 +93,12 @@ fn check_place(dir: &dyn Dir) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether somebody has put this into a directory, not an operating system or a tool that puts it
+/// into any directory.
+pub(crate) fn is_foreign(name: &str) -> bool {
+    !name.starts_with('.') && name != "lost+found"
 }
 
 /// Makes an empty warehouse.

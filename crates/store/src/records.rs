@@ -4,6 +4,7 @@
 use crate::schema::{KeyId, Schema};
 use serde::{Deserialize, Serialize};
 use starfact_base::{ColumnId, DataType, Epoch, SegmentId, TableId, Version};
+use starfact_format::ColumnFileInfo;
 
 /// The whole catalog at one version: the JSON document of a manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,9 +71,26 @@ pub(crate) struct FileRecord {
     #[serde(rename = "type")]
     pub(crate) data_type: DataType,
     pub(crate) bytes: u64,
+    /// The checksum of its footer, which has those of everything else in it; `None` in manifests
+    /// that an earlier Starfact wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) checksum: Option<u32>,
     /// The dictionary that its blocks have codes of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) dictionary: Option<u64>,
+}
+
+impl FileRecord {
+    /// Of a file that was just written, without a dictionary.
+    pub(crate) fn new(column: ColumnId, data_type: DataType, info: &ColumnFileInfo) -> Self {
+        let (bytes, checksum) = (info.bytes, Some(info.checksum));
+        Self { column, data_type, bytes, checksum, dictionary: None }
+    }
+
+    /// Of the file that took the place of this one.
+    pub(crate) fn rewritten(self, info: &ColumnFileInfo) -> Self {
+        Self { bytes: info.bytes, checksum: Some(info.checksum), ..self }
+    }
 }
 
 /// A dictionary that files of a column have in common.

@@ -227,6 +227,11 @@ pub(crate) fn open_column(
     if file.byte_len() != expected.bytes {
         return differs("file length", expected.bytes.to_string(), file.byte_len().to_string());
     }
+    let found = file.footer_checksum();
+    if let Some(checksum) = expected.checksum.filter(|checksum| *checksum != found) {
+        let hex = |sum: u32| format!("{sum:#010x}");
+        return differs("footer checksum", hex(checksum), hex(found));
+    }
     if file.data_type() != expected.data_type {
         let (expected, found) = (expected.data_type, file.data_type());
         return differs("column type", expected.to_string(), found.to_string());

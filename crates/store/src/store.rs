@@ -3,6 +3,7 @@
 //! A store is shared by all threads. The newest snapshot is behind a mutex that is held only to
 //! copy a pointer; transactions take turns, and only the one whose turn it is changes anything.
 
+use crate::backup::{BackupReport, backup};
 use crate::garbage::Garbage;
 use crate::open::{self, Opened};
 use crate::snapshot::Snapshot;
@@ -111,6 +112,19 @@ impl Store {
             state.snapshot = Arc::clone(&newest);
         }
         Ok(newest)
+    }
+
+    /// Copies the newest epoch to `to`, an empty directory: see [`backup`].
+    ///
+    /// # Errors
+    /// Those of [`backup`].
+    pub fn backup(
+        &self,
+        to: &Arc<dyn Dir>,
+        threads: usize,
+        proceed: &(dyn Fn(u64) -> Result<()> + Sync),
+    ) -> Result<BackupReport> {
+        backup(&self.shared.dir, to, threads, proceed)
     }
 
     /// Begins a transaction, as soon as there is no other in this process.

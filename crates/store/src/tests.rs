@@ -10,5 +10,5 @@ mod keys;
 mod loads;
 mod models;
 mod open;
-mod support;
+pub(crate) mod support;
 mod transactions;

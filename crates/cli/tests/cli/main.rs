@@ -14,4 +14,5 @@ mod shell;
 mod signals;
 mod terminal;
 mod transfer;
+mod upkeep;
 mod warehouses;

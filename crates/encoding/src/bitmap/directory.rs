@@ -7,7 +7,7 @@ use crate::predicate::{FilterError, Predicate};
 use crate::selection::Selection;
 use bytes::Bytes;
 use starfact_base::checksum::checksum;
-use starfact_base::{Corruption, DataType};
+use starfact_base::{Corruption, DataType, Scalar};
 use std::ops::Range;
 
 /// A parsed directory.
@@ -103,6 +103,21 @@ impl BitmapDirectory {
     /// How many distinct values the block has.
     pub fn value_count(&self) -> usize {
         self.entries.len()
+    }
+
+    /// The value at this place.
+    ///
+    /// # Errors
+    /// Damage; no value at this place.
+    pub fn value(&self, place: u32) -> Result<Scalar, Corruption> {
+        let mut one = Selection::none(self.entries.len());
+        if (place as usize) < self.entries.len() {
+            one.set(place as usize);
+        }
+        self.values.aggregate(&one)?.min.ok_or_else(|| {
+            let expected = format!("a place below {}", self.entries.len());
+            Corruption::new(0, "value of a bitmap index", expected, place)
+        })
     }
 
     /// The values that satisfy a predicate. `None` if it is about NULL, which has no bitmap.

@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 /// Words that a statement begins with, as far as we execute it.
 pub const STATEMENTS: &[&str] = &[
+    "CHECK",
     "COPY",
     "CREATE",
     "DESCRIBE",
@@ -33,7 +34,6 @@ const ELSEWHERE: &[&str] = &[
     "ATTACH",
     "BEGIN",
     "CALL",
-    "CHECK",
     "CHECKPOINT",
     "COMMENT",
     "COMMIT",

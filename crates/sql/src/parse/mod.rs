@@ -41,6 +41,8 @@ pub(crate) enum Statement {
     Insert(Box<ast::Insert>),
     /// `COPY … FROM | TO`.
     Copy(Box<Copy>),
+    /// `CHECK TABLE a, b`.
+    Check(Vec<ast::ObjectName>),
     /// `DESCRIBE`, `SHOW`.
     Show(Show),
     /// `SET name = value`.
@@ -136,6 +138,7 @@ fn parse_statement(parser: &mut Parser<'_>) -> Result<Statement> {
         Keyword::COPY => copy::parse(parser),
         Keyword::EXPLAIN => parse_explain(parser),
         Keyword::SHOW | Keyword::DESCRIBE | Keyword::DESC => show::parse(parser),
+        Keyword::CHECK => parse_check(parser),
         Keyword::SET => parse_set(parser),
         Keyword::RESET => {
             parser.next_token();
@@ -175,6 +178,20 @@ fn parse_explain(parser: &mut Parser<'_>) -> Result<Statement> {
     }
     let statement = Box::new(parse_statement(parser)?);
     Ok(Statement::Explain { analyze, verbose, statement })
+}
+
+/// `CHECK TABLE a, b`
+fn parse_check(parser: &mut Parser<'_>) -> Result<Statement> {
+    parser.next_token();
+    let what = parser.next_token();
+    match &what.token {
+        Token::Word(word) if word.keyword == Keyword::TABLE => {}
+        Token::Word(word) if word.value.eq_ignore_ascii_case("cube") => {
+            return Ok(Statement::Unsupported("CHECK CUBE".into()));
+        }
+        _ => return Err(unexpected("TABLE", &what)),
+    }
+    Ok(Statement::Check(parser.parse_comma_separated(|parser| parser.parse_object_name(false))?))
 }
 
 /// `STORAGE t`, as in `EXPLAIN STORAGE t`.

@@ -72,7 +72,7 @@ pub(crate) fn elsewhere(what: &str) -> &'static str {
         ("PIVOT" | "UNPIVOT", _) => {
             "write one aggregate for each column: sum(x) FILTER (WHERE year = 2024)"
         }
-        ("CHECK", _) => "run starfact check WAREHOUSE",
+        ("CHECK", _) => "there are tables only: CHECK TABLE t",
         ("PRAGMA", _) => "DESCRIBE t and SHOW TABLES show the catalog",
         _ => {
             "statements begin with SELECT, FROM, WITH, VALUES, INSERT, COPY, CREATE TABLE, \

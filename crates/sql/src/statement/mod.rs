@@ -2,6 +2,7 @@
 
 pub(crate) mod assign;
 mod bags;
+mod check;
 mod copy_from;
 mod copy_to;
 mod create_table;
@@ -19,6 +20,8 @@ mod spellings;
 mod using;
 mod write;
 
+pub use check::Checked;
+pub(crate) use check::check_all;
 pub(crate) use names::table as table_named;
 pub use set::check_setting;
 pub(crate) use spellings::names as function_spellings;
@@ -95,6 +98,7 @@ pub(crate) fn execute(context: &mut Context, statement: Statement) -> Result<Out
         Statement::Insert(insert) => insert::insert(context, *insert),
         Statement::Copy(copy) if copy.to => copy_to::copy_to(context, *copy),
         Statement::Copy(copy) => copy_from::copy_from(context, *copy),
+        Statement::Check(tables) => check::check(context, &tables),
         Statement::Show(show) => show::show(context, show),
         Statement::Set { name, value } => set::set(context, &name, &value),
         Statement::Reset { name } => set::reset(context, &name),

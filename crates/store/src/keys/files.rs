@@ -77,8 +77,7 @@ impl RunFilesWriter {
             Ok(())
         })?;
         let record = |column: &RunColumn| {
-            let (data_type, info) = (column.data_type, column.info.as_ref()?);
-            Some(FileRecord { column: column.id, data_type, bytes: info.bytes, dictionary: None })
+            Some(FileRecord::new(column.id, column.data_type, column.info.as_ref()?))
         };
         Ok((self.columns.iter().filter_map(record).collect(), self.rows))
     }

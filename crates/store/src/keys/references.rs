@@ -9,6 +9,10 @@
 //! columns back and writes one hidden column of ordinals. Rows in which any of the referencing
 //! columns is NULL reference nothing (MATCH SIMPLE).
 
+mod check;
+
+pub(crate) use check::check;
+
 use crate::keys::dense::DenseKeys;
 use crate::keys::index::layout_of;
 use crate::keys::layout::{Layout, NormalKey, Width, nulls_of};
@@ -23,9 +27,10 @@ use crate::{paths, violation};
 use arrow::array::{ArrayRef, Int64Array};
 use arrow::buffer::NullBuffer;
 use starfact_base::limits::BLOCK_ROWS;
-use starfact_base::{DataType, Error, Result};
+use starfact_base::{DataType, Error, Result, TableId};
 use starfact_encoding::EncodeOptions;
 use starfact_format::ColumnWriter;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -52,7 +57,8 @@ pub(crate) fn resolve(
     let rows = new.iter().map(|segment| segment.row_count()).sum::<u64>();
     let mut parents: Vec<Parent> = Vec::with_capacity(schema.foreign_keys.len());
     for foreign_key in &schema.foreign_keys {
-        parents.push(Parent::open(job, table, foreign_key, rows)?);
+        let memory_bytes = job.memory_bytes / DENSE_SHARE;
+        parents.push(Parent::open(job.tables, table, foreign_key, rows, memory_bytes)?);
     }
     let mut tasks = Vec::with_capacity(parents.len() * new.len());
     for (segment_idx, segment) in new.iter().enumerate() {
@@ -96,12 +102,19 @@ enum Lookup<K> {
 }
 
 impl Parent {
-    fn open(job: &Job<'_>, table: &Table, foreign_key: &ForeignKey, rows: u64) -> Result<Self> {
+    /// `rows` rows reference it; the keys of all parents of `table` may take `memory_bytes`.
+    fn open(
+        tables: &BTreeMap<TableId, Arc<Table>>,
+        table: &Table,
+        foreign_key: &ForeignKey,
+        rows: u64,
+        memory_bytes: usize,
+    ) -> Result<Self> {
         let is_itself = foreign_key.parent == table.id();
         let parent = if is_itself {
             Some(table)
         } else {
-            job.tables.get(&foreign_key.parent).map(AsRef::as_ref)
+            tables.get(&foreign_key.parent).map(AsRef::as_ref)
         };
         let parent = parent.ok_or_else(|| Error::internal("a reference to a missing table"))?;
         let key = parent.schema.key_on(&foreign_key.parent_columns);
@@ -115,7 +128,7 @@ impl Parent {
         let layout = layout_of(parent, key)?;
         let size = (parent_rows, parent.next_ordinal);
         let is_worth_it = parent_rows <= rows.saturating_mul(PARENT_ROWS_PER_ROW);
-        let memory_bytes = job.memory_bytes / DENSE_SHARE / table.foreign_keys().len().max(1);
+        let memory_bytes = memory_bytes / table.foreign_keys().len().max(1);
         let memory_bytes = if is_worth_it { memory_bytes } else { 0 };
         let keys = match layout.width() {
             Width::Word => ParentKeys::Word(Lookup::new(&layout, runs, size, memory_bytes)?),
@@ -204,8 +217,7 @@ impl Task<'_> {
             }
             start = end;
         }
-        let bytes = writer.finish()?.bytes;
-        self.file = Some(FileRecord { column, data_type, bytes, dictionary: None });
+        self.file = Some(FileRecord::new(column, data_type, &writer.finish()?));
         Ok(())
     }
 

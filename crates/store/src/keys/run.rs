@@ -58,6 +58,10 @@ impl KeyRun {
         &self.record
     }
 
+    pub(crate) fn dir(&self) -> &dyn Dir {
+        self.dir.as_ref()
+    }
+
     /// Its segments; none if it has files of its own.
     pub(crate) fn segments(&self) -> &[Arc<Segment>] {
         &self.segments

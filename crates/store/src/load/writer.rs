@@ -183,12 +183,7 @@ impl<'a> SegmentsWriter<'a> {
                 let file = column.finished.get(place).filter(|file| file.rows == plan.rows as u64);
                 let file = file.ok_or_else(|| Error::internal("a column with too few rows"))?;
                 match (column.id, &plan.numbers) {
-                    (Some(id), _) => files.push(FileRecord {
-                        column: id,
-                        data_type: column.data_type,
-                        bytes: file.bytes,
-                        dictionary: None,
-                    }),
+                    (Some(id), _) => files.push(FileRecord::new(id, column.data_type, file)),
                     (None, Some(folder)) => {
                         let path = format!("{folder}/{NUMBERS}");
                         let file = ColumnFile::open(self.files.dir().as_ref(), &path)?;

@@ -1,0 +1,134 @@
+//! Checks the runs of a key against each other and against the rows.
+
+use super::Check;
+use crate::keys::index::layout_of;
+use crate::keys::layout::{Layout, NormalKey, by_width, nulls_of};
+use crate::keys::run::{RunBlocks, decode_block};
+use crate::keys::search::find_each;
+use crate::schema::Key;
+use starfact_base::limits::BLOCK_ROWS;
+use starfact_base::{Corruption, Error, Result};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+/// A set of pairs of a key and an ordinal: their number, and the sum of their hashes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Pairs {
+    count: u64,
+    hash: u64,
+}
+
+impl Pairs {
+    fn add(&mut self, key: &impl Hash, ordinal: u64) {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        ordinal.hash(&mut hasher);
+        self.count += 1;
+        self.hash = self.hash.wrapping_add(hasher.finish());
+    }
+}
+
+impl Check<'_> {
+    /// Each run ascends, no key is in two of them, and together they are the keys of all rows.
+    pub(super) fn check_key(&self, key: &Key) -> Result<()> {
+        let layout = layout_of(self.table, key)?;
+        by_width!(layout, K => self.check_key_of::<K>(key, &layout))
+    }
+
+    fn check_key_of<K: NormalKey>(&self, key: &Key, layout: &Layout) -> Result<()> {
+        let mut in_runs = Pairs::default();
+        let mut earlier: Vec<Arc<RunBlocks>> = Vec::new();
+        for run in self.table.key_runs.iter().filter(|run| run.key() == key.id) {
+            let blocks = run.open()?;
+            let fault = self.check_run::<K>(layout, &blocks, &earlier, &mut in_runs)?;
+            if let Some((what, expected, found)) = fault {
+                self.wrong_key(key, &what, expected, &found);
+                return Ok(());
+            }
+            earlier.push(blocks);
+        }
+        let in_rows = self.pairs_of_rows::<K>(key, layout)?;
+        if in_rows != in_runs {
+            let expected = format!("the keys of {} rows with their ordinals", in_rows.count);
+            let found = match in_rows.count == in_runs.count {
+                true => "others".to_owned(),
+                false => format!("{} keys", in_runs.count),
+            };
+            self.wrong_key(key, "key runs", &expected, &found);
+        }
+        Ok(())
+    }
+
+    /// Adds the keys of a run; what is wrong with it, if anything.
+    fn check_run<K: NormalKey>(
+        &self,
+        layout: &Layout,
+        blocks: &RunBlocks,
+        earlier: &[Arc<RunBlocks>],
+        pairs: &mut Pairs,
+    ) -> Result<Option<(String, &'static str, String)>> {
+        let mut last: Option<K> = None;
+        for block in 0..blocks.count() {
+            let (keys, ordinals) = match blocks.load::<K>(layout, block) {
+                Ok(loaded) => loaded,
+                Err(Error::Corrupt { corruption, .. }) => {
+                    let Corruption { what, found, .. } = corruption;
+                    return Ok(Some((what, "ordinals of rows of the run", found)));
+                }
+                Err(other) => return Err(other),
+            };
+            let is_after = last.is_none_or(|last| keys.first().is_none_or(|key| last < *key));
+            if !(is_after && keys.is_sorted_by(|a, b| a < b)) {
+                let what = format!("block {block} of a key run");
+                return Ok(Some((what, "keys that ascend", "others".into())));
+            }
+            let mut repeated = None;
+            for run in earlier {
+                find_each(layout, run, &keys, &mut |_, ordinal| {
+                    repeated.get_or_insert(ordinal);
+                    Ok(())
+                })?;
+            }
+            if let Some(ordinal) = repeated {
+                let what = format!("key of the row with ordinal {ordinal}");
+                return Ok(Some((what, "one row with it", "two".into())));
+            }
+            keys.iter().zip(&ordinals).for_each(|(key, ordinal)| pairs.add(key, *ordinal));
+            last = keys.last().cloned();
+            (self.options.proceed)(0)?;
+        }
+        Ok(None)
+    }
+
+    fn pairs_of_rows<K: NormalKey>(&self, key: &Key, layout: &Layout) -> Result<Pairs> {
+        let mut pairs = Pairs::default();
+        for segment in &self.table.segments {
+            let files = segment.columns(&key.columns)?;
+            for block in 0..segment.block_count() {
+                let values = decode_block(&files, block)?;
+                let nulls = nulls_of(&values);
+                let first = segment.first_ordinal() + (block * BLOCK_ROWS) as u64;
+                for (row, key) in K::encode(layout, &values)?.iter().enumerate() {
+                    if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
+                        pairs.add(key, first + row as u64);
+                    }
+                }
+                (self.options.proceed)(0)?;
+            }
+        }
+        Ok(pairs)
+    }
+
+    fn wrong_key(&self, key: &Key, what: &str, expected: &str, found: &str) {
+        let columns = self.table.schema.column_names(&key.columns);
+        let table = self.table.name();
+        let what = format!("key ({columns}) of table \"{table}\": {what}");
+        let damage = Corruption::new(0, what, expected, found);
+        let path = match self.table.key_runs.iter().find(|run| run.key() == key.id) {
+            Some(run) => run.folder().map(ToString::to_string),
+            None => None,
+        };
+        let path = path.unwrap_or_else(|| crate::paths::table(self.table.id()));
+        self.add_fault(damage.in_file(path));
+    }
+}
