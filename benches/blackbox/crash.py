@@ -11,6 +11,7 @@ order. After the next write nothing may lie in the warehouse that no table needs
 
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
