@@ -6,6 +6,10 @@
 //!   block    type u8 │ rows u16 │ salt u8 │ block           every decoder
 //!   take     the same                                       as decoding, row by row
 //!   filter   the same                                       as the decoded values say
+//!   totals   the same                                       count, sum and bounds, too
+//!   derived  type u8 │ rows u16 │ salt u8 │ rule u8 │ rounding u8 │ factor i32 │ divisor u32
+//!            │ bytes of x u16 │ bytes of y u16              all of the above, of a block that
+//!            │ x │ y │ block                                follows from x and y
 //!   bitmap   type u8 │ rows u16 │ NULLs u16 │ values u16 │ container bytes u16
 //!            │ directory │ containers                       any value, any predicate
 //! ```
@@ -14,16 +18,18 @@
 //! parent) and by an ordinary test, `crates/format/tests/corpus.rs`, which replays the corpus and
 //! mutates it a little.
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, StringViewArray};
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Int64Array, StringViewArray,
+};
 use arrow::datatypes::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type,
     Time64MicrosecondType, TimestampMicrosecondType,
 };
 use starfact_base::checksum::checksum;
-use starfact_base::{DataType, Scalar};
+use starfact_base::{ColumnId, DataType, Scalar};
 use starfact_encoding::{
-    BitmapDirectory, Block, CompareOp, Predicate, Selection, SharedDictionary, ValuePredicate,
-    data_type_of,
+    BitmapDirectory, Block, CompareOp, Derivation, EncodeOptions, Predicate, Rounding, Rule,
+    Selection, SharedDictionary, ValuePredicate, data_type_of, encode, encode_derived,
 };
 use starfact_format::{ColumnFile, FORMAT_VERSION};
 use starfact_vfs::{Dir, MemDir};
@@ -35,8 +41,15 @@ type Target = fn(&[u8]);
 
 /// Every target by name.
 #[allow(dead_code, reason = "cargo-fuzz runs one alone")]
-pub const TARGETS: [(&str, Target); 5] =
-    [("footer", footer), ("block", block), ("take", take), ("filter", filter), ("bitmap", bitmap)];
+pub const TARGETS: [(&str, Target); 7] = [
+    ("footer", footer),
+    ("block", block),
+    ("take", take),
+    ("filter", filter),
+    ("totals", totals),
+    ("derived", derived),
+    ("bitmap", bitmap),
+];
 
 /// Types by the first byte of an input.
 const TYPES: [DataType; 14] = [
@@ -117,7 +130,12 @@ fn dictionary() -> Arc<SharedDictionary> {
 
 /// Decodes a block in every way.
 pub fn block(data: &[u8]) {
-    let Some((block, _)) = parsed(data) else { return };
+    if let Some((block, _)) = parsed(data) {
+        decode(&block);
+    }
+}
+
+fn decode(block: &Block) {
     let rows = block.rows();
     assert!(block.tree().len() < 1_000);
     let all = block.decode(0..rows);
@@ -145,14 +163,19 @@ fn sound(block: &Block) -> Option<ArrayRef> {
 
 /// Takes single rows of a block.
 pub fn take(data: &[u8]) {
-    let Some((block, salt)) = parsed(data) else { return };
+    if let Some((block, salt)) = parsed(data) {
+        take_rows(&block, salt);
+    }
+}
+
+fn take_rows(block: &Block, salt: u8) {
     let step = usize::from(salt) % 37 + 1;
     let mut rows: Vec<u32> = (0..block.rows() as u32).step_by(step).collect();
     let mut taken = vec![(rows.clone(), block.take(&rows))];
     rows.reverse();
     rows.extend(rows.clone());
     taken.push((rows.clone(), block.take(&rows)));
-    let Some(all) = sound(&block) else { return };
+    let Some(all) = sound(block) else { return };
     for (rows, taken) in taken {
         let taken = taken.expect("a sound block can be taken from");
         assert_eq!(taken.len(), rows.len());
@@ -164,8 +187,13 @@ pub fn take(data: &[u8]) {
 
 /// Filters a block.
 pub fn filter(data: &[u8]) {
-    let Some((block, salt)) = parsed(data) else { return };
-    let values = sound(&block).map(|array| rows_of(block.data_type(), &array));
+    if let Some((block, salt)) = parsed(data) {
+        filter_rows(&block, salt);
+    }
+}
+
+fn filter_rows(block: &Block, salt: u8) {
+    let values = sound(block).map(|array| rows_of(block.data_type(), &array));
     let rows = values.as_deref().unwrap_or_default();
     for predicate in predicates(rows, block.data_type(), salt) {
         let mut before = Selection::all(block.rows());
@@ -181,6 +209,98 @@ pub fn filter(data: &[u8]) {
             assert_eq!(after.contains(row), expected, "{predicate:?}, row {row}: {value:?}");
         }
     }
+}
+
+/// Counts and adds up rows of a block, and finds their bounds.
+pub fn totals(data: &[u8]) {
+    if let Some((block, salt)) = parsed(data) {
+        total_rows(&block, salt);
+    }
+}
+
+fn total_rows(block: &Block, salt: u8) {
+    let (rows, ty) = (block.rows(), block.data_type());
+    let mut some = Selection::none(rows);
+    let step = usize::from(salt) % 50 + 1;
+    (usize::from(salt) % 3..rows).step_by(step).for_each(|row| some.set(row));
+    let mut most = Selection::all(rows);
+    most.clear_range(rows / 3..rows / 2);
+    let values = sound(block).map(|array| rows_of(ty, &array));
+    for selection in [Selection::all(rows), Selection::none(rows), some, most] {
+        let (count, found) = (block.count(&selection), block.aggregate(&selection));
+        let Some(values) = &values else { continue };
+        let found = found.expect("a sound block has totals");
+        let kept = values.iter().enumerate().filter(|(row, _)| selection.contains(*row));
+        let kept: Vec<&Scalar> = kept.filter_map(|(_, value)| value.as_ref()).collect();
+        assert_eq!(count.expect("a sound block is counted"), kept.len() as u64);
+        assert_eq!(found.count, kept.len() as u64);
+        let is_nan = |value: &&&Scalar| matches!(value, Scalar::Float(float) if float.is_nan());
+        // Widening makes a signalling NaN another NaN, with another place in the order.
+        if !kept.iter().any(|value| is_nan(&value)) {
+            let order = |a: &&&Scalar, b: &&&Scalar| a.compare(b).expect("values of one column");
+            let is_same = |found: &Option<Scalar>, expected: Option<&&Scalar>| {
+                found.as_ref().map(|found| found.compare(expected.expect("there is a row")))
+                    == expected.map(|_| Some(Ordering::Equal))
+            };
+            assert!(is_same(&found.min, kept.iter().min_by(|a, b| order(a, b))), "{found:?}");
+            assert!(is_same(&found.max, kept.iter().max_by(|a, b| order(a, b))), "{found:?}");
+        }
+        let has_sum = matches!(
+            ty,
+            DataType::SmallInt | DataType::Integer | DataType::BigInt | DataType::Decimal { .. }
+        );
+        let sum = kept.iter().try_fold(0i128, |sum, value| match value {
+            Scalar::Integer(key) => sum.checked_add(*key),
+            Scalar::Float(_) | Scalar::String(_) => None,
+        });
+        if has_sum && sum.is_some() {
+            assert_eq!(found.sum, sum);
+        }
+        assert!(has_sum || found.sum.is_none());
+    }
+}
+
+/// Does all of this to a derived block.
+pub fn derived(data: &[u8]) {
+    let Some(([ty, low, high, salt, rule, rounding], data)) = data.split_first_chunk() else {
+        return;
+    };
+    let Some((numbers, data)) = data.split_first_chunk::<12>() else { return };
+    let word = |at: usize| [numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]];
+    let (factor, divisor) = (i32::from_le_bytes(word(0)), u32::from_le_bytes(word(4)));
+    let len = |at: usize| usize::from(u16::from_le_bytes([numbers[at], numbers[at + 1]]));
+    let Some((x, data)) = data.split_at_checked(len(8)) else { return };
+    let Some((y, bytes)) = data.split_at_checked(len(10)) else { return };
+    let rows = usize::from(u16::from_le_bytes([*low, *high]));
+    let derivation = derivation(*rule, *rounding, factor, divisor);
+    let mut sources = Vec::new();
+    for source in [x, y].iter().take(derivation.rule.source_count()) {
+        match Block::parse(source.to_vec().into(), DataType::BigInt, rows) {
+            Ok(block) => sources.push(block),
+            Err(_) => return,
+        }
+    }
+    let ty = TYPES[usize::from(*ty) % TYPES.len()];
+    let parsed = Block::parse_derived(bytes.to_vec().into(), ty, rows, &derivation, &sources);
+    let Ok(block) = parsed else { return };
+    decode(&block);
+    take_rows(&block, *salt);
+    filter_rows(&block, *salt);
+    total_rows(&block, *salt);
+}
+
+fn derivation(rule: u8, rounding: u8, factor: i32, divisor: u32) -> Derivation {
+    let rounding = if rounding.is_multiple_of(2) { Rounding::Floor } else { Rounding::HalfUp };
+    let (addend, divisor) = (i64::from(factor), i64::from(divisor));
+    let rule = match rule % 6 {
+        0 => Rule::Same,
+        1 => Rule::Mapped,
+        2 => Rule::Divided { addend, divisor },
+        3 => Rule::ScaledUp { addend, divisor, rounding },
+        4 => Rule::ScaledDown { addend, divisor, rounding },
+        _ => Rule::Ratio { factor: addend, divisor, rounding },
+    };
+    Derivation { rule, sources: vec![ColumnId(1), ColumnId(2)] }
 }
 
 /// Looks rows up in a bitmap index.
@@ -364,6 +484,51 @@ pub fn seeds(name: &str, file: &[u8], ty: DataType) -> Vec<Vec<u8>> {
         at += len;
     }
     blocks
+}
+
+/// A derived block of each rule, with exceptions and NULLs.
+#[allow(dead_code, reason = "cargo-fuzz finds its seeds in the corpus")]
+pub fn derived_seeds() -> Vec<Vec<u8>> {
+    const ROWS: i64 = 1_100;
+    let numbers = |number: &dyn Fn(i64) -> Option<i64>| -> ArrayRef {
+        Arc::new(Int64Array::from_iter((0..ROWS).map(number)))
+    };
+    let x = numbers(&|row| Some(row * 7 % 90 + 900));
+    let y = numbers(&|row| (row % 50 != 9).then_some(row % 11));
+    let block = |array: &ArrayRef| {
+        let encoded = encode(array.as_ref(), DataType::BigInt, &EncodeOptions::default());
+        let bytes = encoded.expect("numbers").bytes;
+        let block = Block::parse(bytes.clone().into(), DataType::BigInt, ROWS as usize);
+        (bytes, block.expect("as it was written"))
+    };
+    let ((x, x_block), (y, y_block)) = (block(&x), block(&y));
+    let mut seeds = Vec::new();
+    for rule in 0..6u8 {
+        let (factor, divisor) = (100, 9);
+        let derivation = derivation(rule, rule, factor, divisor);
+        let values = numbers(&|row| match row % 100 {
+            3 => None,
+            40 => Some(-row),
+            _ => Some((row * 7 % 90 + 900) * i64::from(rule) / 9),
+        });
+        let (_, values) = block(&values);
+        let sources = [&x_block, &y_block];
+        let count = derivation.rule.source_count();
+        let bytes = encode_derived(&values, &derivation.rule, &sources[..count]);
+        let Ok(Some(bytes)) = bytes else { continue };
+        let ty = TYPES.iter().position(|ty| *ty == DataType::BigInt).unwrap_or_default();
+        let [low, high] = (ROWS as u16).to_le_bytes();
+        let mut seed = vec![ty as u8, low, high, 5, rule, rule];
+        seed.extend(factor.to_le_bytes());
+        seed.extend(divisor.to_le_bytes());
+        seed.extend((x.len() as u16).to_le_bytes());
+        seed.extend((y.len() as u16).to_le_bytes());
+        for part in [&x, &y, &bytes] {
+            seed.extend(part);
+        }
+        seeds.push(seed);
+    }
+    seeds
 }
 
 /// The bitmap indexes of a column file whose last section they are, all of full rows.

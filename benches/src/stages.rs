@@ -12,6 +12,7 @@ pub mod work;
 use self::bandwidth::Bandwidth;
 use self::data::Blocks;
 use self::work::Work;
+use starfact_encoding::InstructionSet;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -57,10 +58,23 @@ pub struct Line {
     pub cache_ns: f64,
     /// Nanoseconds a value, one thread, all blocks.
     pub memory_ns: f64,
+    /// Encoded bytes a second of one thread, over all blocks, as a share of the bandwidth.
+    pub share_of_one: f64,
     /// Encoded bytes a second of all threads, over all blocks.
     pub bytes_per_second: f64,
     /// The same as a share of the bandwidth with as many threads.
     pub share: f64,
+}
+
+/// What a stage costs with each instruction set that the processor has.
+#[derive(Clone, Debug)]
+pub struct SetsLine {
+    /// What was done.
+    pub stage: String,
+    /// To what.
+    pub tree: String,
+    /// Nanoseconds a value, one thread, one block over and over.
+    pub cache_ns: Vec<f64>,
 }
 
 /// Everything that was measured.
@@ -72,7 +86,14 @@ pub struct Report {
     pub threads: usize,
     /// The table.
     pub lines: Vec<Line>,
+    /// The names of the instruction sets.
+    pub sets: Vec<String>,
+    /// The table of these.
+    pub sets_lines: Vec<SetsLine>,
 }
+
+/// Widths of packed offsets, one of each lane type, that instruction sets are compared on.
+const SETS_WIDTHS: [u32; 4] = [6, 12, 24, 60];
 
 /// Measures every stage.
 pub fn measure(scale: &Scale) -> Report {
@@ -84,7 +105,31 @@ pub fn measure(scale: &Scale) -> Report {
             lines.push(measure_line(&work, &blocks, scale, &bandwidth));
         }
     }
-    Report { bandwidth, threads: scale.threads, lines }
+    let (sets, sets_lines) = measure_sets(scale);
+    Report { bandwidth, threads: scale.threads, lines, sets, sets_lines }
+}
+
+/// Compares the instruction sets, from the least to the best, which is in use again afterwards.
+fn measure_sets(scale: &Scale) -> (Vec<String>, Vec<SetsLine>) {
+    let sets: Vec<InstructionSet> = InstructionSet::available().collect();
+    let mut lines = Vec::new();
+    for width in SETS_WIDTHS {
+        let shape = data::bit_packed(width);
+        let blocks = Blocks::of(&shape, 1);
+        for work in Work::all(&shape, lines.is_empty()) {
+            let cache_ns = sets.iter().map(|set| {
+                set.limit();
+                let time = fastest(scale.time, || work.run(&blocks.blocks));
+                time.as_secs_f64() * 1e9 / starfact_base::limits::BLOCK_ROWS as f64
+            });
+            let cache_ns = cache_ns.collect();
+            lines.push(SetsLine { stage: work.name.clone(), tree: blocks.tree.clone(), cache_ns });
+        }
+    }
+    if let Some(best) = sets.last() {
+        best.limit();
+    }
+    (sets.iter().map(|set| format!("{set:?}")).collect(), lines)
 }
 
 fn measure_line(work: &Work, blocks: &Blocks, scale: &Scale, bandwidth: &Bandwidth) -> Line {
@@ -102,11 +147,13 @@ fn measure_line(work: &Work, blocks: &Blocks, scale: &Scale, bandwidth: &Bandwid
     let values = |blocks: &[_]| (blocks.len() * starfact_base::limits::BLOCK_ROWS) as f64;
     let bytes = blocks.bytes / blocks.blocks.len() * all.len();
     let bytes_per_second = bytes as f64 / several.as_secs_f64();
+    let share_of_one = bytes as f64 / one.as_secs_f64() / bandwidth.one;
     Line {
         stage: work.name.clone(),
         tree: blocks.tree.clone(),
         cache_ns: cached.as_secs_f64() * 1e9 / values(all.get(..1).unwrap_or_default()),
         memory_ns: one.as_secs_f64() * 1e9 / values(all),
+        share_of_one,
         bytes_per_second,
         share: bytes_per_second / bandwidth.several,
     }
@@ -137,26 +184,38 @@ impl Report {
         let head = format!("{threads} threads");
         let _ = writeln!(
             out,
-            "{:<34} {:<42} {:>9} {:>9} {:>10} {:>6}",
-            "stage", "block", "cache", "memory", head, "of max"
+            "{:<34} {:<42} {:>9} {:>9} {:>6} {:>10} {:>6}",
+            "stage", "block", "cache", "memory", "of max", head, "of max"
         );
         let _ = writeln!(
             out,
-            "{:<34} {:<42} {:>9} {:>9} {:>10} {:>6}",
-            "", "", "ns/value", "ns/value", "GB/s", "%"
+            "{:<34} {:<42} {:>9} {:>9} {:>6} {:>10} {:>6}",
+            "", "", "ns/value", "ns/value", "%", "GB/s", "%"
         );
         for line in &self.lines {
             let _ = writeln!(
                 out,
-                "{:<34} {:<42} {:>9.3} {:>9.3} {:>10.2} {:>6.0}",
+                "{:<34} {:<42} {:>9.3} {:>9.3} {:>6.0} {:>10.2} {:>6.0}",
                 line.stage,
                 line.tree,
                 line.cache_ns,
                 line.memory_ns,
+                line.share_of_one * 100.0,
                 line.bytes_per_second / 1e9,
                 line.share * 100.0
             );
         }
+        let _ = write!(out, "\n{:<34} {:<42}", "ns/value in the cache", "block");
+        for set in &self.sets {
+            let _ = write!(out, " {set:>9}");
+        }
+        for SetsLine { stage, tree, cache_ns } in &self.sets_lines {
+            let _ = write!(out, "\n{stage:<34} {tree:<42}");
+            for ns in cache_ns {
+                let _ = write!(out, " {ns:>9.3}");
+            }
+        }
+        out.push('\n');
         out
     }
 }
@@ -172,6 +231,11 @@ mod tests {
         for line in &report.lines {
             let figures = [line.cache_ns, line.memory_ns, line.bytes_per_second, line.share];
             assert!(figures.iter().all(|figure| figure.is_finite() && *figure > 0.0), "{line:?}");
+        }
+        assert_eq!(report.sets.first().map(String::as_str), Some("Portable"));
+        for line in &report.sets_lines {
+            assert_eq!(line.cache_ns.len(), report.sets.len());
+            assert!(line.cache_ns.iter().all(|ns| ns.is_finite() && *ns > 0.0), "{line:?}");
         }
         let table = report.table();
         for stage in ["decode", "between", "sum, min, max", "pack", "indices", "take"] {

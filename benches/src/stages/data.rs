@@ -26,18 +26,9 @@ const WIDTHS: [u32; 14] = [1, 2, 4, 6, 8, 9, 12, 16, 17, 20, 24, 32, 33, 60];
 
 /// Every width of packed offsets, whole bytes, and one of each other encoding.
 pub fn shapes() -> Vec<Shape> {
-    let mut random = Random::new(5);
-    let mut below = move |limit: u64| {
-        let high = random.below(1 << 31);
-        (high << 31 | random.below(1 << 31)) % limit
-    };
+    let mut below = numbers();
     let mut shapes = Vec::new();
-    for width in WIDTHS {
-        let range = 1u64 << width;
-        let middle = (i128::from(range / 4), i128::from((range / 4 + range / 2).max(1) - 1));
-        let rows = column(|row| if row == 0 { range - 1 } else { below(range) });
-        shapes.push(Shape { rows, middle, encoding: Some(EncodingName::BitPacked) });
-    }
+    shapes.extend(WIDTHS.map(bit_packed));
     for width in [8, 16, 32] {
         let range = 1u64 << width;
         let middle = (i128::from(range / 4), i128::from(range / 4 * 3));
@@ -67,6 +58,24 @@ pub fn shapes() -> Vec<Shape> {
         });
     }
     shapes
+}
+
+/// Random offsets of so many bits.
+pub fn bit_packed(width: u32) -> Shape {
+    let mut below = numbers();
+    let range = 1u64 << width;
+    let middle = (i128::from(range / 4), i128::from((range / 4 + range / 2).max(1) - 1));
+    let rows = column(|row| if row == 0 { range - 1 } else { below(range) });
+    Shape { rows, middle, encoding: Some(EncodingName::BitPacked) }
+}
+
+/// Random numbers below a limit.
+fn numbers() -> impl FnMut(u64) -> u64 {
+    let mut random = Random::new(5);
+    move |limit: u64| {
+        let high = random.below(1 << 31);
+        (high << 31 | random.below(1 << 31)) % limit
+    }
 }
 
 fn column(row: impl FnMut(u64) -> u64) -> ArrayRef {

@@ -1,9 +1,11 @@
 //! Loops compiled for several instruction sets, of which the best that the processor has is run.
 //!
 //! A portable build knows only the instructions that every processor of its kind has, which on
-//! x86-64 means vectors of 128 bits. A [`Kernel`] is compiled once for each [`Level`] and
+//! x86-64 means vectors of 128 bits. A [`Kernel`] is compiled once for each [`InstructionSet`] and
 //! dispatched when it is called, which costs about a nanosecond: so a kernel works on a thousand
 //! values or so.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A loop without calls that are not inlined.
 pub(crate) trait Kernel {
@@ -14,9 +16,9 @@ pub(crate) trait Kernel {
     fn run(self) -> Self::Output;
 }
 
-/// An instruction set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Level {
+/// A set of instructions that kernels are compiled for, from the least to the best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InstructionSet {
     /// What every processor of the kind has.
     Portable,
     /// Vectors of 256 bits (x86-64-v3).
@@ -27,10 +29,47 @@ pub(crate) enum Level {
     Avx512,
 }
 
-impl Level {
-    /// The best that this processor has. The processor is asked once a process.
+/// The place in [`InstructionSet::ALL`] of the set that kernels use; `UNKNOWN` until the processor
+/// was asked.
+static IN_USE: AtomicUsize = AtomicUsize::new(UNKNOWN);
+const UNKNOWN: usize = usize::MAX;
+
+impl InstructionSet {
     #[cfg(target_arch = "x86_64")]
+    const ALL: &[Self] = &[Self::Portable, Self::Avx2, Self::Avx512];
+    #[cfg(not(target_arch = "x86_64"))]
+    const ALL: &[Self] = &[Self::Portable];
+
+    /// The sets that this processor has.
+    pub fn available() -> impl Iterator<Item = Self> {
+        let best = Self::detect();
+        Self::ALL.iter().copied().filter(move |set| *set <= best)
+    }
+
+    /// Makes the kernels of this process use no better set than this one: to measure and to test.
+    pub fn limit(self) {
+        IN_USE.store(self.min(Self::detect()).place(), Ordering::Relaxed);
+    }
+
+    /// The one that kernels use: the best that this processor has, unless it was limited.
+    #[inline]
     pub(crate) fn best() -> Self {
+        match Self::ALL.get(IN_USE.load(Ordering::Relaxed)) {
+            Some(set) => *set,
+            None => {
+                let best = Self::detect();
+                IN_USE.store(best.place(), Ordering::Relaxed);
+                best
+            }
+        }
+    }
+
+    fn place(self) -> usize {
+        Self::ALL.iter().take_while(|set| **set < self).count()
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn detect() -> Self {
         let has_256 = is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
@@ -45,29 +84,28 @@ impl Level {
         if has_512 { Self::Avx512 } else { Self::Avx2 }
     }
 
-    /// The best that this processor has.
     #[cfg(not(target_arch = "x86_64"))]
-    pub(crate) fn best() -> Self {
+    fn detect() -> Self {
         Self::Portable
     }
 }
 
 /// Runs a kernel with the best instruction set.
 pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
-    run_at(Level::best(), kernel)
+    run_at(InstructionSet::best(), kernel)
 }
 
-/// Runs a kernel with the instruction set `level`, at most [`Level::best`].
-fn run_at<K: Kernel>(level: Level, kernel: K) -> K::Output {
-    match level {
-        Level::Portable => kernel.run(),
-        // SAFETY: `best` says so only if the processor has these instructions, and no higher level
+/// Runs a kernel with an instruction set that the processor has.
+fn run_at<K: Kernel>(set: InstructionSet, kernel: K) -> K::Output {
+    match set {
+        InstructionSet::Portable => kernel.run(),
+        // SAFETY: `detect` says so only if the processor has these instructions, and no better set
         // is passed.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => unsafe { run_avx2(kernel) },
+        InstructionSet::Avx2 => unsafe { run_avx2(kernel) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { run_avx512(kernel) },
+        InstructionSet::Avx512 => unsafe { run_avx512(kernel) },
     }
 }
 
@@ -93,12 +131,9 @@ pub(crate) mod tests {
     where
         K: Kernel<Output: PartialEq + std::fmt::Debug>,
     {
-        let portable = run_at(Level::Portable, kernel());
-        #[cfg(target_arch = "x86_64")]
-        for level in [Level::Avx2, Level::Avx512] {
-            if level == Level::best() || Level::best() == Level::Avx512 {
-                assert_eq!(run_at(level, kernel()), portable, "{level:?}");
-            }
+        let portable = run_at(InstructionSet::Portable, kernel());
+        for set in InstructionSet::available() {
+            assert_eq!(run_at(set, kernel()), portable, "{set:?}");
         }
         assert_eq!(run(kernel()), portable);
         portable

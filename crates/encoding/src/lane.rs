@@ -38,8 +38,10 @@ pub(crate) trait Lane: BitPacking + Pod + Ord + Into<u64> {
     fn unpack_vector(width: u8, packed: &[Self], offsets: &mut [Self; VECTOR_ROWS]);
 }
 
+/// Implements [`Lane`] for a type; its widths are those that no narrower type holds, and each has
+/// an unpacking loop of its own, in which shifts are constants.
 macro_rules! lane {
-    ($($lane:ty),*) => {$(
+    ($($lane:ty: $($width:literal)*;)*) => {$(
         impl Lane for $lane {
             const BYTES: usize = size_of::<$lane>();
 
@@ -69,13 +71,22 @@ macro_rules! lane {
             fn unpack_vector(width: u8, packed: &[Self], offsets: &mut [Self; VECTOR_ROWS]) {
                 const LANES: usize = ROW_BYTES / size_of::<$lane>();
                 let (packed, rows) = (packed.as_chunks().0, offsets.as_chunks_mut().0);
-                unpack_rows::<$lane, LANES>(width.into(), packed, rows);
+                match width {
+                    $($width => unpack_rows::<$lane, LANES>($width, packed, rows),)*
+                    _ => unpack_rows::<$lane, LANES>(width.into(), packed, rows),
+                }
             }
         }
     )*};
 }
 
-lane!(u8, u16, u32, u64);
+lane! {
+    u8: 1 2 3 4 5 6 7 8;
+    u16: 9 10 11 12 13 14 15 16;
+    u32: 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32;
+    u64: 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48
+        49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64;
+}
 
 /// The place, among the rows of a vector, of offset `r` of every lane.
 #[inline(always)]
@@ -209,7 +220,9 @@ impl<L: Lane> Vector<L> {
     /// Clears the bits of `words` whose offsets `keep` does not want. Words beyond the vector, and
     /// offsets beyond the words, are left alone.
     pub(crate) fn retain(&self, words: &mut [u64], keep: impl Fn(L) -> bool) {
-        cpu::run(Retain { offsets: self, words, keep });
+        let mut flags = Vector::<u8>::zeroed();
+        cpu::run(Test { offsets: self, flags: &mut flags, keep });
+        flags::retain(&flags.0, words);
     }
 }
 
@@ -224,39 +237,22 @@ impl<L: Lane> Kernel for Max<'_, L> {
     }
 }
 
-struct Retain<'a, L, F> {
+/// Whether to keep each offset, 0 or 1.
+struct Test<'a, L, F> {
     offsets: &'a Vector<L>,
-    words: &'a mut [u64],
+    flags: &'a mut Vector<u8>,
     keep: F,
 }
 
-impl<L: Lane, F: Fn(L) -> bool> Kernel for Retain<'_, L, F> {
+impl<L: Lane, F: Fn(L) -> bool> Kernel for Test<'_, L, F> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        // Two loops over everything instead of one over words: the first has no end to its vectors.
-        let mut flags = Vector::<u8>::zeroed();
-        for (flag, &offset) in flags.0.iter_mut().zip(&self.offsets.0) {
+        for (flag, &offset) in self.flags.0.iter_mut().zip(&self.offsets.0) {
             *flag = u8::from((self.keep)(offset));
         }
-        for (flags, word) in flags.0.as_chunks::<64>().0.iter().zip(self.words) {
-            *word &= pack_flags(flags);
-        }
     }
-}
-
-/// Gathers 64 bytes of 0 or 1 into the bits of a word, the first into the lowest.
-///
-/// The product moves byte `i` of eight, at bit `8 i`, to bit `56 + i`: the sums cannot carry.
-#[inline(always)]
-fn pack_flags(flags: &[u8; 64]) -> u64 {
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let mut word = 0;
-    for (place, eight) in flags.as_chunks::<8>().0.iter().enumerate() {
-        word |= (u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56) << (8 * place);
-    }
-    word
 }
 
 /// Lanes that a vector takes when each offset is packed to `width` bits.
@@ -323,6 +319,7 @@ pub(crate) fn unpack_single<L: Lane>(width: u8, packed: &[L], place: usize) -> L
     unsafe { L::unchecked_unpack_single(usize::from(width), packed, place) }
 }
 
+mod flags;
 mod totals;
 pub(crate) use totals::OffsetTotals;
 

@@ -56,6 +56,7 @@ pub use bitmap::{
     bitmaps,
 };
 pub use block::{Block, Codes, SampledKeys};
+pub use cpu::InstructionSet;
 pub use derive::{
     Derivation, Found, PARAMETER_MAX, Rounding, Rule, Sample, choose_rules, encode_derived,
     find_rules,

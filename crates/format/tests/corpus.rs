@@ -29,6 +29,10 @@ fn inputs(target: &str) -> Vec<Vec<u8>> {
     let mut inputs: Vec<Vec<u8>> =
         corpus.iter().map(|name| dir.read(name).unwrap().to_vec()).collect();
     assert!(!inputs.is_empty(), "no corpus of {target}");
+    if target == "derived" {
+        inputs.extend(targets::derived_seeds());
+        return inputs;
+    }
     for version in 1..=FORMAT_VERSION {
         let (dir, names) = folder(&format!("datasets/format/v{version}"));
         for name in names.into_iter().filter(|name| name.ends_with(".col")) {
@@ -113,6 +117,16 @@ fn taken_rows_are_those_that_are_decoded() {
 #[test]
 fn filters_keep_what_the_decoded_values_say() {
     replay("filter");
+}
+
+#[test]
+fn totals_are_those_of_the_decoded_values() {
+    replay("totals");
+}
+
+#[test]
+fn derived_blocks_do_what_stored_ones_do() {
+    replay("derived");
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) threads: usize,
     pub(crate) memory_limit: u64,
     pub(crate) derive_columns: bool,
+    /// Whether columns get bitmap indexes of which nobody has said whether they should.
+    pub(crate) index_columns: bool,
     pub(crate) shared_dictionaries: SharedDictionaries,
 }
 
@@ -64,6 +66,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         derive_columns
     ),
     switch!("starfact.encoded_filters", "evaluate filters on encoded blocks", scan.encoded_filters),
+    switch!(
+        "starfact.index_columns",
+        "give columns bitmap indexes where these pay, unasked",
+        index_columns
+    ),
     Setting {
         name: "starfact.memory_limit",
         description: "memory that queries and loads may take, for example 4GB",
@@ -113,6 +120,7 @@ impl Settings {
             threads,
             memory_limit,
             derive_columns: true,
+            index_columns: true,
             shared_dictionaries: SharedDictionaries::default(),
         }
     }

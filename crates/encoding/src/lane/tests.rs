@@ -90,16 +90,16 @@ impl<L: Lane> Kernel for Unpacked<'_, L> {
     }
 }
 
-struct Retained<'a, L, F>(&'a Vector<L>, F);
+struct Tested<'a, L, F>(&'a Vector<L>, F);
 
-impl<L: Lane, F: Fn(L) -> bool> Kernel for Retained<'_, L, F> {
-    type Output = [u64; 16];
+impl<L: Lane, F: Fn(L) -> bool> Kernel for Tested<'_, L, F> {
+    type Output = Vec<u8>;
 
     #[inline(always)]
-    fn run(self) -> [u64; 16] {
-        let mut words = [u64::MAX; 16];
-        Retain { offsets: self.0, words: &mut words, keep: self.1 }.run();
-        words
+    fn run(self) -> Vec<u8> {
+        let mut flags = Vector::zeroed();
+        Test { offsets: self.0, flags: &mut flags, keep: self.1 }.run();
+        flags.0.to_vec()
     }
 }
 
@@ -124,10 +124,13 @@ fn instruction_sets_agree<L: Lane + std::fmt::Debug>() {
         assert_eq!(offsets.totals(&[u64::MAX; 16]), all, "width {width}");
         assert_eq!(offsets.totals(&[0; 16]), OffsetTotals::default());
         let bound = offsets.0[0];
-        let words = run_at_all_levels(|| Retained(&offsets, |offset| offset <= bound));
+        let flags = run_at_all_levels(|| Tested(&offsets, |offset| offset <= bound));
+        let mut words = [u64::MAX; 16];
+        offsets.retain(&mut words, |offset| offset <= bound);
         for (place, &offset) in offsets.0.iter().enumerate() {
             let is_kept = words[place / 64] >> (place % 64) & 1 == 1;
             assert_eq!(is_kept, offset <= bound, "width {width}, place {place}");
+            assert_eq!(flags[place], u8::from(is_kept), "width {width}, place {place}");
         }
     }
 }

@@ -109,7 +109,7 @@ fn sum_of<L: Lane>(offsets: &[L; VECTOR_ROWS]) -> u128 {
     u128::from(low) + (u128::from(high) << 32)
 }
 
-/// The bits of a word as 64 bytes of 0 or 1, the lowest first: the way back from `pack_flags`.
+/// The bits of a word as 64 bytes of 0 or 1, the lowest first: the way back from `flags::pack`.
 #[inline(always)]
 fn spread_flags(word: u64) -> [u8; 64] {
     const ONES: u64 = 0x0101_0101_0101_0101;
@@ -132,7 +132,7 @@ mod tests {
         for word in [0, u64::MAX, 1, 1 << 63, 0x0123_4567_89ab_cdef, 0x8080_8080_0101_0101] {
             let flags = spread_flags(word);
             assert!(flags.iter().enumerate().all(|(i, &flag)| u64::from(flag) == word >> i & 1));
-            assert_eq!(super::super::pack_flags(&flags), word);
+            assert_eq!(super::super::flags::pack(&flags), word);
         }
     }
 }

@@ -5,12 +5,12 @@
 //! on, and is three times as fast where half of the rows are selected.
 
 use super::WORD_BITS;
-use crate::cpu::Level;
+use crate::cpu::InstructionSet;
 
 /// Appends the numbers of the bits that are set, of which there are `count`.
 pub(super) fn of(words: &[u64], count: usize) -> Vec<u32> {
     #[cfg(target_arch = "x86_64")]
-    if Level::best() == Level::Avx512 && count > 2 * words.len() {
+    if InstructionSet::best() == InstructionSet::Avx512 && count > 2 * words.len() {
         // SAFETY: the processor has the instructions of this level, and there are as many bits.
         return unsafe { compressed(words) };
     }
@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(expected.len(), count);
         assert_eq!(of(words, count), expected);
         #[cfg(target_arch = "x86_64")]
-        if Level::best() == Level::Avx512 {
+        if InstructionSet::best() == InstructionSet::Avx512 {
             // SAFETY: the processor has the instructions of this level.
             assert_eq!(unsafe { compressed(words) }, expected);
         }

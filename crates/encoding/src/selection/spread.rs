@@ -11,13 +11,13 @@
 
 use super::{Selection, WORD_BITS};
 #[cfg(target_arch = "x86_64")]
-use crate::cpu::Level;
+use crate::cpu::InstructionSet;
 
 impl Selection {
     /// The rows of `self` whose place among those is selected in `list`, which has as many rows.
     pub(crate) fn spread(&self, list: &Self) -> Self {
         #[cfg(target_arch = "x86_64")]
-        if Level::best() != Level::Portable {
+        if InstructionSet::best() != InstructionSet::Portable {
             // SAFETY: every level but the portable one has BMI2.
             return unsafe { self.spread_bmi2(list) };
         }
@@ -27,7 +27,7 @@ impl Selection {
     /// A list of `count` rows, as many as `self` has: those that `other` has, too.
     pub(crate) fn gather(&self, other: &Self, count: usize) -> Self {
         #[cfg(target_arch = "x86_64")]
-        if Level::best() != Level::Portable {
+        if InstructionSet::best() != InstructionSet::Portable {
             // SAFETY: every level but the portable one has BMI2.
             return unsafe { self.gather_bmi2(other, count) };
         }

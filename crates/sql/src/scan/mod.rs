@@ -6,6 +6,7 @@
 //! of the rows that are left; either way the scan is answerable for them and no filter stays above
 //! it.
 
+mod effect;
 mod filter;
 mod plan;
 mod provider;

@@ -3,6 +3,7 @@
 //! Per thread: everything in [`Partition`] but the queue. Shared: the planned scan, which is
 //! immutable, and, when no order was promised, one counter from which partitions take morsels.
 
+use super::effect::Effect;
 use super::filter::{Columns, batch, evaluate, merge_bounds, translate};
 use crate::progress::Progress;
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
@@ -63,38 +64,7 @@ struct Dynamic {
     generation: u64,
     filters: Vec<ColumnFilter>,
     rest: Vec<Arc<dyn PhysicalExpr>>,
-    use_so_far: Use,
-}
-
-/// How many rows a condition was asked about, and how many of them it left.
-#[derive(Clone, Copy, Debug, Default)]
-struct Use {
-    asked: usize,
-    left: usize,
-    /// Morsels since it was last asked.
-    skipped: usize,
-}
-
-impl Use {
-    /// Morsels after which a condition that did not pay is tried again.
-    const RETRY_MORSELS: usize = 64;
-
-    fn record(&mut self, asked: usize, left: usize) {
-        self.asked += asked;
-        self.left += left;
-        self.skipped = 0;
-    }
-
-    /// The share of rows that it leaves; one that has not been asked comes first.
-    fn share(&self) -> f64 {
-        if self.asked == 0 { 0.0 } else { self.left as f64 / self.asked as f64 }
-    }
-
-    /// Whether asking pays; every now and then it is worth a try.
-    fn pays(&mut self) -> bool {
-        self.skipped += 1;
-        self.share() < 0.9 || self.skipped > Self::RETRY_MORSELS
-    }
+    effect: Effect,
 }
 
 /// The state of one partition.
@@ -232,12 +202,12 @@ impl Partition {
             if selection.is_empty() {
                 break;
             }
-            if residual.is_optional && !dynamic.use_so_far.pays() {
+            if residual.is_optional && !dynamic.effect.pays() {
                 continue;
             }
             let asked = selection.count();
             narrow_by(&scan, morsel, residual, &dynamic.rest, &mut selection)?;
-            dynamic.use_so_far.record(asked, selection.count());
+            dynamic.effect.record(asked, selection.count());
         }
         Ok(selection)
     }
@@ -257,7 +227,7 @@ impl Partition {
     /// Places of the dynamic filters, those that leave the fewest rows first.
     fn dynamic_by_use(&self) -> Vec<usize> {
         let share = |place: &usize| {
-            self.dynamic[*place].as_ref().map_or(1.0, |dynamic| dynamic.use_so_far.share())
+            self.dynamic[*place].as_ref().map_or(1.0, |dynamic| dynamic.effect.share())
         };
         let mut places: Vec<usize> = (0..self.dynamic.len()).collect();
         places.sort_by(|a, b| share(a).total_cmp(&share(b)));
@@ -298,7 +268,7 @@ fn split_dynamic(
             None => rest.push(Arc::clone(part)),
         }
     }
-    Dynamic { generation, filters: merge_bounds(filters), rest, use_so_far: Use::default() }
+    Dynamic { generation, filters: merge_bounds(filters), rest, effect: Effect::default() }
 }
 
 fn is_true(expr: &Arc<dyn PhysicalExpr>) -> bool {

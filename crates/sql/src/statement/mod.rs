@@ -77,9 +77,9 @@ impl Context {
             memory_bytes: memory_bytes.min(2 << 30),
             threads: self.settings.threads,
             derive_columns: self.settings.derive_columns,
+            index_columns: self.settings.index_columns,
             shared_dictionaries: self.settings.shared_dictionaries,
             progress: Some(Arc::new(move |rows| progress.set_rows_written(rows))),
-            ..LoadOptions::default()
         }
     }
 }

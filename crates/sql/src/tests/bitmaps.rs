@@ -136,3 +136,20 @@ fn text_in_shared_dictionaries_is_looked_up_in_bitmaps() {
     let rare = "SELECT sum(id) FROM sale WHERE note = 'größe 17'";
     assert_eq!(metric(&shared, "bitmap_blocks", rare), 2);
 }
+
+#[test]
+fn indexes_that_nobody_asked_for_can_be_forbidden() {
+    // A long address each, and the one of 300 campaigns that led there.
+    let address: Vec<String> = (0..20)
+        .map(|salt| format!("to_hex((value * 32 + {salt} + 9973) * 1000003 % 2147483647 * 48271)"))
+        .collect();
+    let rows = format!(
+        "INSERT INTO visit SELECT value * 7919 % 10007 * 31 % 300, {} FROM range(70000)",
+        address.join(" || '/' || ")
+    );
+    let create = "CREATE TABLE visit (campaign INTEGER, address VARCHAR)";
+    let bytes = "SELECT bitmap_bytes > 0 FROM sys.columns WHERE column_name = 'campaign'";
+    assert_eq!(answer(&session(&[create, &rows]), bytes), "true");
+    let off = session(&["SET starfact.index_columns = off", create, &rows]);
+    assert_eq!(answer(&off, bytes), "false");
+}
