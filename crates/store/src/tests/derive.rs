@@ -65,6 +65,7 @@ fn with_sales(derive_columns: bool, rows: i32) -> (MemDir, Store) {
     insert(&store, "dim", vec![dimension_rows(1..=DIMS)]).unwrap();
     create(&store, &sales());
     insert_with(&store, "sales", vec![sales_rows(0..rows)], &options(derive_columns)).unwrap();
+    assert_sound(&store);
     (dir, store)
 }
 
@@ -157,6 +158,7 @@ fn keys_and_columns_that_ask_for_an_encoding_stay_as_they_are() {
     let rows =
         |add: i32| ints((0..4_096_u32).map(move |row| (row.reverse_bits() >> 20) as i32 + add));
     insert(&store, "copies", vec![batch(vec![rows(0), rows(5), rows(9)])]).unwrap();
+    assert_sound(&store);
     let copies = table(&store, "copies");
     let trees: Vec<String> = ids(&copies).into_iter().map(|id| tree(&copies, id)).collect();
     assert!(trees[0].starts_with("bit-packed") && trees[1].starts_with("bit-packed"), "{trees:?}");
@@ -174,6 +176,7 @@ fn small_segments_are_derived_when_they_become_one() {
     for part in 0..70 {
         let rows = sales_rows(part * 300..(part + 1) * 300);
         insert_with(&store, "sales", vec![rows], &options(part % 2 == 1)).unwrap();
+        assert_sound(&store);
     }
     let compacted = table(&store, "sales");
     assert!(compacted.segments().len() < 10, "{}", compacted.segments().len());

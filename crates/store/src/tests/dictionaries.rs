@@ -59,6 +59,7 @@ fn store() -> (MemDir, Store) {
 
 fn load(store: &Store, rows: RecordBatch, options: &LoadOptions) -> Arc<Table> {
     insert_with(store, "visits", vec![rows], options).unwrap();
+    assert_sound(store);
     table(store, "visits")
 }
 

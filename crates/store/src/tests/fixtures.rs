@@ -26,6 +26,7 @@ fn warehouses_of_every_version_open_and_take_rows() {
         let dir = fixture(version);
         assert_eq!(read(&open_to_read(&dir), "sale", "day"), ["10", "10", "20", "30"]);
         let store = open(&dir);
+        assert_sound(&store);
         assert_eq!(read(&store, "nation", "id"), ["1", "2", "3", "9", "7"]);
         assert_eq!(read(&store, "nation", "name"), ["Peru", "NULL", "Chad", "Fiji", "NULL"]);
         assert_eq!(read(&store, "sale", "id"), ["1", "2", "4", "3"]);
@@ -52,6 +53,7 @@ fn warehouses_of_every_version_open_and_take_rows() {
         insert(&store, "sale", vec![batch(vec![ints([5]), ints([9]), ints([40])])]).unwrap();
         let sale = table(&store, "sale");
         assert_eq!(values(&sale, hidden), ["0", "2", "4", "NULL", "3"]);
+        assert_sound(&store);
     }
 }
 

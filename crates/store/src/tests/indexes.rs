@@ -54,6 +54,7 @@ fn load(asked: Option<bool>, index_columns: bool, rows_of: &[Range<i32>]) -> Sto
     let options = LoadOptions { index_columns, threads: 2, ..LoadOptions::default() };
     for range in rows_of {
         insert_with(&store, "visits", vec![rows(range.clone())], &options).unwrap();
+        assert_sound(&store);
     }
     store
 }

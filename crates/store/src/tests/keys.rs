@@ -23,6 +23,7 @@ fn violation_with(
     let error = insert_with(store, table, batches, options).unwrap_err();
     assert!(matches!(error, Error::Constraint(_)), "{error}");
     assert_eq!(store.snapshot().unwrap().version(), before.version());
+    assert_sound(store);
     error.to_string()
 }
 

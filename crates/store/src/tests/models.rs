@@ -121,6 +121,7 @@ proptest! {
             prop_assert_eq!(staff.is_in_key_order(key), model.is_sorted_by_key(|row| row.0));
             prop_assert_eq!(staff.ordinal_end(), model.len() as u64);
             prop_assert_eq!(unnamed_files(&store, &dir), Vec::<String>::new());
+            assert_sound(&store);
         }
     }
 }
@@ -149,6 +150,7 @@ fn references_to_dense_and_to_scattered_keys_are_the_same() {
         let found = values(&fact, fact.foreign_keys()[0].ordinal_column);
         let expected = (0..rows + 50).map(|row| (row as usize * 31 % keys.len()).to_string());
         assert!(found == expected.collect::<Vec<_>>(), "spread {spread}");
+        assert_sound(&store);
     }
 }
 
@@ -184,6 +186,7 @@ fn long_texts_with_equal_beginnings_are_keys_too() {
         assert!(error.contains("…'"), "long values are cut: {error}");
     }
     insert(&store, "texts", vec![rows(count..count + 1)]).unwrap();
+    assert_sound(&store);
 }
 
 #[test]
@@ -207,6 +210,7 @@ fn compacted_segments_grow_beyond_a_block() {
     for id in [0, 5_390, 83_999] {
         assert!(insert(&store, "dim", vec![dimension_rows([id])]).is_err(), "{id}");
     }
+    assert_sound(&store);
 }
 
 /// Reads all there is, again and again, while a writer commits and removes what is old.

@@ -1,8 +1,8 @@
 //! What the tests share: small tables, and a plain way to read everything back.
 
 use crate::{
-    ColumnDefinition, ForeignKeyDefinition, KeyDefinition, LoadOptions, OpenMode, Snapshot, Store,
-    Table, TableDefinition,
+    CheckOptions, ColumnDefinition, ForeignKeyDefinition, KeyDefinition, LoadOptions, OpenMode,
+    Snapshot, Store, Table, TableDefinition,
 };
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringViewArray};
 use arrow::datatypes::TimestampMicrosecondType;
@@ -113,6 +113,17 @@ pub(crate) fn insert_with(
     let rows = transaction.load(id, &mut batches.into_iter().map(Ok), options)?;
     transaction.commit()?;
     Ok(rows)
+}
+
+/// A check finds nothing wrong with any table.
+#[track_caller]
+pub(crate) fn assert_sound(store: &Store) {
+    let snapshot = store.snapshot().unwrap();
+    let options = CheckOptions { threads: 1, memory_bytes: 1 << 20, proceed: &|_| Ok(()) };
+    for table in snapshot.tables() {
+        let report = snapshot.check(table.id(), &options).unwrap();
+        assert!(report.fault_count == 0, "{}: {:?}", table.name(), report.faults);
+    }
 }
 
 pub(crate) fn create(store: &Store, definition: &TableDefinition) -> TableId {
