@@ -55,6 +55,7 @@ mod statement;
 mod stop;
 mod subqueries;
 mod sys;
+mod table_order;
 mod temporal;
 mod types;
 mod unnest;

@@ -15,6 +15,7 @@ use crate::scan::EncodedTotals;
 use crate::settings::Settings;
 use crate::statement::{Checked, Context, check_all, execute, function_spellings};
 use crate::subqueries::ExactSubqueries;
+use crate::table_order::TableOrder;
 use crate::temporal::CommonTimestamps;
 use crate::types::StarfactTypes;
 use crate::warehouse::Inner;
@@ -277,6 +278,7 @@ fn build_state(schema: &Arc<WarehouseSchema>, env: Arc<RuntimeEnv>) -> SessionSt
         .with_optimizer_rules(optimizer_rules())
         .with_physical_optimizer_rules(physical_optimizer_rules())
         .with_physical_optimizer_rule(Arc::new(EncodedTotals))
+        .with_physical_optimizer_rule(Arc::new(TableOrder))
         .with_physical_optimizer_rule(Arc::new(CooperativeJoins))
         .build();
     for function in functions::scalars() {

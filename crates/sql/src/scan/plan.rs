@@ -57,6 +57,8 @@ pub(crate) struct ScanExec {
     scan: Arc<Scan>,
     properties: Arc<PlanProperties>,
     partitions: usize,
+    /// Whether partitions, one after the other, are to give the rows in the order of the table.
+    is_in_order: bool,
     /// Morsels taken so far, when partitions share them.
     taken: Arc<AtomicUsize>,
     statistics: Arc<OnceLock<Statistics>>,
@@ -90,6 +92,7 @@ impl ScanExec {
             scan: Arc::new(scan),
             properties: Arc::new(properties),
             partitions,
+            is_in_order: false,
             taken: Arc::default(),
             statistics: Arc::default(),
             metrics: ExecutionPlanMetricsSet::new(),
@@ -192,6 +195,11 @@ impl ScanExec {
         self
     }
 
+    /// The same scan, of which each partition reads a range of the table.
+    pub(crate) fn in_order(&self) -> Self {
+        Self { is_in_order: true, ..self.clone() }
+    }
+
     fn residual(&self, conjunct: &Arc<dyn PhysicalExpr>) -> Result<Residual> {
         let mut used: Vec<usize> =
             collect_columns(conjunct).iter().map(ColumnExpr::index).collect();
@@ -223,7 +231,7 @@ impl ScanExec {
     }
 
     fn queue(&self, partition: usize) -> Queue {
-        if !self.is_ordered() {
+        if !self.is_in_order && !self.is_ordered() {
             return Queue::Shared(Arc::clone(&self.taken));
         }
         let count = self.scan.morsels().len();

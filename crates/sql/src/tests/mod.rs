@@ -8,6 +8,7 @@ mod errors;
 mod exact;
 mod functions;
 mod limits;
+mod order;
 mod progress;
 mod queries;
 mod semantics;
