@@ -4,8 +4,9 @@ use arrow::buffer::Buffer;
 use starfact_base::Corruption;
 use starfact_base::limits::BLOCK_BYTES_MAX;
 
-/// Compresses some 400 MB a second and core; higher levels gain a few per cent at half the speed.
-const LEVEL: i32 = 1;
+/// Sentences come out 5 % smaller than at level 1, at three quarters of the speed; the next level
+/// that gains as much takes more than twice as long.
+const LEVEL: i32 = 3;
 /// A compressed block of 4 bytes gives at most 128 KB, so no frame gives more than this times its
 /// own length. A frame that claims more is refused before anything is allocated.
 const RATIO_MAX: usize = 1 << 15;
