@@ -7,8 +7,8 @@
 //!        Scan             morsels as they come            Scan    a range of morsels each
 //! ```
 //!
-//! A query without ORDER BY may give its rows in any order, but people expect that of the table, and
-//! the same one tomorrow: LIMIT 5 is then the first five rows, and a file that is exported again is
+//! A query without ORDER BY may give its rows in any order, but people expect that of the table,
+//! and the same one tomorrow: LIMIT 5 is then the first five rows, and a file that is exported again is
 //! the same file. All partitions are read at a time; those whose turn has not come yet wait when
 //! they are a few batches ahead. Who sorts, groups or joins gets no order from here.
 
@@ -43,7 +43,7 @@ use std::sync::Arc;
 /// Batches that a partition may be ahead.
 const BATCHES_AHEAD: usize = 16;
 
-/// Gives results the order of the table that they are read from, if they are read from nothing else.
+/// Gives results the order of the table that they are read from, if it is nothing else.
 #[derive(Debug)]
 pub(crate) struct TableOrder;
 
