@@ -8,9 +8,9 @@
 //! ```
 //!
 //! A query without ORDER BY may give its rows in any order, but people expect that of the table,
-//! and the same one tomorrow: LIMIT 5 is then the first five rows, and a file that is exported again is
-//! the same file. All partitions are read at a time; those whose turn has not come yet wait when
-//! they are a few batches ahead. Who sorts, groups or joins gets no order from here.
+//! and the same one tomorrow: LIMIT 5 is then the first five rows, and a file that is exported
+//! again is the same file. All partitions are read at a time; those whose turn has not come yet
+//! wait when they are a few batches ahead. Who sorts, groups or joins gets no order from here.
 
 use crate::scan::ScanExec;
 use datafusion::common::config::ConfigOptions;

@@ -114,12 +114,12 @@ impl Store {
         Ok(newest)
     }
 
-    /// Copies the newest epoch to `to`, an empty directory. `proceed` is called with bytes that were
-    /// copied; an error of it ends the work.
+    /// Copies the newest epoch to `to`, an empty directory. `proceed` is called with bytes that
+    /// were copied; an error of it ends the work.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] if `to` is not empty; [`Error::Corrupt`] if a file is damaged. Nothing
-    /// remains in `to` then.
+    /// [`Error::InvalidInput`] if `to` is not empty; [`Error::Corrupt`] if a file is damaged.
+    /// Nothing remains in `to` then.
     pub fn backup(
         &self,
         to: &Arc<dyn Dir>,
