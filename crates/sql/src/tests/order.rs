@@ -56,9 +56,9 @@ fn what_has_another_order_keeps_it() {
         &session,
         &[
             ("SELECT a FROM t ORDER BY a DESC LIMIT 3", "289999; 289998; 289997"),
-            ("SELECT count(*), sum(a) FROM (SELECT a FROM t LIMIT 150001)", "150001|11250075000"),
-            ("SELECT a FROM t LIMIT 0", ""),
             // Which rows the limit of a subquery leaves, nothing promises.
+            ("SELECT count(a) FROM (SELECT a FROM t LIMIT 150001)", "150001"),
+            ("SELECT a FROM t LIMIT 0", ""),
             ("SELECT count(*) FROM t WHERE a IN (SELECT a FROM t LIMIT 150001)", "150001"),
         ],
     );
