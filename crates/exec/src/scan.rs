@@ -224,6 +224,11 @@ impl Scan {
         Ok(MorselColumns { columns, rows: morsel.rows })
     }
 
+    /// The row ids of the selected rows.
+    pub fn row_ids(&self, _morsel: &Morsel, _selection: &Selection) -> Result<ArrayRef> {
+        Err(Error::internal("not there yet"))
+    }
+
     /// Bytes that `columns` of a morsel take in their files.
     ///
     /// # Errors

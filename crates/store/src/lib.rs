@@ -64,4 +64,4 @@ pub use schema::{Check, Column, ForeignKey, Key, KeyId};
 pub use segment::Segment;
 pub use snapshot::{Snapshot, Table};
 pub use store::{OpenMode, Store};
-pub use transaction::Transaction;
+pub use transaction::{Durability, Transaction};

@@ -141,6 +141,11 @@ impl Store {
         }
         Transaction::begin(Arc::clone(&self.shared), taken)
     }
+
+    /// Begins a transaction that does not wait for others.
+    pub fn begin_concurrent(&self) -> Result<Transaction> {
+        self.begin()
+    }
 }
 
 impl Shared {

@@ -8,11 +8,23 @@ use crate::snapshot::{Snapshot, Table};
 use crate::store::Shared;
 use crate::turn::Taken;
 use crate::{declare, garbage};
+use crate::schema::KeyId;
+use arrow::array::ArrayRef;
 use arrow::record_batch::RecordBatch;
 use starfact_base::{Epoch, Error, Result, TableId};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+
+/// When a commit is durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// When it returns.
+    #[default]
+    Sync,
+    /// Soon after.
+    Async,
+}
 
 /// Changes in the making. Dropped without [`Transaction::commit`], it has never been.
 ///
@@ -132,6 +144,46 @@ impl Transaction {
         drop((before, tables));
         shared.collect_garbage();
         Ok(epoch)
+    }
+
+    /// Appends rows.
+    pub fn insert(&mut self, _table: TableId, _rows: &RecordBatch) -> Result<()> {
+        Err(Error::internal("not there yet"))
+    }
+
+    /// Deletes rows by row id.
+    pub fn delete(&mut self, _table: TableId, _rows: &[u64]) -> Result<u64> {
+        Err(Error::internal("not there yet"))
+    }
+
+    /// Row `rows[i]` becomes row i of `new`.
+    pub fn update(&mut self, _table: TableId, _rows: &[u64], _new: &RecordBatch) -> Result<()> {
+        Err(Error::internal("not there yet"))
+    }
+
+    /// Removes all rows.
+    pub fn truncate(&mut self, _table: TableId) -> Result<u64> {
+        Err(Error::internal("not there yet"))
+    }
+
+    /// The row that has each key.
+    pub fn find_rows(
+        &self,
+        _table: TableId,
+        _key: KeyId,
+        _columns: &[ArrayRef],
+    ) -> Result<Vec<Option<u64>>> {
+        Err(Error::internal("not there yet"))
+    }
+
+    /// All visible columns of some rows.
+    pub fn take_rows(&self, _table: TableId, _rows: &[u64]) -> Result<RecordBatch> {
+        Err(Error::internal("not there yet"))
+    }
+
+    /// See `commit`.
+    pub fn commit_with(self, _durability: Durability) -> Result<Epoch> {
+        self.commit()
     }
 
     fn table(&self, id: TableId) -> Result<&Arc<Table>> {
