@@ -10,6 +10,7 @@ pub(crate) use advice::TYPE_NAMES;
 
 use crate::catalog::SCHEMA;
 use crate::information_schema::{self, INFORMATION_SCHEMA};
+use crate::scan::ROW_ID;
 use crate::sys::{self, SYS};
 use arrow::error::ArrowError;
 use datafusion::common::diagnostic::DiagnosticKind;
@@ -286,6 +287,7 @@ fn of_schema(error: &SchemaError) -> Error {
                 None => field.name.clone(),
             };
             let names = valid_fields.iter().map(|valid| valid.name.as_str());
+            let names = names.filter(|name| *name != ROW_ID);
             Error::sql(format!("there is no column \"{shown}\"")).with_suggestion(
                 &field.name,
                 names,
@@ -367,6 +369,7 @@ fn of_storage(error: &starfact_base::Error) -> Error {
         Base::Corrupt { .. } => {
             found.with_hint("nothing was changed; restore the file from a backup of the warehouse")
         }
+        Base::Conflict(_) => found.with_hint("run the transaction again: it then sees the change"),
         _ => found,
     }
 }

@@ -8,7 +8,7 @@ use crate::sys::{self, SYS};
 use crate::views::{View, integers, rows, texts};
 use arrow::array::RecordBatch;
 use starfact_base::{ColumnId, DataType};
-use starfact_store::{Snapshot, Table};
+use starfact_store::{Key, Snapshot, Table};
 
 /// Name of the schema.
 pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
@@ -79,25 +79,34 @@ struct Constraint<'a> {
     columns: Vec<ColumnId>,
 }
 
+/// The name of a key; one without gets the one that PostgreSQL would give it.
+pub(crate) fn key_name(table: &Table, key: &Key) -> String {
+    match (&key.name, key.primary) {
+        (Some(name), _) => name.clone(),
+        (None, true) => format!("{}_pkey", table.name()),
+        (None, false) => format!("{}_key", with_columns(table, &key.columns)),
+    }
+}
+
+/// `table_a_b`: the beginning of the name of a constraint without one.
+fn with_columns(table: &Table, columns: &[ColumnId]) -> String {
+    let names = columns.iter().filter_map(|id| table.column(*id));
+    let names: Vec<&str> = names.map(|column| column.name.as_str()).collect();
+    format!("{}_{}", table.name(), names.join("_"))
+}
+
 /// All constraints; those without a name get the one that PostgreSQL would give them.
 fn constraints(snapshot: &Snapshot) -> Vec<Constraint<'_>> {
     let mut all = Vec::new();
     for table in snapshot.tables() {
-        let base = |columns: &[ColumnId]| {
-            let names = columns.iter().filter_map(|id| table.column(*id));
-            let names: Vec<&str> = names.map(|column| column.name.as_str()).collect();
-            format!("{}_{}", table.name(), names.join("_"))
-        };
         for key in table.keys() {
-            let (kind, unnamed) = match key.primary {
-                true => ("PRIMARY KEY", format!("{}_pkey", table.name())),
-                false => ("UNIQUE", format!("{}_key", base(&key.columns))),
-            };
-            let name = key.name.clone().unwrap_or(unnamed);
-            all.push(Constraint { table, name, kind, columns: key.columns.clone() });
+            let kind = if key.primary { "PRIMARY KEY" } else { "UNIQUE" };
+            let (name, columns) = (key_name(table, key), key.columns.clone());
+            all.push(Constraint { table, name, kind, columns });
         }
         for key in table.foreign_keys() {
-            let name = key.name.clone().unwrap_or_else(|| format!("{}_fkey", base(&key.columns)));
+            let unnamed = || format!("{}_fkey", with_columns(table, &key.columns));
+            let name = key.name.clone().unwrap_or_else(unnamed);
             let columns = key.columns.clone();
             all.push(Constraint { table, name, kind: "FOREIGN KEY", columns });
         }

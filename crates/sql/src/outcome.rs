@@ -11,6 +11,7 @@ use futures::StreamExt;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_util::sync::CancellationToken;
 
 /// The outcome of a statement.
@@ -20,14 +21,14 @@ pub enum Outcome {
     Rows(Rows),
     /// A statement that changed rows.
     Count {
-        /// `INSERT`, `COPY`.
+        /// `INSERT`, `UPDATE`, `DELETE`, `MERGE`, `TRUNCATE`, `COPY`.
         verb: &'static str,
-        /// Rows that it wrote.
+        /// Rows that it wrote or removed.
         rows: u64,
     },
     /// A statement with nothing to show.
     Done {
-        /// `CREATE TABLE`, `SET`.
+        /// `CREATE TABLE`, `SET`, `COMMIT`.
         tag: String,
     },
     /// New settings on their way to the session, which turns them into `Done`.
@@ -50,6 +51,8 @@ pub struct Rows {
     is_plan: bool,
     /// The statement, for the place of an error in it.
     sql: Arc<str>,
+    /// Set when the rows end with an error, which aborts the transaction that they belong to.
+    failed: Option<Arc<AtomicBool>>,
 }
 
 enum Source {
@@ -67,13 +70,13 @@ impl Rows {
         cancel: CancellationToken,
     ) -> Self {
         let source = Source::Query { inner, stream, cancel };
-        Self { schema, source, is_plan: false, sql: Arc::from("") }
+        Self { schema, source, is_plan: false, sql: Arc::from(""), failed: None }
     }
 
     /// Rows that are there already.
     pub(crate) fn ready(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
         let source = Source::Ready(batches.into_iter());
-        Self { schema, source, is_plan: false, sql: Arc::from("") }
+        Self { schema, source, is_plan: false, sql: Arc::from(""), failed: None }
     }
 
     /// The same rows, as the lines of a plan.
@@ -81,9 +84,10 @@ impl Rows {
         Self { is_plan: true, ..self }
     }
 
-    /// The same rows, as those of this statement: errors are given their place in it.
-    pub(crate) fn of_statement(self, sql: &str) -> Self {
-        Self { sql: Arc::from(sql), ..self }
+    /// The same rows, as those of this statement: errors are given their place in it, and are told
+    /// to the transaction that is open.
+    pub(crate) fn of_statement(self, sql: &str, failed: Option<Arc<AtomicBool>>) -> Self {
+        Self { sql: Arc::from(sql), failed, ..self }
     }
 
     /// Whether the rows are the lines of a plan: people read them as they are, without a table.
@@ -131,6 +135,9 @@ impl Iterator for Rows {
         let next = self.pull().map(|next| next.map_err(|error| explain(&self.sql, error)));
         if !matches!(next, Some(Ok(_))) {
             self.source = Source::Ended;
+        }
+        if let (Some(Err(_)), Some(failed)) = (&next, &self.failed) {
+            failed.store(true, Ordering::Relaxed);
         }
         next
     }

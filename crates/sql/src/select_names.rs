@@ -150,7 +150,7 @@ fn named(item: &SelectItem) -> Option<(String, Expr)> {
 }
 
 /// The name of an expression without alias: a column's own, else the expression's text.
-fn unnamed(expr: &Expr) -> String {
+pub(crate) fn unnamed(expr: &Expr) -> String {
     match expr {
         Expr::Identifier(ident) => normalized(ident),
         Expr::CompoundIdentifier(parts) => parts.last().map(normalized).unwrap_or_default(),

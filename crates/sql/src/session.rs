@@ -13,7 +13,9 @@ use crate::parse::parse;
 use crate::progress::Progress;
 use crate::scan::EncodedTotals;
 use crate::settings::Settings;
-use crate::statement::{Checked, Context, check_all, execute, function_spellings};
+use crate::statement::{
+    Checked, Context, OpenTransaction, Part, check_all, check_open, execute, function_spellings,
+};
 use crate::subqueries::ExactSubqueries;
 use crate::table_order::TableOrder;
 use crate::temporal::CommonTimestamps;
@@ -42,6 +44,8 @@ pub struct Session {
     inner: Arc<Inner>,
     schema: Arc<WarehouseSchema>,
     current: Mutex<Current>,
+    /// The transaction that BEGIN has opened. Locked while a statement runs.
+    open: Mutex<Option<OpenTransaction>>,
     cancel: CancelHandle,
     progress: Arc<Progress>,
 }
@@ -86,7 +90,7 @@ impl Session {
         let memory_limit = settings.memory_limit;
         let current = Mutex::new(Current { settings, state, memory_limit });
         let (cancel, progress) = (CancelHandle::default(), Arc::default());
-        Self { inner, schema, current, cancel, progress }
+        Self { inner, schema, current, open: Mutex::default(), cancel, progress }
     }
 
     /// Executes exactly one statement, with or without its semicolon.
@@ -95,25 +99,30 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorKind::Sql`] if the statement is wrong or fails, in which case it has changed
-    /// nothing; other kinds as their documentation says.
+    /// nothing, and a transaction that is open is aborted; other kinds as their documentation says.
     pub fn execute(&self, sql: &str) -> Result<Outcome> {
         let token = self.cancel.renew();
         // Planning walks syntax trees that are as deep as the parser allows.
         let result = stacker::maybe_grow(STACK_BYTES / 2, STACK_BYTES, || {
             catch_unwind(AssertUnwindSafe(|| {
-                let statement = parse(sql)?;
-                let mut context = self.context(token.clone())?;
-                execute(&mut context, statement)
+                let mut open = self.lock_open();
+                let statement = parse(sql).inspect_err(|_| abort(&mut open))?;
+                let part = Part::of(&statement);
+                self.run(token.clone(), &mut open, part, |context| execute(context, statement))
             }))
         });
         let result = self.keep_settings(result.unwrap_or_else(|panic| Err(panicked(&panic))));
         match result {
-            Ok(Outcome::Rows(rows)) => Ok(Outcome::Rows(rows.of_statement(sql))),
+            Ok(Outcome::Rows(rows)) => {
+                let failed = self.lock_open().as_ref().map(OpenTransaction::failure_flag);
+                Ok(Outcome::Rows(rows.of_statement(sql, failed)))
+            }
             result => result.map_err(|error| explain(sql, error)),
         }
     }
 
-    /// Appends rows to a table in one commit: what `INSERT` does, without SQL.
+    /// Appends rows to a table, in one commit unless a transaction is open: what `INSERT` does,
+    /// without SQL.
     ///
     /// The batches' columns are matched to the table's by name; missing ones get their default.
     ///
@@ -124,8 +133,10 @@ impl Session {
         table: &str,
         batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
     ) -> Result<u64> {
-        let context = self.context(self.cancel.renew())?;
-        crate::statement::append(&context, table, batches)
+        let token = self.cancel.renew();
+        self.run(token, &mut self.lock_open(), Part::Within, |context| {
+            crate::statement::append(context, table, batches)
+        })
     }
 
     /// Checks everything that there is of all tables, as `CHECK TABLE` does of one.
@@ -133,8 +144,8 @@ impl Session {
     /// # Errors
     /// What kept it from being done; what is wrong with the tables is in the result.
     pub fn check(&self) -> Result<Checked> {
-        let mut context = self.context(self.cancel.renew())?;
-        check_all(&mut context)
+        let token = self.cancel.renew();
+        self.run(token, &mut self.lock_open(), Part::Within, |context| check_all(context))
     }
 
     /// Copies the warehouse, as it is at this moment, to `to`, an empty or a new directory. Each
@@ -143,8 +154,14 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::Corrupt`] if a file is damaged; nothing remains of the copy after an error.
     pub fn backup(&self, to: &Path) -> Result<BackupReport> {
-        let context = self.context(self.cancel.renew())?;
-        backup::backup(&context, to)
+        let token = self.cancel.renew();
+        self.run(token, &mut self.lock_open(), Part::Within, |context| backup::backup(context, to))
+    }
+
+    /// Whether a transaction is open: BEGIN without COMMIT or ROLLBACK. It ends with the session,
+    /// and then nothing of it is kept.
+    pub fn is_in_transaction(&self) -> bool {
+        self.lock_open().is_some()
     }
 
     /// Cancels this session's running statement from elsewhere.
@@ -176,9 +193,36 @@ impl Session {
         words
     }
 
+    /// Does something within the transaction that is open, if one is; an error aborts it.
+    fn run<T>(
+        &self,
+        cancel: CancellationToken,
+        open: &mut Option<OpenTransaction>,
+        part: Part,
+        work: impl FnOnce(&mut Context) -> Result<T>,
+    ) -> Result<T> {
+        if let Some(open) = open.as_mut() {
+            open.notice_failure();
+        }
+        check_open(open.as_ref(), part)?;
+        // Should this panic, an aborted transaction is what stays.
+        let aborted = open.as_ref().map(|_| OpenTransaction::aborted());
+        let mut context = self.context(cancel, std::mem::replace(open, aborted))?;
+        let result = work(&mut context);
+        *open = context.open.take();
+        // A second BEGIN, which is refused, does no harm.
+        if result.is_err() && part != Part::Begin {
+            abort(open);
+        }
+        result
+    }
+
     /// What a statement needs: its snapshot, a planner for it, and the way to cancel it.
-    fn context(&self, cancel: CancellationToken) -> Result<Context> {
-        let snapshot = self.inner.store.snapshot()?;
+    fn context(&self, cancel: CancellationToken, open: Option<OpenTransaction>) -> Result<Context> {
+        let snapshot = match open.as_ref().and_then(OpenTransaction::snapshot) {
+            Some(snapshot) => snapshot,
+            None => self.inner.store.snapshot()?,
+        };
         self.schema.set_snapshot(Arc::clone(&snapshot));
         let mut current = self.lock();
         if current.settings.memory_limit != current.memory_limit {
@@ -202,6 +246,7 @@ impl Session {
             settings: current.settings,
             progress: Arc::clone(&self.progress),
             cancel,
+            open,
         })
     }
 
@@ -219,6 +264,17 @@ impl Session {
 
     fn lock(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_open(&self) -> MutexGuard<'_, Option<OpenTransaction>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Undoes the transaction that is open, if one is.
+fn abort(open: &mut Option<OpenTransaction>) {
+    if let Some(open) = open {
+        open.abort();
     }
 }
 

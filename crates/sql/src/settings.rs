@@ -6,7 +6,7 @@
 use crate::error::{Error, Result};
 use crate::scan::ScanSettings;
 use datafusion::prelude::SessionConfig;
-use starfact_store::SharedDictionaries;
+use starfact_store::{Durability, SharedDictionaries};
 
 /// Memory that a sort keeps for merging, at most.
 const MERGE_BYTES_MAX: usize = 10 << 20;
@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) threads: usize,
     pub(crate) memory_limit: u64,
     pub(crate) derive_columns: bool,
+    /// When a commit is safe from power cuts.
+    pub(crate) durability: Durability,
     /// Whether columns get bitmap indexes of which nobody has said whether they should.
     pub(crate) index_columns: bool,
     pub(crate) shared_dictionaries: SharedDictionaries,
@@ -65,6 +67,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "store columns that follow from others as a rule",
         derive_columns
     ),
+    Setting {
+        name: "starfact.durability",
+        description: "when commits are on disk: before they return, or soon after (sync, async)",
+        get: |settings| match settings.durability {
+            Durability::Sync => "sync".into(),
+            Durability::Async => "async".into(),
+        },
+        set: |settings, value| {
+            settings.durability = parse_durability(value)?;
+            Ok(())
+        },
+        reset: |settings, defaults| settings.durability = defaults.durability,
+    },
     switch!("starfact.encoded_filters", "evaluate filters on encoded blocks", scan.encoded_filters),
     switch!(
         "starfact.index_columns",
@@ -120,6 +135,7 @@ impl Settings {
             threads,
             memory_limit,
             derive_columns: true,
+            durability: Durability::default(),
             index_columns: true,
             shared_dictionaries: SharedDictionaries::default(),
         }
@@ -186,6 +202,14 @@ fn parse_shared_dictionaries(value: &str) -> Result<SharedDictionaries> {
         Ok(true) => Ok(SharedDictionaries::WhereSmaller),
         Ok(false) => Ok(SharedDictionaries::Off),
         Err(_) => Err(Error::sql(format!("expected on, off or always, found '{value}'"))),
+    }
+}
+
+fn parse_durability(value: &str) -> Result<Durability> {
+    match value.to_ascii_lowercase().as_str() {
+        "sync" => Ok(Durability::Sync),
+        "async" => Ok(Durability::Async),
+        _ => Err(Error::sql(format!("expected sync or async, found '{value}'"))),
     }
 }
 
@@ -257,6 +281,18 @@ mod tests {
         assert_eq!(settings.get("starfact.zone_maps").as_deref(), Some("off"));
         assert!(settings.set("starfact.threads", "0").is_err());
         assert!(!settings.set("nonsense", "1").unwrap());
+    }
+
+    #[test]
+    fn commits_are_durable_at_once_or_soon_after() {
+        let mut settings = Settings::new(2, 1_000_000);
+        assert_eq!(settings.get("durability").as_deref(), Some("sync"));
+        assert!(settings.set("starfact.durability", "ASYNC").unwrap());
+        assert_eq!(settings.get("starfact.durability").as_deref(), Some("async"));
+        let error = settings.set("durability", "off").unwrap_err();
+        assert_eq!(error.message, "starfact.durability: expected sync or async, found 'off'");
+        assert!(settings.reset("durability", &Settings::minimal()));
+        assert_eq!(settings.durability, Durability::Sync);
     }
 
     #[test]

@@ -6,12 +6,16 @@
 mod copy;
 mod create_table;
 mod depth;
+mod merge;
 mod mistake;
 mod show;
+mod transaction;
 mod unsupported;
+mod with;
 
 pub(crate) use copy::{Copy, CopyOptions, CopySource};
 pub(crate) use create_table::CreateTable;
+pub(crate) use merge::{Merge, When, WhenAction, WhenKind};
 pub use mistake::STATEMENTS;
 pub(crate) use show::Show;
 pub(crate) use unsupported::elsewhere;
@@ -39,6 +43,20 @@ pub(crate) enum Statement {
     DropTable { names: Vec<ast::ObjectName>, if_exists: bool },
     /// `INSERT INTO t … VALUES | SELECT`.
     Insert(Box<ast::Insert>),
+    /// `[WITH …] UPDATE t SET …`.
+    Update { with: Option<ast::With>, update: Box<ast::Update> },
+    /// `[WITH …] DELETE FROM t …`.
+    Delete { with: Option<ast::With>, delete: Box<ast::Delete> },
+    /// `[WITH …] MERGE INTO t …`.
+    Merge(Box<Merge>),
+    /// `TRUNCATE [TABLE] a, b`.
+    Truncate(Box<ast::Truncate>),
+    /// `BEGIN`, `START TRANSACTION`.
+    Begin { read_only: bool },
+    /// `COMMIT`, `END`.
+    Commit,
+    /// `ROLLBACK`, `ABORT`.
+    Rollback,
     /// `COPY … FROM | TO`.
     Copy(Box<Copy>),
     /// `CHECK TABLE a, b`.
@@ -70,9 +88,11 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
 
 fn parse_tokens(tokens: Vec<TokenWithSpan>) -> Result<Statement> {
     let dialect = StarfactDialect;
+    let mut tokens = without_materialized(tokens);
+    let alias = with::take_insert_alias(&mut tokens);
     let mut parser = Parser::new(&dialect)
         .with_recursion_limit(RECURSION_LIMIT)
-        .with_tokens_with_locations(without_materialized(tokens));
+        .with_tokens_with_locations(tokens);
     while parser.consume_token(&Token::SemiColon) {}
     if parser.peek_token().token == Token::EOF {
         return Err(Error::sql("there is no statement").with_hint("write one, as in SELECT 1"));
@@ -87,7 +107,7 @@ fn parse_tokens(tokens: Vec<TokenWithSpan>) -> Result<Statement> {
         let message = format!("syntax error at or near \"{}\"", rest.token);
         return Err(Error::sql(message).at(position(rest.span.start)));
     }
-    Ok(statement)
+    Ok(with::put_back(statement, alias))
 }
 
 /// `WITH t AS [NOT] MATERIALIZED (…)` without the hint, which the parser knows in one dialect only:
@@ -132,13 +152,19 @@ pub(crate) fn parse_expression(sql: &str) -> Result<ast::Expr> {
 
 fn parse_statement(parser: &mut Parser<'_>) -> Result<Statement> {
     let first = parser.peek_token();
-    let Token::Word(word) = &first.token else { return parse_other(parser) };
+    let Token::Word(word) = &first.token else { return parse_other(parser, None) };
     match word.keyword {
         Keyword::CREATE => create_table::parse(parser),
         Keyword::COPY => copy::parse(parser),
         Keyword::EXPLAIN => parse_explain(parser),
         Keyword::SHOW | Keyword::DESCRIBE | Keyword::DESC => show::parse(parser),
         Keyword::CHECK => parse_check(parser),
+        Keyword::WITH => {
+            let with = with::parse(parser)?;
+            parse_other(parser, with)
+        }
+        Keyword::MERGE => parse_other(parser, None),
+        Keyword::ABORT => parse_abort(parser),
         Keyword::SET => parse_set(parser),
         Keyword::RESET => {
             parser.next_token();
@@ -146,19 +172,39 @@ fn parse_statement(parser: &mut Parser<'_>) -> Result<Statement> {
         }
         _ if word.value.eq_ignore_ascii_case("summarize") => show::parse(parser),
         _ if word.value.eq_ignore_ascii_case("pragma") => parse_set(parser),
-        _ => parse_other(parser),
+        _ => parse_other(parser, None),
     }
 }
 
-fn parse_other(parser: &mut Parser<'_>) -> Result<Statement> {
+/// A statement that the parser library reads, or MERGE, behind what was read of WITH.
+fn parse_other(parser: &mut Parser<'_>, with: Option<ast::With>) -> Result<Statement> {
+    if parser.peek_one_of_keywords(&[Keyword::MERGE]).is_some() {
+        return Ok(Statement::Merge(Box::new(merge::parse(parser, with)?)));
+    }
     Ok(match parser.parse_statement()? {
         SqlStatement::Query(query) => Statement::Query(query),
-        SqlStatement::Insert(insert) => Statement::Insert(Box::new(insert)),
+        SqlStatement::Insert(mut insert) => {
+            insert.source = insert.source.map(|source| with::around(with, source));
+            Statement::Insert(Box::new(insert))
+        }
+        SqlStatement::Update(update) => Statement::Update { with, update: Box::new(update) },
+        SqlStatement::Delete(delete) => Statement::Delete { with, delete: Box::new(delete) },
+        SqlStatement::Truncate(truncate) => Statement::Truncate(Box::new(truncate)),
         SqlStatement::Drop { object_type: ast::ObjectType::Table, names, if_exists, .. } => {
             Statement::DropTable { names, if_exists }
         }
-        other => Statement::Unsupported(unsupported::describe(&other)),
+        other => match transaction::of(other) {
+            Ok(statement) => statement,
+            Err(other) => Statement::Unsupported(unsupported::describe(&other)),
+        },
     })
+}
+
+/// `ABORT [TRANSACTION | WORK]`, which is ROLLBACK.
+fn parse_abort(parser: &mut Parser<'_>) -> Result<Statement> {
+    parser.next_token();
+    let _ = parser.parse_one_of_keywords(&[Keyword::TRANSACTION, Keyword::WORK]);
+    Ok(Statement::Rollback)
 }
 
 fn parse_explain(parser: &mut Parser<'_>) -> Result<Statement> {
@@ -288,9 +334,41 @@ mod tests {
 
     #[test]
     fn statements_of_later_versions_are_named() {
-        match parse("UPDATE t SET a = 1").unwrap() {
-            Statement::Unsupported(name) => assert!(name.starts_with("UPDATE"), "{name}"),
+        match parse("ALTER TABLE t ADD COLUMN a INTEGER").unwrap() {
+            Statement::Unsupported(name) => assert_eq!(name, "ALTER TABLE"),
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn with_may_stand_before_statements_that_change_rows() {
+        let with = "WITH x AS (SELECT 1 AS a), y AS NOT MATERIALIZED (SELECT 2)";
+        let parsed = |sql: &str| parse(&format!("{with} {sql}")).unwrap();
+        let Statement::Delete { with: Some(_), .. } = parsed("DELETE FROM t USING x") else {
+            panic!("not a DELETE with WITH");
+        };
+        let Statement::Update { with: Some(_), .. } = parsed("UPDATE t SET a = 1") else {
+            panic!("not an UPDATE with WITH");
+        };
+        let Statement::Insert(insert) = parsed("INSERT INTO t WITH z AS (SELECT 3) FROM z") else {
+            panic!("not an INSERT");
+        };
+        let source = insert.source.unwrap().to_string();
+        assert!(source.starts_with("WITH x AS") && source.contains("WITH z AS"), "{source}");
+        let Statement::Query(_) = parsed("SELECT * FROM x") else { panic!("not a query") };
+    }
+
+    #[test]
+    fn the_table_of_an_insert_may_have_an_alias() {
+        for (sql, expected) in [
+            ("INSERT INTO t AS b (a) VALUES (1)", Some("b")),
+            ("WITH x AS (SELECT 1) INSERT INTO main.t AS \"B\" SELECT 1 AS c", Some("B")),
+            ("INSERT INTO t FROM u", None),
+            ("INSERT INTO t SELECT 1 AS c", None),
+        ] {
+            let Statement::Insert(insert) = parse(sql).unwrap() else { panic!("{sql}") };
+            let alias = insert.table_alias.map(|alias| alias.alias.value);
+            assert_eq!(alias.as_deref(), expected, "{sql}");
         }
     }
 }

@@ -5,6 +5,7 @@
 //! column that cannot fail are evaluated once per distinct value ([`ValueFilter`]). What is left
 //! is for the scan to evaluate on decoded rows.
 
+use super::column::ScanColumn;
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::ScalarValue;
@@ -21,7 +22,7 @@ use starfact_exec::ColumnFilter;
 use std::sync::Arc;
 
 /// The column behind each position of the schema that an expression refers to.
-pub(super) type Columns = [(ColumnId, DataType)];
+pub(super) type Columns = [ScanColumn];
 
 /// Translates a conjunct; `None` if it must be evaluated on decoded rows.
 pub(super) fn translate(expr: &Arc<dyn PhysicalExpr>, columns: &Columns) -> Option<ColumnFilter> {
@@ -34,7 +35,7 @@ pub(super) fn translate(expr: &Arc<dyn PhysicalExpr>, columns: &Columns) -> Opti
 }
 
 fn column_of(expr: &Arc<dyn PhysicalExpr>, columns: &Columns) -> Option<(ColumnId, DataType)> {
-    columns.get(expr.downcast_ref::<Column>()?.index()).copied()
+    columns.get(expr.downcast_ref::<Column>()?.index())?.stored()
 }
 
 fn compare(expr: &Arc<dyn PhysicalExpr>, columns: &Columns) -> Option<ColumnFilter> {
@@ -201,7 +202,7 @@ fn by_value(expr: &Arc<dyn PhysicalExpr>, columns: &Columns) -> Option<ColumnFil
     let used = collect_columns(expr);
     let mut used = used.iter();
     let (only, None) = (used.next()?, used.next()) else { return None };
-    let (column, data_type) = columns.get(only.index()).copied()?;
+    let (column, data_type) = columns.get(only.index())?.stored()?;
     // Per distinct value pays for strings; integers decode faster than they are looked up.
     if data_type != DataType::Varchar {
         return None;

@@ -6,6 +6,7 @@
 //! of the rows that are left; either way the scan is answerable for them and no filter stays above
 //! it.
 
+mod column;
 mod effect;
 mod filter;
 mod plan;
@@ -14,8 +15,9 @@ mod statistics;
 mod stream;
 mod totals;
 
+pub(crate) use column::{ROW_ID, arrow_schema, row_id_name};
 pub(crate) use plan::ScanExec;
-pub(crate) use provider::{StarfactTable, arrow_schema};
+pub(crate) use provider::StarfactTable;
 pub(crate) use statistics::scalar_value;
 pub(crate) use totals::EncodedTotals;
 

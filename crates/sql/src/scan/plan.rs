@@ -1,6 +1,7 @@
 //! The execution plan of a scan.
 
 use super::ScanSettings;
+use super::column::ScanColumn;
 use super::filter::{merge_bounds, remap, translate};
 use super::statistics::{row_bytes, table_statistics};
 use super::stream::{Partition, Queue, Residual, external};
@@ -32,7 +33,7 @@ use datafusion::physical_plan::{
 };
 use starfact_base::{ColumnId, DataType};
 use starfact_exec::{ColumnFilter, Scan};
-use starfact_store::{Column, Table};
+use starfact_store::Table;
 use std::fmt;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
@@ -99,22 +100,18 @@ impl ScanExec {
         })
     }
 
-    fn column(&self, position: usize) -> &Column {
-        &self.table.columns()[position]
-    }
-
-    fn output_columns(&self) -> Vec<&Column> {
-        self.projection.iter().map(|position| self.column(*position)).collect()
+    fn output_columns(&self) -> Vec<ScanColumn> {
+        let at = |position: &usize| ScanColumn::at(&self.table, *position);
+        self.projection.iter().map(at).collect()
     }
 
     pub(super) fn settings(&self) -> ScanSettings {
         self.settings
     }
 
-    /// The column at a place of the output.
+    /// The column at a place of the output, if it is in files.
     pub(super) fn output_column(&self, place: usize) -> Option<(ColumnId, DataType)> {
-        let column = self.column(*self.projection.get(place)?);
-        Some((column.id, column.data_type))
+        ScanColumn::at(&self.table, *self.projection.get(place)?).stored()
     }
 
     /// The same scan, not begun yet.
@@ -132,12 +129,11 @@ impl ScanExec {
         context: &TaskContext,
         metrics: &ExecutionPlanMetricsSet,
     ) -> Partition {
-        let columns = self.output_columns().iter().map(|column| column.id).collect();
         let mut state = Partition::new(
             Arc::clone(&self.scan),
             self.queue(number),
             Arc::clone(&self.schema),
-            columns,
+            self.output_columns(),
             self.residuals.clone(),
         );
         state.remaining = self.limit.unwrap_or(usize::MAX);
@@ -164,8 +160,7 @@ impl ScanExec {
     /// The same scan with these conjuncts, which refer to its output, taken over from above.
     pub(super) fn with_filters(&self, conjuncts: &[Arc<dyn PhysicalExpr>]) -> Result<Self> {
         let mut next = self.clone();
-        let columns: Vec<(ColumnId, DataType)> =
-            self.output_columns().iter().map(|column| (column.id, column.data_type)).collect();
+        let columns = self.output_columns();
         for conjunct in conjuncts {
             next.shown.push(conjunct.to_string());
             match translate(conjunct, &columns) {
@@ -208,10 +203,7 @@ impl ScanExec {
         let Some(expr) = remap(conjunct, &|index| used.binary_search(&index).ok()) else {
             return internal_err!("a filter refers to a column that the scan does not have");
         };
-        let columns = used.iter().map(|index| {
-            let column = self.column(self.projection[*index]);
-            (column.id, column.data_type)
-        });
+        let columns = used.iter().map(|index| ScanColumn::at(&self.table, self.projection[*index]));
         let schema =
             Schema::new(used.iter().map(|i| self.schema.field(*i).clone()).collect::<Vec<_>>());
         let is_dynamic = DynamicFilterTracking::classify(&expr).contains_dynamic_filter();
@@ -262,7 +254,8 @@ fn properties(
 fn sort_order(table: &Table, projection: &[usize]) -> Vec<PhysicalSortExpr> {
     let mut order = Vec::new();
     for id in table.sorted_by() {
-        let output = projection.iter().position(|at| table.columns()[*at].id == *id);
+        let is_it = |at: &usize| table.columns().get(*at).is_some_and(|column| column.id == *id);
+        let output = projection.iter().position(is_it);
         let Some(output) = output else { break };
         let name = &table.columns()[projection[output]].name;
         let options = SortOptions { descending: false, nulls_first: false };

@@ -1,8 +1,9 @@
 //! A table of the warehouse at one snapshot, as DataFusion's planner sees it.
 
 use super::ScanSettings;
+use super::column::{arrow_schema, schema_with_row_ids};
 use super::plan::ScanExec;
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::TreeNode;
@@ -11,7 +12,6 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::{PhysicalExpr, conjunction, split_conjunction};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExecBuilder;
-use starfact_encoding::arrow_type;
 use starfact_store::Table;
 use std::sync::Arc;
 
@@ -30,6 +30,12 @@ impl StarfactTable {
         let schema = Arc::new(arrow_schema(&table));
         Self { table, schema }
     }
+
+    /// The same table with its row ids as one more column.
+    pub(crate) fn with_row_ids(table: Arc<Table>) -> Self {
+        let schema = Arc::new(schema_with_row_ids(&table));
+        Self { table, schema }
+    }
 }
 
 /// Whether a row of the table is all that is needed to evaluate a filter.
@@ -45,15 +51,6 @@ fn stands_alone(filter: &Expr) -> bool {
         )
     };
     filter.exists(|expr| Ok(needs_more(expr))).is_ok_and(|found| !found)
-}
-
-/// The visible columns of a table as an Arrow schema.
-pub(crate) fn arrow_schema(table: &Table) -> Schema {
-    let fields = table
-        .columns()
-        .iter()
-        .map(|column| Field::new(&column.name, arrow_type(column.data_type), column.nullable));
-    Schema::new(fields.collect::<Vec<_>>())
 }
 
 #[async_trait]

@@ -1,27 +1,35 @@
 //! What the planner may know of a scan's output: exact counts and bounds from the zone maps.
 
+use super::column::ScanColumn;
 use arrow::datatypes::DataType as ArrowType;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
 use starfact_base::{DataType, Result, Scalar};
-use starfact_encoding::arrow_type;
 use starfact_exec::column_bounds;
-use starfact_store::{Column, Table};
+use starfact_store::Table;
 
 /// Statistics of the given columns over the whole table.
 ///
 /// # Errors
 /// A column file that is missing or damaged.
-pub(super) fn table_statistics(table: &Table, columns: &[&Column]) -> Result<Statistics> {
+pub(super) fn table_statistics(table: &Table, columns: &[ScanColumn]) -> Result<Statistics> {
     let rows = table.row_count() as usize;
     let mut column_statistics = Vec::with_capacity(columns.len());
     for column in columns {
-        let bounds = column_bounds(table, column.id)?;
+        let Some((id, data_type)) = column.stored() else {
+            column_statistics.push(ColumnStatistics {
+                null_count: Precision::Exact(0),
+                distinct_count: Precision::Exact(rows),
+                ..ColumnStatistics::new_unknown()
+            });
+            continue;
+        };
+        let bounds = column_bounds(table, id)?;
         let exact = |bound: Option<Scalar>| {
-            let value = bound.and_then(|bound| scalar_value(&bound, column.data_type));
+            let value = bound.and_then(|bound| scalar_value(&bound, data_type));
             value.map_or(Precision::Absent, Precision::Exact)
         };
-        let is_key = table.primary_key().is_some_and(|key| key.columns == [column.id]);
+        let is_key = table.primary_key().is_some_and(|key| key.columns == [id]);
         column_statistics.push(ColumnStatistics {
             null_count: Precision::Exact(bounds.nulls as usize),
             min_value: exact(bounds.min),
@@ -39,8 +47,8 @@ pub(super) fn table_statistics(table: &Table, columns: &[&Column]) -> Result<Sta
 }
 
 /// Bytes that a decoded row of these columns takes, roughly.
-pub(super) fn row_bytes(columns: &[&Column]) -> usize {
-    let bytes = |column: &&Column| match arrow_type(column.data_type) {
+pub(super) fn row_bytes(columns: &[ScanColumn]) -> usize {
+    let bytes = |column: &ScanColumn| match column.arrow_type() {
         ArrowType::Boolean => 1,
         ArrowType::Utf8View => 24,
         other => other.primitive_width().unwrap_or(8),

@@ -3,6 +3,7 @@
 //! Per thread: everything in [`Partition`] but the queue. Shared: the planned scan, which is
 //! immutable, and, when no order was promised, one counter from which partitions take morsels.
 
+use super::column::{ScanColumn, stored, with_row_ids};
 use super::effect::Effect;
 use super::filter::{Columns, batch, evaluate, merge_bounds, translate};
 use crate::progress::Progress;
@@ -16,7 +17,7 @@ use datafusion::physical_expr_common::physical_expr::{
     snapshot_generation, snapshot_physical_expr,
 };
 use datafusion::physical_plan::metrics::Count;
-use starfact_base::{ColumnId, DataType};
+use starfact_base::ColumnId;
 use starfact_encoding::Selection;
 use starfact_exec::{
     BitmapAnswers, ColumnFilter, Morsel, MorselColumns, Scan, Totals, TotalsAsked,
@@ -31,7 +32,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(super) struct Residual {
     /// Refers to positions in `columns`.
     pub(super) expr: Arc<dyn PhysicalExpr>,
-    pub(super) columns: Vec<(ColumnId, DataType)>,
+    pub(super) columns: Vec<ScanColumn>,
     pub(super) schema: SchemaRef,
     /// Whether it changes while the query runs.
     pub(super) is_dynamic: bool,
@@ -72,7 +73,7 @@ pub(super) struct Partition {
     pub(super) scan: Arc<Scan>,
     pub(super) queue: Queue,
     pub(super) schema: SchemaRef,
-    pub(super) columns: Vec<ColumnId>,
+    pub(super) columns: Vec<ScanColumn>,
     pub(super) residuals: Vec<Residual>,
     pub(super) batch_rows: usize,
     pub(super) remaining: usize,
@@ -85,7 +86,7 @@ pub(super) struct Partition {
     pub(super) bitmap_pruned: Count,
     dynamic: Vec<Option<Dynamic>>,
     /// The morsel that is being read, and the rows of it that are still to be decoded.
-    open: Option<MorselColumns>,
+    open: Option<(Morsel, MorselColumns)>,
     pieces: VecDeque<Selection>,
 }
 
@@ -94,7 +95,7 @@ impl Partition {
         scan: Arc<Scan>,
         queue: Queue,
         schema: SchemaRef,
-        columns: Vec<ColumnId>,
+        columns: Vec<ScanColumn>,
         residuals: Vec<Residual>,
     ) -> Self {
         let dynamic = residuals.iter().map(|_| None).collect();
@@ -127,7 +128,8 @@ impl Partition {
             let selection = self.select(&morsel)?;
             if !selection.is_empty() {
                 self.pieces = pieces(&selection, self.batch_rows).into();
-                self.open = Some(self.scan.open(&morsel, &self.columns).map_err(external)?);
+                let open = self.scan.open(&morsel, &stored(&self.columns)).map_err(external)?;
+                self.open = Some((morsel, open));
             }
         }
         Ok(None)
@@ -158,7 +160,10 @@ impl Partition {
     /// for all that each of them holds.
     fn decode(&mut self, piece: &Selection) -> Result<RecordBatch> {
         let columns = match &self.open {
-            Some(open) => open.decode(piece).map_err(external)?,
+            Some((morsel, open)) => {
+                let decoded = open.decode(piece).map_err(external)?;
+                with_row_ids(&self.scan, morsel, &self.columns, piece, decoded)?
+            }
             None => Vec::new(),
         };
         let columns = columns.into_iter().map(compact).collect();
@@ -216,7 +221,7 @@ impl Partition {
     /// that are left, of which there mostly are some.
     fn count_block(&self, morsel: &Morsel, mut columns: Vec<ColumnId>) -> Result<()> {
         let Some(progress) = &self.progress else { return Ok(()) };
-        columns.extend(&self.columns);
+        columns.extend(stored(&self.columns));
         columns.sort_unstable();
         columns.dedup();
         let bytes = self.scan.block_bytes(morsel, &columns).map_err(external)?;
@@ -324,8 +329,8 @@ fn narrow_by(
     if selection.is_empty() {
         return Ok(());
     }
-    let ids: Vec<ColumnId> = residual.columns.iter().map(|(id, _)| *id).collect();
-    let columns = scan.decode(morsel, &ids, selection).map_err(external)?;
+    let decoded = scan.decode(morsel, &stored(&residual.columns), selection).map_err(external)?;
+    let columns = with_row_ids(scan, morsel, &residual.columns, selection, decoded)?;
     let mut rows = batch(&residual.schema, columns, selection.count())?;
     let mut indices = selection.indices();
     for part in parts {

@@ -1,6 +1,6 @@
 //! `COPY t [(columns)] FROM 'file'`.
 
-use super::{Context, insert, names};
+use super::{Context, names, transaction, write};
 use crate::csv::Target;
 use crate::error::{Error, Result};
 use crate::files::{self, Budget};
@@ -11,31 +11,34 @@ use futures::StreamExt;
 use starfact_store::Table;
 use std::sync::Arc;
 
-/// Loads files into a table, in one commit.
+/// Loads files into a table: all rows or none.
 pub(super) fn copy_from(context: &mut Context, copy: Copy) -> Result<Outcome> {
-    let CopySource::Table { name, columns } = &copy.source else {
-        return Err(Error::internal("COPY FROM without a table"));
-    };
-    let table = Arc::clone(names::find_table(&context.snapshot, name)?);
-    let budget = Budget {
-        threads: context.settings.threads,
-        memory_bytes: usize::try_from(context.settings.memory_limit).unwrap_or(usize::MAX),
-    };
-    let import = files::import(
-        &copy.file,
-        &copy.options,
-        target(&table, columns)?,
-        budget,
-        &context.progress,
-    )?;
-    let fields = import.schema.fields().iter();
-    let names: Vec<String> = fields.map(|field| field.name().clone()).collect();
-    let mut stream = import.batches;
-    let mut batches = std::iter::from_fn(|| {
-        let next = context.wait(async { Ok(stream.next().await) });
-        next.transpose().map(|batch| batch.and_then(|batch| batch))
-    });
-    let rows = insert::load(context, &table, &names, &mut batches)?;
+    let rows = transaction::change(context, |context, transaction| {
+        let CopySource::Table { name, columns } = &copy.source else {
+            return Err(Error::internal("COPY FROM without a table"));
+        };
+        let table = Arc::clone(names::find_table(&context.snapshot, name)?);
+        let budget = Budget {
+            threads: context.settings.threads,
+            memory_bytes: usize::try_from(context.settings.memory_limit).unwrap_or(usize::MAX),
+        };
+        let import = files::import(
+            &copy.file,
+            &copy.options,
+            target(&table, columns)?,
+            budget,
+            &context.progress,
+        )?;
+        let fields = import.schema.fields().iter();
+        let names: Vec<String> = fields.map(|field| field.name().clone()).collect();
+        let mut stream = import.batches;
+        let mut batches = std::iter::from_fn(|| {
+            let next = context.wait(async { Ok(stream.next().await) });
+            next.transpose().map(|batch| batch.and_then(|batch| batch))
+        });
+        let target = write::Target::new(context, &table, &names)?;
+        write::add(context, transaction, target, &mut batches)
+    })?;
     Ok(Outcome::Count { verb: "COPY", rows })
 }
 

@@ -3,7 +3,7 @@
 mod define;
 
 use super::write::{self, Target};
-use super::{Context, names, query};
+use super::{Context, names, query, transaction};
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::parse::CreateTable;
@@ -19,13 +19,18 @@ pub(super) fn create_table(context: &mut Context, mut wanted: CreateTable) -> Re
     if wanted.if_not_exists && names::table(&context.snapshot, &name).is_some() {
         return Ok(Outcome::Done { tag: "CREATE TABLE".into() });
     }
-    match wanted.query.take() {
-        None => create_empty(context, &wanted, name),
-        Some(query) => create_as(context, &wanted, name, *query),
-    }
+    transaction::change(context, |context, transaction| match wanted.query.take() {
+        None => create_empty(context, transaction, &wanted, name),
+        Some(query) => create_as(context, transaction, &wanted, name, *query),
+    })
 }
 
-fn create_empty(context: &Context, wanted: &CreateTable, name: String) -> Result<Outcome> {
+fn create_empty(
+    context: &Context,
+    transaction: &mut Transaction,
+    wanted: &CreateTable,
+    name: String,
+) -> Result<Outcome> {
     let mut columns = Vec::with_capacity(wanted.columns.len());
     for column in &wanted.columns {
         let column_name = names::fold(&column.name);
@@ -38,16 +43,13 @@ fn create_empty(context: &Context, wanted: &CreateTable, name: String) -> Result
         columns.push(ColumnDefinition::new(column_name, data_type));
     }
     let definition = define::define(context, wanted, name, columns)?;
-    let mut transaction = context.inner.store.begin()?;
-    if !create(&mut transaction, wanted, &definition)? {
-        return Ok(Outcome::Done { tag: "CREATE TABLE".into() });
-    }
-    transaction.commit()?;
+    create(transaction, wanted, &definition)?;
     Ok(Outcome::Done { tag: "CREATE TABLE".into() })
 }
 
 fn create_as(
     context: &mut Context,
+    transaction: &mut Transaction,
     wanted: &CreateTable,
     name: String,
     query: Query,
@@ -55,8 +57,7 @@ fn create_as(
     let (schema, stream) = query::open(context, query)?;
     let columns = columns_of_query(wanted, &schema)?;
     let definition = define::define(context, wanted, name, columns)?;
-    let mut transaction = context.inner.store.begin()?;
-    if !create(&mut transaction, wanted, &definition)? {
+    if !create(transaction, wanted, &definition)? {
         return Ok(Outcome::Done { tag: "CREATE TABLE".into() });
     }
     let snapshot = transaction.snapshot();
@@ -66,8 +67,7 @@ fn create_as(
     let names: Vec<String> = definition.columns.iter().map(|column| column.name.clone()).collect();
     let target = Target::new(context, table, &names)?;
     let mut batches = query::batches(context, stream);
-    let rows = write::load(context, &mut transaction, target, &mut batches)?;
-    transaction.commit()?;
+    let rows = write::load(context, transaction, target, &mut batches)?;
     Ok(Outcome::Count { verb: "CREATE TABLE", rows })
 }
 

@@ -1,29 +1,35 @@
 //! `DROP TABLE [IF EXISTS] a, b`.
 
-use super::{Context, names};
+use super::{Context, names, transaction};
 use crate::error::Result;
 use crate::outcome::Outcome;
 use datafusion::sql::sqlparser::ast::ObjectName;
 use starfact_base::TableId;
+use starfact_store::Transaction;
 
-/// Drops tables in one commit: all or none.
+/// Drops tables: all or none.
 pub(super) fn drop_table(
-    context: &Context,
+    context: &mut Context,
     tables: &[ObjectName],
     if_exists: bool,
 ) -> Result<Outcome> {
-    let mut transaction = context.inner.store.begin()?;
-    let snapshot = transaction.snapshot();
-    let mut left: Vec<TableId> = Vec::with_capacity(tables.len());
-    for name in tables {
-        match names::find_table(&snapshot, name) {
-            Ok(table) if left.contains(&table.id()) => {}
-            Ok(table) => left.push(table.id()),
-            Err(_) if if_exists && names::table_name(name).is_ok() => {}
-            Err(error) => return Err(error),
+    transaction::change(context, |context, transaction| {
+        let mut left: Vec<TableId> = Vec::with_capacity(tables.len());
+        for name in tables {
+            match names::find_table(&context.snapshot, name) {
+                Ok(table) if left.contains(&table.id()) => {}
+                Ok(table) => left.push(table.id()),
+                Err(_) if if_exists && names::table_name(name).is_ok() => {}
+                Err(error) => return Err(error),
+            }
         }
-    }
-    // A table goes after those that reference it, in whatever order they were written.
+        drop_all(transaction, left)
+    })?;
+    Ok(Outcome::Done { tag: "DROP TABLE".into() })
+}
+
+/// A table goes after those that reference it, in whatever order they were written.
+fn drop_all(transaction: &mut Transaction, mut left: Vec<TableId>) -> Result<()> {
     while !left.is_empty() {
         let count = left.len();
         let mut refused = None;
@@ -39,6 +45,5 @@ pub(super) fn drop_table(
             return Err(error.into());
         }
     }
-    transaction.commit()?;
-    Ok(Outcome::Done { tag: "DROP TABLE".into() })
+    Ok(())
 }

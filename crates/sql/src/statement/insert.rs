@@ -1,48 +1,37 @@
-//! `INSERT INTO t [(columns)] VALUES … | query | DEFAULT VALUES`.
+//! `INSERT INTO t [AS a] [(columns)] VALUES … | query | DEFAULT VALUES [RETURNING …]`; what
+//! ON CONFLICT does is in `upsert`.
 
+use super::changed::Changed;
+use super::returning::Returning;
+use super::upsert::Upsert;
 use super::write::{self, Target};
-use super::{Context, names, query};
+use super::{Context, names, query, transaction};
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::parse::parse_expression;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::Schema;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Insert, Query, SetExpr, TableObject, UnaryOperator, Value,
+    Expr, Insert, OnInsert, Query, SetExpr, TableObject, UnaryOperator, Value,
 };
 use starfact_base::DataType;
-use starfact_store::Table;
+use starfact_store::{Table, Transaction};
 use std::sync::Arc;
 
-/// Inserts rows in one commit.
+/// Inserts rows: all or none.
 pub(super) fn insert(context: &mut Context, insert: Insert) -> Result<Outcome> {
     refuse_unsupported(&insert)?;
-    let TableObject::TableName(name) = &insert.table else {
-        return Err(Error::sql("INSERT INTO takes the name of a table"));
-    };
-    let table = Arc::clone(names::find_table(&context.snapshot, name)?);
-    let mut columns = Vec::with_capacity(insert.columns.len());
-    for column in &insert.columns {
-        let ident = match column.0.as_slice() {
-            [part] => part.as_ident(),
-            _ => None,
-        };
-        let ident = ident.ok_or_else(|| Error::sql(format!("{column} is no name of a column")))?;
-        columns.push(table.columns()[names::find_column(&table, ident)?].name.clone());
-    }
-    let rows = match insert.source {
-        None => insert_defaults(context, &table, &columns)?,
-        Some(source) => insert_query(context, &table, columns, *source)?,
-    };
-    Ok(Outcome::Count { verb: "INSERT", rows })
+    transaction::change(context, |context, transaction| run(context, transaction, insert))
 }
 
 fn refuse_unsupported(insert: &Insert) -> Result<()> {
     let unsupported = [
         (insert.or.is_some() || insert.ignore || insert.replace_into, "INSERT OR …"),
         (insert.overwrite, "INSERT OVERWRITE"),
-        (insert.on.is_some(), "INSERT … ON CONFLICT"),
-        (insert.returning.is_some() || insert.output.is_some(), "INSERT … RETURNING"),
+        (matches!(insert.on, Some(OnInsert::DuplicateKeyUpdate(_))), "ON DUPLICATE KEY UPDATE"),
+        (insert.insert_alias.is_some(), "INSERT … VALUES … AS"),
+        (insert.output.is_some(), "INSERT … OUTPUT"),
         (!insert.assignments.is_empty(), "INSERT … SET"),
         (insert.partitioned.is_some(), "INSERT … PARTITION"),
     ];
@@ -52,23 +41,93 @@ fn refuse_unsupported(insert: &Insert) -> Result<()> {
     }
 }
 
+fn run(context: &mut Context, transaction: &mut Transaction, insert: Insert) -> Result<Outcome> {
+    let TableObject::TableName(name) = &insert.table else {
+        return Err(Error::sql("INSERT INTO takes the name of a table"));
+    };
+    let changed = Changed::new(context, name, insert.table_alias.map(|alias| alias.alias))?;
+    let table = Arc::clone(&changed.table);
+    let mut columns = Vec::with_capacity(insert.columns.len());
+    for column in &insert.columns {
+        let ident = match column.0.as_slice() {
+            [part] => part.as_ident(),
+            _ => None,
+        };
+        let ident = ident.ok_or_else(|| Error::sql(format!("{column} is no name of a column")))?;
+        columns.push(table.columns()[names::find_column(&table, ident)?].name.clone());
+    }
+    let mut returning = match insert.returning {
+        Some(items) => Some(Returning::new(context, items, &changed, &[], None)?),
+        None => None,
+    };
+    let upsert = match insert.on {
+        Some(OnInsert::OnConflict(on)) => Some(Upsert::new(context, &changed, on)?),
+        _ => None,
+    };
+    let source = match insert.source {
+        None => defaults(&columns)?,
+        Some(source) => query_of(context, &table, columns, *source)?,
+    };
+    let mut target = Target::new(context, &table, &source.columns)?;
+    let mut batches = source.batches(context);
+    let rows = match (upsert, &mut returning) {
+        (Some(upsert), returning) => {
+            upsert.run(context, transaction, target, &mut batches, returning.as_mut())?
+        }
+        (None, None) => write::add(context, transaction, target, &mut batches)?,
+        (None, Some(returning)) => {
+            let schema = Arc::clone(target.schema());
+            let mut rows = batches.map(|batch| {
+                let rows = target.convert(&batch?)?;
+                returning.push(&rows, &[], None)?;
+                Ok(rows)
+            });
+            write::add_converted(context, transaction, (table.id(), &schema), &mut rows)?
+        }
+    };
+    match returning {
+        Some(returning) => returning.finish(context, &changed),
+        None => Ok(Outcome::Count { verb: "INSERT", rows }),
+    }
+}
+
+/// Where rows come from, and which columns of the table they have.
+struct Source {
+    columns: Vec<String>,
+    rows: SourceRows,
+}
+
+enum SourceRows {
+    Ready(RecordBatch),
+    Query(SendableRecordBatchStream),
+}
+
+impl Source {
+    fn batches(self, context: &Context) -> Box<dyn Iterator<Item = Result<RecordBatch>> + '_> {
+        match self.rows {
+            SourceRows::Ready(batch) => Box::new(std::iter::once(Ok(batch))),
+            SourceRows::Query(stream) => Box::new(query::batches(context, stream)),
+        }
+    }
+}
+
 /// One row of defaults.
-fn insert_defaults(context: &Context, table: &Arc<Table>, columns: &[String]) -> Result<u64> {
+fn defaults(columns: &[String]) -> Result<Source> {
     if !columns.is_empty() {
         return Err(Error::sql("INSERT has columns but no values")
             .with_hint("write INSERT INTO t DEFAULT VALUES for a row of defaults"));
     }
     let options = RecordBatchOptions::new().with_row_count(Some(1));
     let row = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)?;
-    load(context, table, &[], &mut std::iter::once(Ok(row)))
+    Ok(Source { columns: Vec::new(), rows: SourceRows::Ready(row) })
 }
 
-fn insert_query(
+fn query_of(
     context: &mut Context,
-    table: &Arc<Table>,
+    table: &Table,
     columns: Vec<String>,
     mut source: Query,
-) -> Result<u64> {
+) -> Result<Source> {
     let columns = match columns.is_empty() {
         true => table.columns().iter().map(|column| column.name.clone()).collect(),
         false => columns,
@@ -90,11 +149,10 @@ fn insert_query(
     }
     let (schema, stream) = query::open(context, source)?;
     check_width(table, &columns, schema.fields().len(), || "the query".into())?;
-    let mut batches = query::batches(context, stream);
-    load(context, table, &columns, &mut batches)
+    Ok(Source { columns, rows: SourceRows::Query(stream) })
 }
 
-fn check_width(
+pub(super) fn check_width(
     table: &Table,
     columns: &[String],
     found: usize,
@@ -110,12 +168,13 @@ fn check_width(
 }
 
 /// The keyword DEFAULT in place of a value.
-fn is_default(value: &Expr) -> bool {
+pub(super) fn is_default(value: &Expr) -> bool {
     matches!(value, Expr::Identifier(ident)
         if ident.quote_style.is_none() && ident.value.eq_ignore_ascii_case("default"))
 }
 
-fn default_of(table: &Table, column: &str) -> Result<Expr> {
+/// The DEFAULT of a column, as an expression.
+pub(super) fn default_of(table: &Table, column: &str) -> Result<Expr> {
     match table.column_named(column).and_then(|column| column.default.as_deref()) {
         Some(sql) => Ok(Expr::Nested(Box::new(parse_expression(sql)?))),
         None => Ok(Expr::Value(Value::Null.into())),
@@ -167,23 +226,4 @@ fn make_uniform(cells: Vec<&mut Expr>, data_type: DataType) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Loads batches whose columns are called `columns` into a table, in one commit.
-pub(super) fn load(
-    context: &Context,
-    table: &Arc<Table>,
-    columns: &[String],
-    batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
-) -> Result<u64> {
-    let mut transaction = context.inner.store.begin()?;
-    let snapshot = transaction.snapshot();
-    // The table may have changed since the statement was planned.
-    let Some(table) = snapshot.table_by_id(table.id()) else {
-        return Err(Error::sql(format!("table \"{}\" was dropped meanwhile", table.name())));
-    };
-    let target = Target::new(context, table, columns)?;
-    let rows = write::load(context, &mut transaction, target, batches)?;
-    transaction.commit()?;
-    Ok(rows)
 }

@@ -1,22 +1,32 @@
 //! The statements, one a file, and what they share.
 
 pub(crate) mod assign;
+mod assignments;
 mod bags;
+mod changed;
 mod check;
 mod copy_from;
 mod copy_to;
 mod create_table;
+mod delete;
 mod drop_table;
 mod expression;
 mod functions;
 mod insert;
+mod kept;
+mod merge;
 mod names;
 mod normalize;
 mod query;
+mod returning;
 mod rewrite;
 mod set;
 mod show;
 mod spellings;
+mod transaction;
+mod truncate;
+mod update;
+mod upsert;
 mod using;
 mod write;
 
@@ -25,6 +35,7 @@ pub(crate) use check::check_all;
 pub(crate) use names::table as table_named;
 pub use set::check_setting;
 pub(crate) use spellings::names as function_spellings;
+pub(crate) use transaction::{OpenTransaction, Part, check_open};
 pub(crate) use write::append;
 
 use crate::catalog::WarehouseSchema;
@@ -49,6 +60,8 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     pub(crate) progress: Arc<Progress>,
     pub(crate) cancel: CancellationToken,
+    /// The transaction that the session has begun; what was begun or ended here, it learns of.
+    pub(crate) open: Option<OpenTransaction>,
 }
 
 impl Context {
@@ -61,6 +74,12 @@ impl Context {
                 result = work => result,
             }
         })
+    }
+
+    /// Points the statement, from its beginning on, at a snapshot.
+    fn see(&mut self, snapshot: Arc<Snapshot>) {
+        self.schema.set_snapshot(Arc::clone(&snapshot));
+        self.snapshot = snapshot;
     }
 
     /// Fails if the statement was cancelled.
@@ -96,6 +115,13 @@ pub(crate) fn execute(context: &mut Context, statement: Statement) -> Result<Out
             drop_table::drop_table(context, &names, if_exists)
         }
         Statement::Insert(insert) => insert::insert(context, *insert),
+        Statement::Update { with, update } => update::update(context, with, *update),
+        Statement::Delete { with, delete } => delete::delete(context, with, *delete),
+        Statement::Merge(merge) => merge::merge(context, *merge),
+        Statement::Truncate(truncate) => truncate::truncate(context, &truncate),
+        Statement::Begin { read_only } => transaction::begin(context, read_only),
+        Statement::Commit => transaction::commit(context),
+        Statement::Rollback => transaction::rollback(context),
         Statement::Copy(copy) if copy.to => copy_to::copy_to(context, *copy),
         Statement::Copy(copy) => copy_from::copy_from(context, *copy),
         Statement::Check(tables) => check::check(context, &tables),

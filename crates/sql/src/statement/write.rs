@@ -1,7 +1,12 @@
 //! Rows on their way into a table: matched to its columns, completed by defaults, cast, checked,
-//! and loaded in one transaction.
+//! and handed to a transaction.
+//!
+//! A few rows go into the log, and stay in memory until they are merged; many are loaded, which
+//! writes files at once. How many come is seen when they do.
 
 use super::assign::assign;
+use super::kept::one_batch;
+use super::transaction::change;
 use super::{Context, expression, names};
 use crate::error::{Error, Result};
 use crate::parse::parse_expression;
@@ -11,10 +16,15 @@ use arrow::datatypes::{DataType as ArrowType, Field, Schema, SchemaRef};
 use arrow::util::display::array_value_to_string;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::collect_columns;
-use starfact_base::DataType;
+use starfact_base::{DataType, TableId};
 use starfact_encoding::arrow_type;
 use starfact_store::{Check, Table, Transaction};
 use std::sync::Arc;
+
+/// Rows that are not loaded but logged, at most.
+const LOGGED_ROWS: usize = 65_536;
+/// Bytes of such rows, at most.
+const LOGGED_BYTES: usize = 32 << 20;
 
 /// How rows of a source become rows of a table.
 pub(super) struct Target {
@@ -27,6 +37,8 @@ pub(super) struct Target {
     width: usize,
     /// Rows that have come so far.
     rows: u64,
+    /// Whether they are new versions of rows: a number says nothing of those.
+    are_updates: bool,
 }
 
 struct TargetColumn {
@@ -83,7 +95,22 @@ impl Target {
         let checks = checks.collect::<Result<_>>()?;
         let schema = Arc::new(schema);
         let table = Arc::clone(table);
-        Ok(Self { table, columns, checks, schema, width: names.len(), rows: 0 })
+        let width = names.len();
+        Ok(Self { table, columns, checks, schema, width, rows: 0, are_updates: false })
+    }
+
+    /// A target for new versions of rows of the table, with all its columns.
+    ///
+    /// # Errors
+    /// None but those of a table that makes no sense.
+    pub(super) fn for_updates(context: &Context, table: &Arc<Table>) -> Result<Self> {
+        let names: Vec<String> = table.columns().iter().map(|column| column.name.clone()).collect();
+        Ok(Self { are_updates: true, ..Self::new(context, table, &names)? })
+    }
+
+    /// What the rows that it converts look like.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
     }
 
     /// The rows of a batch as rows of the table.
@@ -106,7 +133,8 @@ impl Target {
         let schema = Arc::clone(&self.schema);
         let rows = RecordBatch::try_new_with_options(schema, arrays, &options)?;
         for check in &self.checks {
-            check.test(&rows, self.rows, self.table.name())?;
+            let before = (!self.are_updates).then_some(self.rows);
+            check.test(&rows, before, self.table.name())?;
         }
         self.rows += row_count as u64;
         Ok(rows)
@@ -134,7 +162,7 @@ impl TargetCheck {
     }
 
     /// NULL satisfies a CHECK, as the standard wants it.
-    fn test(&self, rows: &RecordBatch, before: u64, table: &str) -> Result<()> {
+    fn test(&self, rows: &RecordBatch, before: Option<u64>, table: &str) -> Result<()> {
         let result = self.expr.evaluate(rows)?.into_array(rows.num_rows())?;
         let result = result.as_boolean();
         let Some(row) = result.iter().position(|holds| holds == Some(false)) else {
@@ -150,8 +178,12 @@ impl TargetCheck {
             let value = if rows.column(index).is_null(row) { "NULL".to_owned() } else { value };
             values.push(format!("{} = {value}", schema.field(index).name()));
         }
-        let (shown, number, values) = (&self.shown, before + row as u64 + 1, values.join(", "));
-        Err(Error::sql(format!("table \"{table}\": {shown} fails in row {number}: {values}")))
+        let (shown, values) = (&self.shown, values.join(", "));
+        let place = match before {
+            Some(before) => format!("in row {}", before + row as u64 + 1),
+            None => "for a changed row".to_owned(),
+        };
+        Err(Error::sql(format!("table \"{table}\": {shown} fails {place}: {values}")))
     }
 }
 
@@ -194,7 +226,48 @@ fn nullable(schema: &Schema) -> Schema {
     Schema::new(fields.collect::<Vec<_>>())
 }
 
-/// Loads batches of a source into a table; returns how many rows came.
+/// Adds the rows of a source to a table; returns how many came.
+pub(super) fn add(
+    context: &Context,
+    transaction: &mut Transaction,
+    mut target: Target,
+    batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
+) -> Result<u64> {
+    let (table, schema) = (target.table.id(), Arc::clone(&target.schema));
+    let mut rows = batches.map(|batch| {
+        context.check_cancelled()?;
+        target.convert(&batch?)
+    });
+    add_converted(context, transaction, (table, &schema), &mut rows)
+}
+
+/// Adds rows of a table to it, few or many.
+pub(super) fn add_converted(
+    context: &Context,
+    transaction: &mut Transaction,
+    (table, schema): (TableId, &SchemaRef),
+    batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
+) -> Result<u64> {
+    let (mut first, mut row_count, mut byte_count) = (Vec::new(), 0, 0);
+    while row_count <= LOGGED_ROWS && byte_count <= LOGGED_BYTES {
+        let Some(batch) = batches.next() else {
+            let rows = one_batch(schema, &first)?;
+            if row_count > 0 {
+                transaction.insert(table, &rows)?;
+            }
+            context.progress.set_rows_written(row_count as u64);
+            return Ok(row_count as u64);
+        };
+        let batch = batch?;
+        row_count += batch.num_rows();
+        byte_count += batch.get_array_memory_size();
+        first.push(batch);
+    }
+    let mut all = first.into_iter().map(Ok).chain(batches);
+    load_converted(context, transaction, table, &mut all)
+}
+
+/// Loads the rows of a source into a table, be they few or many; returns how many came.
 pub(super) fn load(
     context: &Context,
     transaction: &mut Transaction,
@@ -202,12 +275,20 @@ pub(super) fn load(
     batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
 ) -> Result<u64> {
     let table = target.table.id();
+    let mut rows = batches.map(|batch| target.convert(&batch?));
+    load_converted(context, transaction, table, &mut rows)
+}
+
+fn load_converted(
+    context: &Context,
+    transaction: &mut Transaction,
+    table: TableId,
+    batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
+) -> Result<u64> {
     // The store knows nothing of SQL errors, so what went wrong up here is kept aside.
     let mut failure: Option<Error> = None;
     let mut rows = batches.map(|batch| {
-        let converted =
-            context.check_cancelled().and(batch).and_then(|batch| target.convert(&batch));
-        converted.map_err(|error| {
+        context.check_cancelled().and(batch).map_err(|error| {
             let message = error.message.clone();
             failure = Some(error);
             starfact_base::Error::invalid(message)
@@ -222,31 +303,28 @@ pub(super) fn load(
     }
 }
 
-/// Appends rows in one commit; their columns are matched to the table's by name.
+/// Appends rows; their columns are matched to the table's by name.
 pub(crate) fn append(
-    context: &Context,
+    context: &mut Context,
     table: &str,
     batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
 ) -> Result<u64> {
-    let mut transaction = context.inner.store.begin()?;
-    let snapshot = transaction.snapshot();
-    let Some(table) = names::table(&snapshot, table) else {
-        let names = snapshot.tables().map(|table| table.name());
-        return Err(Error::sql(format!("there is no table \"{table}\""))
-            .with_suggestion(table, names, "tables"));
-    };
-    let Some(first) = batches.next() else { return Ok(0) };
-    let first = first?;
-    let schema = first.schema();
-    let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-    let target = Target::new(context, table, &names)?;
-    let mut batches = std::iter::once(Ok(first)).chain(batches).map(|batch| {
-        let batch = batch?;
-        let same = batch.schema().fields().iter().map(|field| field.name()).eq(&names);
-        if same { Ok(batch) } else { Err(Error::sql("all batches must have the same columns")) }
-    });
-    let rows = load(context, &mut transaction, target, &mut batches)?;
-    drop(batches);
-    transaction.commit()?;
-    Ok(rows)
+    change(context, |context, transaction| {
+        let Some(table) = names::table(&context.snapshot, table) else {
+            let names = context.snapshot.tables().map(|table| table.name());
+            return Err(Error::sql(format!("there is no table \"{table}\""))
+                .with_suggestion(table, names, "tables"));
+        };
+        let Some(first) = batches.next() else { return Ok(0) };
+        let first = first?;
+        let schema = first.schema();
+        let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let target = Target::new(context, table, &names)?;
+        let mut batches = std::iter::once(Ok(first)).chain(batches).map(|batch| {
+            let batch = batch?;
+            let same = batch.schema().fields().iter().map(|field| field.name()).eq(&names);
+            if same { Ok(batch) } else { Err(Error::sql("all batches must have the same columns")) }
+        });
+        add(context, transaction, target, &mut batches)
+    })
 }
