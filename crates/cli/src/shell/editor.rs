@@ -22,6 +22,8 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 const PROMPT: &str = "starfact> ";
+/// The prompt while a transaction is open.
+const PROMPT_IN_TRANSACTION: &str = "starfact*> ";
 const HISTORY_ENTRIES_MAX: usize = 10_000;
 /// Completions that are listed without asking.
 const COMPLETIONS_UNASKED: usize = 150;
@@ -46,7 +48,7 @@ enum Event {
 
 /// The main thread's side.
 pub struct Editor {
-    requests: Option<Sender<()>>,
+    requests: Option<Sender<&'static str>>,
     events: Receiver<Event>,
     thread: Option<JoinHandle<()>>,
     signals: Signals,
@@ -86,9 +88,11 @@ impl Editor {
         })
     }
 
-    /// Shows the prompt and waits.
-    pub fn read(&mut self) -> Input {
-        let is_served = self.requests.as_ref().is_some_and(|requests| requests.send(()).is_ok());
+    /// Shows the prompt, which tells whether a transaction is open, and waits.
+    pub fn read(&mut self, is_in_transaction: bool) -> Input {
+        let prompt = if is_in_transaction { PROMPT_IN_TRANSACTION } else { PROMPT };
+        let is_served =
+            self.requests.as_ref().is_some_and(|requests| requests.send(prompt).is_ok());
         loop {
             if let Some(exit) = self.signals.ending() {
                 leave_editing();
@@ -144,7 +148,7 @@ fn leave_editing() {
 /// The thread's side: one line for each request.
 fn serve(
     session: SharedSession,
-    wanted: &Receiver<()>,
+    wanted: &Receiver<&'static str>,
     sender: &SyncSender<Event>,
 ) -> Result<(), ReadlineError> {
     let config = Config::builder()
@@ -163,11 +167,11 @@ fn serve(
         // There is none yet, or it cannot be read: a shell works without.
         let _ = editor.load_history(file);
     }
-    while wanted.recv().is_ok() {
+    while let Ok(prompt) = wanted.recv() {
         if let Some(helper) = editor.helper_mut() {
             helper.forget();
         }
-        let line = editor.readline(PROMPT);
+        let line = editor.readline(prompt);
         if let Ok(line) = &line {
             remember(&mut editor, line, history.as_ref());
         }

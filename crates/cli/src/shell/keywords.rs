@@ -3,8 +3,19 @@
 pub use starfact::STATEMENTS;
 
 /// Words behind which the name of a table stands.
-const BEFORE_TABLE: &[&str] =
-    &["COPY", "DESCRIBE", "EXISTS", "FROM", "INTO", "JOIN", "REFERENCES", "SUMMARIZE", "TABLE"];
+const BEFORE_TABLE: &[&str] = &[
+    "COPY",
+    "DESCRIBE",
+    "EXISTS",
+    "FROM",
+    "INTO",
+    "JOIN",
+    "REFERENCES",
+    "SUMMARIZE",
+    "TABLE",
+    "TRUNCATE",
+    "UPDATE",
+];
 
 /// All other words, in order.
 const OTHERS: &[&str] = &[
@@ -22,6 +33,7 @@ const OTHERS: &[&str] = &[
     "CAST",
     "CHAR",
     "COLUMNS",
+    "CONFLICT",
     "CROSS",
     "CUBE",
     "CURRENT",
@@ -30,11 +42,12 @@ const OTHERS: &[&str] = &[
     "DEFAULT",
     "DESC",
     "DISTINCT",
+    "DO",
     "DOUBLE",
     "ELSE",
-    "END",
     "EXCEPT",
     "EXCLUDE",
+    "EXCLUDED",
     "EXISTS",
     "EXTRACT",
     "FALSE",
@@ -63,8 +76,10 @@ const OTHERS: &[&str] = &[
     "LEFT",
     "LIKE",
     "LIMIT",
+    "MATCHED",
     "NATURAL",
     "NOT",
+    "NOTHING",
     "NULL",
     "NULLS",
     "OFFSET",
@@ -81,6 +96,7 @@ const OTHERS: &[&str] = &[
     "REAL",
     "RECURSIVE",
     "REFERENCES",
+    "RETURNING",
     "RIGHT",
     "ROLLUP",
     "ROW",
@@ -96,6 +112,7 @@ const OTHERS: &[&str] = &[
     "TIMESTAMP",
     "TIMESTAMPTZ",
     "TO",
+    "TRANSACTION",
     "TRUE",
     "UNBOUNDED",
     "UNION",

@@ -59,7 +59,7 @@ fn greet(warehouse: &str) -> io::Result<()> {
 fn converse(runner: &mut Runner, signals: &Signals, editor: &mut Editor) -> Result<(), Stop> {
     loop {
         signals.take_interrupt();
-        let text = match editor.read() {
+        let text = match editor.read(runner.session.is_in_transaction()) {
             Input::Text(text) => text,
             Input::Cleared => continue,
             Input::End => return Ok(()),

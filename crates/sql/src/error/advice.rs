@@ -239,7 +239,7 @@ const ADVICE: &[(&[&str], &str)] = &[
     ),
     (
         &["key (", "is in the table already"],
-        "give the row another key, or leave it out: WHERE key NOT IN (SELECT key FROM t)",
+        "give the row another key, or write ON CONFLICT DO NOTHING or DO UPDATE",
     ),
     (&["key (", "occurs twice"], "give one of the rows another key, or load DISTINCT rows"),
     (
@@ -273,12 +273,14 @@ const ADVICE: &[(&[&str], &str)] = &[
     (&["fractional digits"], "write TIMESTAMP, which has microseconds"),
     (&["columns are named, and the query has"], "give one name for each column of the query"),
     (&["cannot drop table"], "drop that table first"),
+    (&["ON DUPLICATE KEY"], "write INSERT INTO t … ON CONFLICT (key) DO UPDATE SET a = excluded.a"),
     (
-        &["ON CONFLICT"],
-        "leave out the rows that exist: INSERT INTO t SELECT … WHERE key NOT \
-         IN (SELECT key FROM t)",
+        &["ON CONFLICT DO UPDATE cannot contain"],
+        "compute it in the source: INSERT INTO t SELECT …, and set it by excluded.column",
     ),
-    (&["RETURNING"], "select the rows afterwards"),
+    (&["INSERT OR"], "write INSERT INTO t … ON CONFLICT DO NOTHING, or DO UPDATE SET …"),
+    (&["INSERT …", "is not supported"], "write INSERT INTO t (a, b) VALUES (1, 2), or SELECT …"),
+    (&["INSERT OVERWRITE"], "write TRUNCATE t, and INSERT INTO t"),
     (
         &["damaged or no Parquet file"],
         "copy the file again, or read it with read_csv if it is text",

@@ -34,13 +34,14 @@ pub(crate) fn elsewhere(what: &str) -> &'static str {
     let mut words = what.split(' ');
     let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     match (first, second) {
-        ("UPDATE" | "DELETE" | "MERGE" | "TRUNCATE" | "UPSERT" | "REPLACE", _) => {
-            "to change rows, create the table anew: CREATE OR REPLACE TABLE t AS SELECT …"
+        ("UPSERT" | "REPLACE", _) => {
+            "write INSERT INTO t … ON CONFLICT (key) DO UPDATE SET a = excluded.a"
         }
-        (
-            "BEGIN" | "START" | "COMMIT" | "ROLLBACK" | "END" | "SAVEPOINT" | "RELEASE" | "LOCK",
-            _,
-        ) => "every statement is a transaction of its own",
+        ("COMMIT" | "ROLLBACK", "AND") => "end the transaction, and begin another with BEGIN",
+        ("ROLLBACK" | "SAVEPOINT" | "RELEASE", _) => {
+            "a transaction is kept or undone as a whole: COMMIT or ROLLBACK"
+        }
+        ("LOCK", _) => "none is needed: a transaction sees one state, and readers never wait",
         ("ALTER" | "RENAME", _) => "create the table anew: CREATE TABLE new AS SELECT … FROM old",
         ("CREATE" | "DROP" | "REFRESH", "VIEW" | "MATERIALIZED") => {
             "write the query as WITH name AS (SELECT …), or keep its \
@@ -75,8 +76,8 @@ pub(crate) fn elsewhere(what: &str) -> &'static str {
         ("CHECK", _) => "there are tables only: CHECK TABLE t",
         ("PRAGMA", _) => "DESCRIBE t and SHOW TABLES show the catalog",
         _ => {
-            "statements begin with SELECT, FROM, WITH, VALUES, INSERT, COPY, CREATE TABLE, \
-              DROP TABLE, \
+            "statements begin with SELECT, FROM, WITH, VALUES, INSERT, UPDATE, DELETE, MERGE, \
+              TRUNCATE, COPY, CREATE TABLE, DROP TABLE, BEGIN, COMMIT, ROLLBACK, \
               DESCRIBE, SHOW, SUMMARIZE, EXPLAIN, SET or RESET"
         }
     }

@@ -14,7 +14,7 @@ use super::{Context, names};
 use crate::error::{Error, Result};
 use crate::parse::{Statement, parse};
 use crate::scan::{StarfactTable, row_id_name};
-use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
+use arrow::array::{AsArray, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::Int64Type;
 use datafusion::catalog::TableProvider;

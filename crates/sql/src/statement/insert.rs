@@ -77,7 +77,7 @@ fn run(context: &mut Context, transaction: &mut Transaction, insert: Insert) -> 
         (None, None) => write::add(context, transaction, target, &mut batches)?,
         (None, Some(returning)) => {
             let schema = Arc::clone(target.schema());
-            let mut rows = batches.map(|batch| {
+            let mut rows = batches.by_ref().map(|batch| {
                 let rows = target.convert(&batch?)?;
                 returning.push(&rows, &[], None)?;
                 Ok(rows)
@@ -85,6 +85,7 @@ fn run(context: &mut Context, transaction: &mut Transaction, insert: Insert) -> 
             write::add_converted(context, transaction, (table.id(), &schema), &mut rows)?
         }
     };
+    drop(batches);
     match returning {
         Some(returning) => returning.finish(context, &changed),
         None => Ok(Outcome::Count { verb: "INSERT", rows }),

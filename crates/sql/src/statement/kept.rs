@@ -16,7 +16,6 @@ const CHANGED_ROWS: usize = 65_536;
 /// Batches in memory, of which the session's memory pool knows.
 pub(super) struct Kept {
     batches: Vec<RecordBatch>,
-    row_count: usize,
     reservation: MemoryReservation,
 }
 
@@ -24,7 +23,7 @@ impl Kept {
     pub(super) fn new(context: &Context) -> Self {
         let pool = &context.state.runtime_env().memory_pool;
         let reservation = MemoryConsumer::new("changes").register(pool);
-        Self { batches: Vec::new(), row_count: 0, reservation }
+        Self { batches: Vec::new(), reservation }
     }
 
     /// Keeps a batch.
@@ -34,14 +33,9 @@ impl Kept {
     pub(super) fn push(&mut self, batch: RecordBatch) -> Result<()> {
         if batch.num_rows() > 0 {
             self.reservation.try_grow(batch.get_array_memory_size())?;
-            self.row_count += batch.num_rows();
             self.batches.push(batch);
         }
         Ok(())
-    }
-
-    pub(super) fn row_count(&self) -> usize {
-        self.row_count
     }
 
     pub(super) fn batches(&self) -> &[RecordBatch] {

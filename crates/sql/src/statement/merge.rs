@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::parse::{Merge, WhenKind};
 use crate::scan::arrow_schema;
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, UInt32Array};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::Int64Type;
 use clause::{Clause, Deed};

@@ -8,7 +8,7 @@ use arrow::compute::kernels::arity::unary;
 use arrow::datatypes::{DataType as ArrowType, Float32Type, Float64Type};
 use arrow::row::{RowConverter, SortField};
 use datafusion::sql::sqlparser::ast::{ConflictTarget, Ident, OnConflict, OnConflictAction};
-use starfact_base::TableId;
+use starfact_base::{ColumnId, TableId};
 use starfact_encoding::arrow_type;
 use starfact_store::{Key, KeyId, Table, Transaction};
 use std::collections::HashSet;
@@ -105,7 +105,7 @@ impl Found {
 
 impl LookedUp {
     fn new(table: &Table, key: &Key) -> Result<Self> {
-        let place = |id| table.columns().iter().position(|column| column.id == *id);
+        let place = |id: &ColumnId| table.columns().iter().position(|column| column.id == *id);
         let places: Vec<usize> = key.columns.iter().filter_map(place).collect();
         let field = |place: &usize| SortField::new(arrow_type(table.columns()[*place].data_type));
         let converter = RowConverter::new(places.iter().map(field).collect())?;
