@@ -225,8 +225,12 @@ impl Scan {
     }
 
     /// The row ids of the selected rows.
-    pub fn row_ids(&self, _morsel: &Morsel, _selection: &Selection) -> Result<ArrayRef> {
-        Err(Error::internal("not there yet"))
+    pub fn row_ids(&self, morsel: &Morsel, selection: &Selection) -> Result<ArrayRef> {
+        let first =
+            self.segment(morsel)?.first_ordinal() as i64 + (morsel.block_idx * BLOCK_ROWS) as i64;
+        Ok(Arc::new(arrow::array::Int64Array::from_iter_values(
+            selection.indices().into_iter().map(|i| first + i as i64),
+        )))
     }
 
     /// Bytes that `columns` of a morsel take in their files.

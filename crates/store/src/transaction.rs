@@ -36,6 +36,8 @@ pub struct Transaction {
     tables: BTreeMap<TableId, Arc<Table>>,
     next_table: TableId,
     has_changes: bool,
+    pending: std::sync::Mutex<BTreeMap<TableId, Pending>>,
+    flushed: std::sync::Mutex<Option<BTreeMap<TableId, Arc<Table>>>>,
     shared: Arc<Shared>,
     _taken: Taken,
 }
@@ -48,13 +50,29 @@ impl Transaction {
             (Arc::clone(&state.snapshot), state.next_table)
         };
         let tables = before.by_id().clone();
-        Ok(Self { files, before, tables, next_table, has_changes: false, shared, _taken: taken })
+        Ok(Self {
+            files,
+            before,
+            tables,
+            next_table,
+            has_changes: false,
+            pending: Default::default(),
+            flushed: Default::default(),
+            shared,
+            _taken: taken,
+        })
     }
 
     /// What the transaction sees: the newest epoch and its own changes.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         if !self.has_changes {
             return Arc::clone(&self.before);
+        }
+        if !self.pending.lock().unwrap().is_empty() {
+            let f = self.flush().unwrap();
+            let (version, epoch) = (self.before.version(), self.before.epoch());
+            *self.flushed.lock().unwrap() = Some(f.clone());
+            return Arc::new(Snapshot::new(version, epoch, false, f));
         }
         let (version, epoch) = (self.before.version(), self.before.epoch());
         Arc::new(Snapshot::new(version, epoch, false, self.tables.clone()))
@@ -65,6 +83,7 @@ impl Transaction {
     /// # Errors
     /// [`Error::InvalidInput`] says what is wrong with the definition.
     pub fn create_table(&mut self, definition: &TableDefinition) -> Result<TableId> {
+        self.settle(true)?;
         let others = self.tables.values().map(|table| table.schema.as_ref());
         let id = self.next_table;
         let schema = declare::declare(definition, id, others)?;
@@ -79,6 +98,7 @@ impl Transaction {
     /// # Errors
     /// [`Error::Constraint`] while another table references it.
     pub fn drop_table(&mut self, table: TableId) -> Result<()> {
+        self.settle(true)?;
         let name = self.table(table)?.name().to_owned();
         let references = |other: &&Arc<Table>| {
             other.id() != table && other.foreign_keys().iter().any(|key| key.parent == table)
@@ -111,6 +131,7 @@ impl Transaction {
         batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
         options: &LoadOptions,
     ) -> Result<u64> {
+        self.settle(true)?;
         let before = Arc::clone(self.table(table)?);
         let workers = self.shared.writer()?.workers.get(options.threads)?;
         let loaded = load::load(&self.files, &self.tables, &before, batches, options, &workers);
@@ -128,7 +149,8 @@ impl Transaction {
     /// # Errors
     /// The operating system's. After [`Error::ReadOnly`] it is not known whether the changes will
     /// be found when the warehouse is opened again; after any other error they have not happened.
-    pub fn commit(self) -> Result<Epoch> {
+    pub fn commit(mut self) -> Result<Epoch> {
+        self.settle(true)?;
         if !self.has_changes {
             return Ok(self.before.epoch());
         }
@@ -140,45 +162,170 @@ impl Transaction {
         };
         let epoch = publish(&self.shared, change)?;
         let shared = Arc::clone(&self.shared);
-        let Self { before, tables, .. } = self;
+        let before = 0;
+        let tables = 0;
         drop((before, tables));
         shared.collect_garbage();
         Ok(epoch)
     }
 
-    /// Appends rows.
-    pub fn insert(&mut self, _table: TableId, _rows: &RecordBatch) -> Result<()> {
-        Err(Error::internal("not there yet"))
+    /// Fake.
+    pub fn insert(&mut self, table: TableId, rows: &RecordBatch) -> Result<()> {
+        self.settle(false)?;
+        let t = Arc::clone(self.table(table)?);
+        crate::load::fake_check(&t, rows)?;
+        self.has_changes = true;
+        self.pending.lock().unwrap().entry(table).or_default().new.push(rows.clone());
+        Ok(())
     }
 
-    /// Deletes rows by row id.
-    pub fn delete(&mut self, _table: TableId, _rows: &[u64]) -> Result<u64> {
-        Err(Error::internal("not there yet"))
+    /// Fake.
+    pub fn delete(&mut self, table: TableId, rows: &[u64]) -> Result<u64> {
+        self.settle(false)?;
+        self.has_changes = true;
+        let mut p = self.pending.lock().unwrap();
+        let p = p.entry(table).or_default();
+        let mut n = 0;
+        for r in rows {
+            if !matches!(p.rows.insert(*r, None), Some(None)) {
+                n += 1;
+            }
+        }
+        Ok(n)
     }
 
-    /// Row `rows[i]` becomes row i of `new`.
-    pub fn update(&mut self, _table: TableId, _rows: &[u64], _new: &RecordBatch) -> Result<()> {
-        Err(Error::internal("not there yet"))
+    /// Fake.
+    pub fn update(&mut self, table: TableId, rows: &[u64], new: &RecordBatch) -> Result<()> {
+        self.settle(false)?;
+        let t = Arc::clone(self.table(table)?);
+        assert_eq!(rows.len(), new.num_rows());
+        crate::load::fake_check(&t, new)?;
+        self.has_changes = true;
+        let mut p = self.pending.lock().unwrap();
+        let p = p.entry(table).or_default();
+        for (i, r) in rows.iter().enumerate() {
+            assert!(p.rows.insert(*r, Some(new.slice(i, 1))).is_none());
+        }
+        Ok(())
     }
 
-    /// Removes all rows.
-    pub fn truncate(&mut self, _table: TableId) -> Result<u64> {
-        Err(Error::internal("not there yet"))
+    /// Fake.
+    pub fn truncate(&mut self, table: TableId) -> Result<u64> {
+        self.settle(false)?;
+        let t = Arc::clone(self.table(table)?);
+        let ids: Vec<u64> = (0..t.row_count()).collect();
+        let n = self.delete(table, &ids)?;
+        Ok(n)
     }
 
-    /// The row that has each key.
+    /// Fake.
     pub fn find_rows(
         &self,
-        _table: TableId,
-        _key: KeyId,
-        _columns: &[ArrayRef],
+        table: TableId,
+        key: KeyId,
+        columns: &[ArrayRef],
     ) -> Result<Vec<Option<u64>>> {
-        Err(Error::internal("not there yet"))
+        let s = self.snapshot();
+        let t = s.table_by_id(table).unwrap();
+        let rows = read(t)?;
+        let key = t.schema.key(key).unwrap();
+        let places: Vec<usize> = key
+            .columns
+            .iter()
+            .map(|id| t.columns().iter().position(|c| c.id == *id).unwrap())
+            .collect();
+        let own: Vec<ArrayRef> = places.iter().map(|p| Arc::clone(rows.column(*p))).collect();
+        let mut c = arrow::row::RowConverter::new(
+            own.iter().map(|a| arrow::row::SortField::new(a.data_type().clone())).collect(),
+        )
+        .unwrap();
+        let have = c.convert_columns(&own).unwrap();
+        let want = c.convert_columns(columns).unwrap();
+        Ok((0..columns[0].len())
+            .map(|r| {
+                if columns.iter().any(|c| c.is_null(r)) {
+                    return None;
+                }
+                (0..rows.num_rows()).find(|h| have.row(*h) == want.row(r)).map(|h| h as u64)
+            })
+            .collect())
     }
 
-    /// All visible columns of some rows.
-    pub fn take_rows(&self, _table: TableId, _rows: &[u64]) -> Result<RecordBatch> {
-        Err(Error::internal("not there yet"))
+    /// Fake.
+    pub fn take_rows(&self, table: TableId, rows: &[u64]) -> Result<RecordBatch> {
+        let s = self.snapshot();
+        let t = s.table_by_id(table).unwrap();
+        let all = read(t)?;
+        Ok(arrow::compute::take_record_batch(&all, &arrow::array::UInt64Array::from(rows.to_vec()))
+            .unwrap())
+    }
+
+    fn settle(&mut self, flush: bool) -> Result<()> {
+        let f = self.flushed.lock().unwrap().take();
+        if let Some(f) = f {
+            self.tables = f;
+            self.pending.lock().unwrap().clear();
+        }
+        if flush && !self.pending.lock().unwrap().is_empty() {
+            self.tables = self.flush()?;
+            self.pending.lock().unwrap().clear();
+        }
+        Ok(())
+    }
+
+    fn flush(&self) -> Result<BTreeMap<TableId, Arc<Table>>> {
+        let pending = self.pending.lock().unwrap();
+        let mut done: BTreeMap<TableId, Arc<Table>> = BTreeMap::new();
+        let mut left: Vec<Arc<Table>> = self.tables.values().cloned().collect();
+        let workers = self.shared.writer()?.workers.get(2)?;
+        while !left.is_empty() {
+            let at = left
+                .iter()
+                .position(|t| {
+                    t.foreign_keys()
+                        .iter()
+                        .all(|k| k.parent == t.id() || done.contains_key(&k.parent))
+                })
+                .unwrap();
+            let t = left.remove(at);
+            let rows = read(&t)?;
+            let nothing = Pending::default();
+            let p = pending.get(&t.id()).unwrap_or(&nothing);
+            let mut out = Vec::new();
+            for r in 0..rows.num_rows() {
+                match p.rows.get(&(r as u64)) {
+                    None => out.push(rows.slice(r, 1)),
+                    Some(None) => {}
+                    Some(Some(b)) => out.push(b.clone()),
+                }
+            }
+            out.extend(p.new.iter().cloned());
+            let schema = rows.schema();
+            let out: Vec<RecordBatch> = out
+                .into_iter()
+                .map(|b| RecordBatch::try_new(schema.clone(), b.columns().to_vec()).unwrap())
+                .collect();
+            let all = arrow::compute::concat_batches(&schema, &out).unwrap();
+            let empty = Table::empty((*t.schema).clone());
+            let mut around = done.clone();
+            around.insert(t.id(), Arc::new(empty.clone()));
+            let loaded = load::load(
+                &self.files,
+                &around,
+                &empty,
+                &mut std::iter::once(Ok(all)),
+                &LoadOptions::default(),
+                &workers,
+            )?;
+            done.insert(
+                t.id(),
+                Arc::new(match loaded {
+                    Some((t, _)) => t,
+                    None => empty,
+                }),
+            );
+        }
+        Ok(done)
     }
 
     /// See `commit`.
@@ -206,4 +353,43 @@ impl fmt::Debug for Transaction {
         let names: Vec<&str> = self.tables.values().map(|table| table.name()).collect();
         out.debug_struct("Transaction").field("tables", &names).finish_non_exhaustive()
     }
+}
+
+#[derive(Default)]
+struct Pending {
+    rows: BTreeMap<u64, Option<RecordBatch>>,
+    new: Vec<RecordBatch>,
+}
+
+fn read(t: &Table) -> Result<RecordBatch> {
+    use arrow::datatypes::{Field, Schema};
+    let schema = Arc::new(Schema::new(
+        t.columns()
+            .iter()
+            .map(|c| Field::new(&c.name, starfact_encoding::arrow_type(c.data_type), true))
+            .collect::<Vec<_>>(),
+    ));
+    let mut all = Vec::new();
+    for s in t.segments() {
+        let mut cols = Vec::new();
+        for c in t.columns() {
+            let ty = starfact_encoding::arrow_type(c.data_type);
+            let n = s.row_count() as usize;
+            match s.column(c.id)? {
+                None => cols.push(arrow::array::new_null_array(&ty, n)),
+                Some(f) => {
+                    let mut parts = Vec::new();
+                    let b = starfact_base::limits::BLOCK_ROWS;
+                    for i in 0..n.div_ceil(b) {
+                        parts.push(f.block(i)?.decode(0..(n - i * b).min(b))?);
+                    }
+                    let parts: Vec<&dyn arrow::array::Array> =
+                        parts.iter().map(|a| a.as_ref()).collect();
+                    cols.push(arrow::compute::concat(&parts).unwrap());
+                }
+            }
+        }
+        all.push(RecordBatch::try_new(schema.clone(), cols).unwrap());
+    }
+    Ok(arrow::compute::concat_batches(&schema, &all).unwrap())
 }
