@@ -20,6 +20,7 @@ const MANIFEST: &str = "manifest-";
 const SEGMENT: &str = "seg-";
 const KEY_RUN: &str = "key-";
 const DICTIONARY: &str = "dict-";
+const DELETIONS: &str = "del-";
 const LOAD: &str = "load-";
 /// How the names in `tmp` begin that `Dir::write_atomic` makes.
 const ATOMIC: &str = "atomic-";
@@ -61,15 +62,26 @@ pub(crate) fn dictionary_number(name: &str) -> Option<u64> {
     number::<u32>(column).and_then(|_| number(id))
 }
 
-/// Whether a path of ours is that of a dictionary, a file; else it is a folder.
-pub(crate) fn is_dictionary(path: &str) -> bool {
-    path.rsplit_once('/').is_some_and(|(_, name)| dictionary_number(name).is_some())
+/// The file of the deletions of a table.
+pub(crate) fn deletions(table: TableId, id: u64) -> String {
+    format!("{TABLES}/{table}/{DELETIONS}{id}")
+}
+
+/// The number in the name of a file within the folder of a table.
+pub(crate) fn table_file_number(name: &str) -> Option<u64> {
+    let deletions = || name.strip_prefix(DELETIONS).and_then(number);
+    dictionary_number(name).or_else(deletions)
+}
+
+/// Whether a path of ours is that of a file within the folder of a table; else it is a folder.
+pub(crate) fn is_table_file(path: &str) -> bool {
+    path.rsplit_once('/').is_some_and(|(_, name)| table_file_number(name).is_some())
 }
 
 /// The folder to sync for a new file or folder of ours to be found.
 pub(crate) fn folder_to_sync(path: &str) -> &str {
     match path.rsplit_once('/') {
-        Some((folder, _)) if is_dictionary(path) => folder,
+        Some((folder, _)) if is_table_file(path) => folder,
         _ => path,
     }
 }
@@ -132,7 +144,9 @@ mod tests {
         for other in ["dict-4", "dict-4-", "dict-x-9", "dict-04-9", "dict-4-9-1", "seg-9"] {
             assert_eq!(dictionary_number(other), None, "{other}");
         }
-        assert!(is_dictionary("tables/3/dict-4-9") && !is_dictionary("tables/3/seg-9"));
+        assert_eq!(deletions(TableId(3), 9), "tables/3/del-9");
+        assert!(is_table_file("tables/3/dict-4-9") && !is_table_file("tables/3/seg-9"));
+        assert!(is_table_file("tables/3/del-9") && !is_table_file("tables/3/del-x"));
         assert_eq!(folder_to_sync("tables/3/dict-4-9"), "tables/3");
         assert_eq!(folder_to_sync("tables/3/seg-9"), "tables/3/seg-9");
         assert_eq!(pin(Version(5), "77-1"), "pins/5-77-1");

@@ -107,7 +107,7 @@ impl Check<'_> {
             for block in 0..segment.block_count() {
                 let values = decode_block(&files, block)?;
                 let nulls = nulls_of(&values);
-                let first = segment.first_ordinal() + (block * BLOCK_ROWS) as u64;
+                let first = segment.first_row() + (block * BLOCK_ROWS) as u64;
                 for (row, key) in K::encode(layout, &values)?.iter().enumerate() {
                     if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
                         pairs.add(key, first + row as u64);

@@ -19,6 +19,7 @@ use arrow::datatypes::{
     ArrowPrimitiveType, DataType as ArrowType, Date32Type, Decimal128Type, Float32Type,
     Float64Type, Int16Type, Int32Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType,
 };
+use crate::keys::memory::AnyKeys;
 use arrow::row::{RowConverter, SortField};
 use starfact_base::data_type::Physical;
 use starfact_base::{DataType, Error, Result, Scalar};
@@ -189,10 +190,16 @@ pub(crate) trait NormalKey: Clone + Debug + Eq + Hash + Ord + Send + Sync + 'sta
 
     /// Its distance from a lower key of one column, if that is a small number.
     fn offset_from(&self, base: &Self) -> Option<u64>;
+
+    /// Keys whose width is not in their type any more.
+    fn wrap(keys: Vec<Self>) -> AnyKeys;
+
+    /// The inverse of [`NormalKey::wrap`]; `None` if they are of another width.
+    fn unwrap(keys: &AnyKeys) -> Option<&[Self]>;
 }
 
 macro_rules! fixed_key {
-    ($word:ty) => {
+    ($word:ty, $width:ident) => {
         impl NormalKey for $word {
             fn byte_len(&self) -> usize {
                 size_of::<Self>()
@@ -254,12 +261,23 @@ macro_rules! fixed_key {
             fn offset_from(&self, base: &Self) -> Option<u64> {
                 self.checked_sub(*base).and_then(|offset| u64::try_from(offset).ok())
             }
+
+            fn wrap(keys: Vec<Self>) -> AnyKeys {
+                AnyKeys::$width(keys)
+            }
+
+            fn unwrap(keys: &AnyKeys) -> Option<&[Self]> {
+                match keys {
+                    AnyKeys::$width(keys) => Some(keys),
+                    _ => None,
+                }
+            }
         }
     };
 }
 
-fixed_key!(u64);
-fixed_key!(u128);
+fixed_key!(u64, Word);
+fixed_key!(u128, Double);
 
 impl NormalKey for Box<[u8]> {
     fn byte_len(&self) -> usize {
@@ -305,6 +323,17 @@ impl NormalKey for Box<[u8]> {
 
     fn offset_from(&self, _base: &Self) -> Option<u64> {
         None
+    }
+
+    fn wrap(keys: Vec<Self>) -> AnyKeys {
+        AnyKeys::Bytes(keys)
+    }
+
+    fn unwrap(keys: &AnyKeys) -> Option<&[Self]> {
+        match keys {
+            AnyKeys::Bytes(keys) => Some(keys),
+            _ => None,
+        }
     }
 }
 

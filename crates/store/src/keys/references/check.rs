@@ -54,7 +54,7 @@ impl Task<'_> {
             let wrong = |idx: usize, expected: &str, found: &str| {
                 let what = format!(
                     "ordinals in block {idx}, of the rows of \"{}\" that are referenced",
-                    self.parent.name
+                    self.parent.table.name()
                 );
                 Some(Corruption::new(0, what, expected, found).in_file(file.path()))
             };
