@@ -8,7 +8,7 @@ use crate::records::{FileRecord, OrdinalsRecord, SegmentRecord};
 use crate::segment::Segment;
 use crate::snapshot::Table;
 use crate::verify::ORDINALS;
-use arrow::array::{Array, ArrayRef, Int64Array, UInt32Array};
+use arrow::array::{ArrayRef, Int64Array, UInt32Array};
 use arrow::compute::take;
 use starfact_base::{ColumnId, Error, Result, SegmentId};
 use starfact_format::ColumnWriter;
@@ -26,7 +26,6 @@ pub(crate) struct NewRows {
 /// A segment in memory, and which of the rows became which of its.
 pub(crate) struct Built {
     pub(crate) segment: Arc<Segment>,
-    pub(crate) columns: Vec<ArrayRef>,
     pub(crate) numbers: RowNumbers,
 }
 
@@ -100,7 +99,7 @@ pub(crate) fn build(table: &Table, rows: NewRows, place: &mut Place) -> Result<B
     };
     let segment = Arc::new(Segment::in_memory(dir, table.id(), record));
     let numbers = order.map_or(RowNumbers::InOrder, RowNumbers::Order);
-    Ok(Built { segment, columns: sorted, numbers })
+    Ok(Built { segment, numbers })
 }
 
 /// Adds columns of ordinals of other tables to a segment in memory.

@@ -24,7 +24,7 @@ mod writer;
 
 pub(crate) use chunk::sort;
 pub(crate) use numbers::RowNumbers;
-pub(crate) use input::CheckedRows;
+pub(crate) use input::{CheckedRows, check_rows};
 pub(crate) use runs::Loaded;
 pub(crate) use writer::{RowColumn, Written};
 
@@ -108,8 +108,6 @@ pub(crate) struct Job<'a> {
     pub(crate) before: &'a Table,
     /// The columns of the rows that are written.
     pub(crate) columns: &'a [RowColumn],
-    /// Whether rows are written again that the table has.
-    pub(crate) is_rewrite: bool,
     pub(crate) memory_bytes: usize,
     pub(crate) workers: &'a Workers,
 }
@@ -124,9 +122,8 @@ pub(crate) fn load(
     workers: &Workers,
 ) -> Result<Option<(Table, u64)>> {
     let columns = RowColumn::visible_of(before);
-    let (memory_bytes, is_rewrite) = (options.memory_bytes, false);
-    let job =
-        Job { files, tables, before, columns: &columns, is_rewrite, memory_bytes, workers };
+    let memory_bytes = options.memory_bytes;
+    let job = Job { files, tables, before, columns: &columns, memory_bytes, workers };
     let mut input = Input::new(before, options.progress.as_deref());
     let mut rows = batches.filter_map(|batch| batch.and_then(|it| input.check(it)).transpose());
     let layout = sort_layout(before)?;

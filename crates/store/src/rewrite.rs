@@ -12,8 +12,7 @@
 use crate::keys::index;
 use crate::keys::run::KeyRun;
 use crate::load::{
-    CheckedRows, Job, LoadOptions, Loaded, RowColumn, RowNumbers, Written, finish, sort_layout,
-    write,
+    CheckedRows, Job, LoadOptions, Loaded, RowColumn, Written, finish, sort_layout, write,
 };
 use crate::new_files::NewFiles;
 use crate::paths;
@@ -41,36 +40,9 @@ pub(crate) struct Rewriting<'a> {
     pub(crate) workers: &'a Workers,
 }
 
-/// A table with rows written again, and where each of them went.
-pub(crate) struct Rewritten {
-    pub(crate) table: Table,
-    pub(crate) map: RowMap,
-}
-
-/// Which row ids rows have got.
-#[derive(Debug)]
-pub(crate) struct RowMap {
-    /// Those that were written again, ascending, and their new ids.
-    old: Vec<u64>,
-    new: Vec<u64>,
-    /// Where all old ones lie.
-    range: Range<u64>,
-}
-
-impl RowMap {
-    /// The id that a row has now; `None` if it was deleted before the rewrite.
-    pub(crate) fn find(&self, row: u64) -> Option<u64> {
-        if !self.range.contains(&row) {
-            return Some(row);
-        }
-        let place = self.old.binary_search(&row).ok()?;
-        self.new.get(place).copied()
-    }
-}
-
 impl Rewriting<'_> {
     /// Writes the rows of some segments again.
-    pub(crate) fn rewrite(&self, table: &Table, replaced: Range<usize>) -> Result<Rewritten> {
+    pub(crate) fn rewrite(&self, table: &Table, replaced: Range<usize>) -> Result<Table> {
         let old = table.segments.get(replaced.clone()).unwrap_or_default();
         let (Some(first), Some(last)) = (old.first(), old.last()) else {
             return Err(Error::internal("a rewrite of no segments"));
@@ -82,27 +54,25 @@ impl Rewriting<'_> {
             tables: self.tables,
             before: table,
             columns: &columns,
-            is_rewrite: true,
             memory_bytes: self.options.memory_bytes,
             workers: self.workers,
         };
         let layout = sort_layout(table)?;
-        let mut old_rows = Vec::new();
         let blocks = old.iter().flat_map(|segment| {
             (0..segment.block_count()).map(move |block| (segment, block))
         });
         let mut rows = blocks.filter_map(|(segment, block)| {
-            live_rows(table, segment, block, &columns, &mut old_rows).transpose()
+            live_rows(table, segment, block, &columns).transpose()
         });
         let loaded = write(&job, layout.as_ref(), &mut rows)?;
         drop(rows);
         let mut after = table.clone();
-        let (new, numbers) = match loaded {
-            None => (Vec::new(), RowNumbers::InOrder),
-            Some(Loaded { segments, numbers, .. }) => {
+        let new = match loaded {
+            None => Vec::new(),
+            Some(Loaded { segments, .. }) => {
                 let run = if layout.is_some() { after.next_run } else { 0 };
                 after.next_run += u64::from(layout.is_some());
-                (self.segments(table, segments, range.start, run)?, numbers)
+                self.segments(table, segments, range.start, run)?
             }
         };
         forget(&mut after, old);
@@ -117,8 +87,7 @@ impl Rewriting<'_> {
             Some(layout) => edges::is_sorted(layout, &after)?,
         };
         finish(&job, &mut after, self.options)?;
-        let map = row_map(old_rows, &numbers, range)?;
-        Ok(Rewritten { table: after, map })
+        Ok(after)
     }
 
     /// The segments that were written, with ordinals and row ids.
@@ -131,11 +100,13 @@ impl Rewriting<'_> {
     ) -> Result<Vec<Arc<Segment>>> {
         let mut segments = Vec::with_capacity(written.len());
         for Written { id, folder, rows, mut files, .. } in written {
-            let record = |ordinals, files, first| SegmentRecord {
+            let record = |ordinals: OrdinalsRecord, files, first: u64| SegmentRecord {
                 id,
                 rows,
                 run,
-                first_row: Some(first),
+                first_row: Some(first).filter(|first| {
+                    ordinals != OrdinalsRecord::Consecutive(*first)
+                }),
                 ordinals,
                 files,
             };
@@ -254,17 +225,15 @@ fn consecutive(segment: &Segment) -> Result<Option<u64>> {
     Ok(first)
 }
 
-/// The live rows of a block; their ids are appended to `row_ids`. `None` if there are none.
+/// The live rows of a block; `None` if there are none.
 pub(crate) fn live_rows(
     table: &Table,
     segment: &Segment,
     block: usize,
     columns: &[RowColumn],
-    row_ids: &mut Vec<u64>,
 ) -> Result<Option<CheckedRows>> {
     let start = block * BLOCK_ROWS;
     let rows = (segment.row_count() as usize).saturating_sub(start).min(BLOCK_ROWS);
-    let first = segment.first_row() + start as u64;
     let live = table.deletions.of(segment.id()).map(|deleted| {
         let is_live = |row: &u32| !deleted.contains(start as u32 + row);
         (0..rows as u32).filter(is_live).collect::<Vec<u32>>()
@@ -272,10 +241,6 @@ pub(crate) fn live_rows(
     let row_count = live.as_ref().map_or(rows, Vec::len);
     if row_count == 0 {
         return Ok(None);
-    }
-    match &live {
-        None => row_ids.extend(first..first + rows as u64),
-        Some(live) => row_ids.extend(live.iter().map(|row| first + u64::from(*row))),
     }
     let mut byte_len = 0;
     let mut arrays = Vec::with_capacity(columns.len());
@@ -287,7 +252,7 @@ pub(crate) fn live_rows(
     Ok(Some(CheckedRows { columns: arrays, row_count, byte_len }))
 }
 
-fn values(
+pub(crate) fn values(
     segment: &Segment,
     block: usize,
     rows: usize,
@@ -311,16 +276,3 @@ fn values(
         Some(live) => block.take(live),
     }
 }
-
-fn row_map(old: Vec<u64>, numbers: &RowNumbers, range: Range<u64>) -> Result<RowMap> {
-    let mut new = vec![0; old.len()];
-    for place in 0..old.len() as u64 {
-        let number = numbers.number(place)?;
-        let input = number.checked_sub(1).map(|input| input as usize);
-        if let Some(slot) = input.and_then(|input| new.get_mut(input)) {
-            *slot = range.start + place;
-        }
-    }
-    Ok(RowMap { old, new, range })
-}
-

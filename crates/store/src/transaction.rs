@@ -19,6 +19,7 @@ use crate::turn::Taken;
 use crate::{constraints, declare, garbage};
 use arrow::record_batch::RecordBatch;
 use changes::Changes;
+pub(crate) use rows::take_rows;
 use starfact_base::{Epoch, Error, Result, TableId};
 use std::collections::BTreeMap;
 use std::fmt;

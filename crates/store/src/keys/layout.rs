@@ -191,6 +191,9 @@ pub(crate) trait NormalKey: Clone + Debug + Eq + Hash + Ord + Send + Sync + 'sta
     /// Its distance from a lower key of one column, if that is a small number.
     fn offset_from(&self, base: &Self) -> Option<u64>;
 
+    /// Bytes that are equal if and only if the keys are.
+    fn bytes(&self) -> Vec<u8>;
+
     /// Keys whose width is not in their type any more.
     fn wrap(keys: Vec<Self>) -> AnyKeys;
 
@@ -262,6 +265,10 @@ macro_rules! fixed_key {
                 self.checked_sub(*base).and_then(|offset| u64::try_from(offset).ok())
             }
 
+            fn bytes(&self) -> Vec<u8> {
+                self.to_le_bytes().to_vec()
+            }
+
             fn wrap(keys: Vec<Self>) -> AnyKeys {
                 AnyKeys::$width(keys)
             }
@@ -323,6 +330,10 @@ impl NormalKey for Box<[u8]> {
 
     fn offset_from(&self, _base: &Self) -> Option<u64> {
         None
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.to_vec()
     }
 
     fn wrap(keys: Vec<Self>) -> AnyKeys {

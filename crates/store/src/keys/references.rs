@@ -15,7 +15,7 @@ pub(crate) use check::check;
 
 use crate::keys::dense::DenseKeys;
 use crate::keys::index::layout_of;
-use crate::keys::layout::{Layout, NormalKey, Width, nulls_of};
+use crate::keys::layout::{Layout, NormalKey, Width, nulls_of, ours};
 use crate::keys::run::{RunBlocks, decode_block};
 use crate::keys::search::find_each;
 use crate::load::{Job, RowNumbers};
@@ -24,16 +24,19 @@ use crate::schema::ForeignKey;
 use crate::segment::Segment;
 use crate::snapshot::Table;
 use crate::{paths, violation};
-use arrow::array::{ArrayRef, Int64Array};
+use arrow::array::{Array, ArrayRef, Int64Array};
 use arrow::buffer::NullBuffer;
+use arrow::compute::concat;
 use starfact_base::limits::BLOCK_ROWS;
-use starfact_base::{DataType, Error, Result, TableId};
+use starfact_base::{ColumnId, DataType, Error, Result, TableId};
 use starfact_encoding::EncodeOptions;
 use starfact_format::ColumnWriter;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Bytes that the keys of parents may take for rows in memory.
+const MEMORY_BYTES: usize = 64 << 20;
 /// Blocks whose keys are sorted together.
 const SORTED_BLOCKS: usize = 16;
 /// All keys of the parent are read if it has at most this many for each referencing row.
@@ -79,6 +82,31 @@ pub(crate) fn resolve(
     let with_files = new.iter().zip(&files).map(|(segment, files)| segment.with_files(files));
     table.segments.extend(with_files.map(Arc::new));
     Ok(())
+}
+
+/// The ordinals that the rows of a segment in memory reference: a column for each foreign key.
+pub(crate) fn resolve_memory(
+    tables: &BTreeMap<TableId, Arc<Table>>,
+    table: &Table,
+    segment: &Segment,
+    numbers: &RowNumbers,
+) -> Result<Vec<(ColumnId, ArrayRef)>> {
+    let rows = segment.row_count();
+    let mut parents = Vec::with_capacity(table.foreign_keys().len());
+    for foreign_key in table.foreign_keys() {
+        parents.push(Parent::open(tables, table, foreign_key, rows, MEMORY_BYTES)?);
+    }
+    let (mut tasks, mut columns) = (Vec::new(), Vec::new());
+    for (foreign_key, parent) in table.foreign_keys().iter().zip(&parents) {
+        let (file, fault) = (None, None);
+        let mut task = Task { segment_idx: 0, segment, foreign_key, parent, file, fault };
+        let ordinals = task.resolve(0..segment.block_count())?;
+        let parts: Vec<&dyn Array> = ordinals.iter().map(|part| part as &dyn Array).collect();
+        columns.push((foreign_key.ordinal_column, concat(&parts).map_err(ours)?));
+        tasks.push(task);
+    }
+    report(&tasks, table, numbers, segment.first_row())?;
+    Ok(columns)
 }
 
 /// The referenced key of one foreign key.

@@ -78,7 +78,7 @@ impl<'a, K: NormalKey> RunsWriter<'a, K> {
     fn needs_numbers(&self) -> bool {
         let before = self.job.before;
         let has_messages = !(before.keys().is_empty() && before.foreign_keys().is_empty());
-        self.layout.is_some() && (has_messages || self.job.is_rewrite)
+        self.layout.is_some() && has_messages
     }
 
     fn close(&mut self) -> Result<()> {

@@ -96,7 +96,7 @@ pub(crate) struct RowColumn {
 
 impl RowColumn {
     /// A column that users see, encoded as they asked for.
-    fn visible(column: &Column) -> Self {
+    pub(crate) fn visible(column: &Column) -> Self {
         let wanted = column.encoding.as_deref();
         let encoding = EncodingName::ALL.into_iter().find(|name| Some(name.as_str()) == wanted);
         let bitmaps = match column.bitmap {

@@ -36,7 +36,7 @@ fn a_load_is_sorted_and_its_references_are_ordinals() {
     assert!(fact.is_sorted());
     assert_eq!((fact.row_count(), fact.ordinal_end()), (4, 4));
     let segment = &fact.segments()[0];
-    assert_eq!((segment.first_ordinal(), segment.row_count()), (0, 4));
+    assert_eq!((segment.first_row(), segment.row_count()), (0, 4));
     assert_eq!(fact.bytes(), segment.byte_len() + fact.key_runs[0].byte_len());
 }
 
@@ -130,8 +130,8 @@ fn many_small_loads_become_one_segment() {
     assert!(fact.segments().iter().all(|segment| segment.run() != 0), "each is in order");
     let hidden = values(&fact, fact.foreign_keys()[0].ordinal_column);
     assert_eq!(hidden, text((0..200).map(|id| [0, 2, 1][id % 3])));
-    let ends = fact.segments().iter().map(|segment| segment.ordinal_end());
-    let firsts = fact.segments().iter().map(|segment| segment.first_ordinal());
+    let ends = fact.segments().iter().map(|segment| segment.row_end());
+    let firsts = fact.segments().iter().map(|segment| segment.first_row());
     assert_eq!(
         firsts.skip(1).collect::<Vec<_>>(),
         ends.take(fact.segments().len() - 1).collect::<Vec<_>>()
