@@ -56,7 +56,8 @@ pub(crate) fn resolve(
         return Ok(());
     }
     let from = table.segments.len().saturating_sub(new_count);
-    let new = table.segments.split_off(from);
+    // They stay in the table until its rows, which may reference each other, are looked up.
+    let new = table.segments.get(from..).unwrap_or_default().to_vec();
     let rows = new.iter().map(|segment| segment.row_count()).sum::<u64>();
     let mut parents: Vec<Parent> = Vec::with_capacity(schema.foreign_keys.len());
     for foreign_key in &schema.foreign_keys {
@@ -79,6 +80,7 @@ pub(crate) fn resolve(
             files.push(file);
         }
     }
+    table.segments.truncate(from);
     let with_files = new.iter().zip(&files).map(|(segment, files)| segment.with_files(files));
     table.segments.extend(with_files.map(Arc::new));
     Ok(())
