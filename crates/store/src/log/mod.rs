@@ -20,7 +20,7 @@
 //! - a reader beside the writer believes what is marked and nothing else.
 //!
 //! A log comes into being under its name, whole and durable: it is written in `tmp` and renamed.
-//! Logs are never cut or continued. After a crash, [`recover`] copies the records behind the last
+//! Logs are never cut or continued. After a crash, [`recover()`] copies the records behind the last
 //! mark into a new log that begins with their first number; from then on the old one ends there. So
 //! nothing is built on bytes that the last writer left in memory only, or failed to sync.
 //!

@@ -111,12 +111,6 @@ impl LogReader {
         }
     }
 
-    /// A number above those of all logs that are and were there.
-    pub(super) fn number_for_next(&self, dir: &dyn Dir) -> Result<u64> {
-        let newest = numbers(dir)?.last().copied().unwrap_or_default();
-        Ok(newest.max(self.log).saturating_add(1))
-    }
-
     /// Moves to a log, unless the place is in it already.
     fn enter(&mut self, log: &Log) -> Result<()> {
         let first = log.header.first;
@@ -287,6 +281,11 @@ impl Log {
         let (header, header_bytes) = Header::parse(&path, number, &bytes)?;
         Ok(Some(Self { path, header, header_bytes, bytes }))
     }
+}
+
+/// A number above those of all logs.
+pub(super) fn next_number(dir: &dyn Dir) -> Result<u64> {
+    Ok(numbers(dir)?.last().map_or(1, |newest| newest.saturating_add(1)))
 }
 
 /// The numbers of all logs, ascending.

@@ -12,7 +12,7 @@
 //! the last writer was killed before its sync, or if its sync failed and the pages pass for clean
 //! since. So they are copied before anything is built on them.
 
-use super::reader::{LogReader, Torn, Until};
+use super::reader::{LogReader, Torn, Until, next_number};
 use super::writer::{LogWriter, NewLog};
 use starfact_base::Result;
 use starfact_vfs::Dir;
@@ -25,7 +25,7 @@ pub(crate) struct Recovered {
     pub(crate) torn: Option<Torn>,
     /// A new log that begins with copies of the records that were not marked; `None` if all were.
     pub(crate) log: Option<LogWriter>,
-    /// A number for the next log, above those of all that are and were there.
+    /// A number for the next log, above those of all that are there.
     pub(crate) next_log: u64,
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn recover(
     visit: &mut dyn FnMut(u64, &[u8]) -> Result<()>,
 ) -> Result<Recovered> {
     reader.read(dir.as_ref(), Until::Mark, visit)?;
-    let number = reader.number_for_next(dir.as_ref())?;
+    let number = next_number(dir.as_ref())?;
     let mut new: Option<NewLog> = None;
     let end = reader.read(dir.as_ref(), Until::End, &mut |record, payload| {
         visit(record, payload)?;

@@ -250,6 +250,19 @@ fn a_log_that_became_shorter_is_damage() {
 
 #[test]
 fn damage_in_what_is_not_needed_any_more_does_no_harm() {
+    // The records that may be needed are torn, and the damage is in one before.
+    let mut log = OwnLog::new(1, 1).records(1..=2).mark(2).records(3..=3);
+    let at = log.borders[1];
+    log.bytes[at] ^= 1;
+    let dir = MemDir::new();
+    log.put(&dir);
+    for until in [Until::Mark, Until::End] {
+        let read = |first| try_read_on(&dir, &mut LogReader::new(1, first), until);
+        assert!(read(2).unwrap_err().is_corrupt());
+        let (visited, end) = read(3).unwrap();
+        assert_eq!((visited, end.torn.is_some()), (3..3, until == Until::End));
+    }
+
     let mut log = sample();
     let at = log.borders[0];
     log.bytes[at] ^= 1;

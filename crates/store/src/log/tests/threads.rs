@@ -102,7 +102,7 @@ fn a_panic_while_writing_stops_the_log_and_nobody_waits_for_ever() {
 
 /// A writer that goes from log to log, and readers that must see all that was acknowledged before.
 fn read_beside(dir: Arc<dyn Dir>) {
-    const RECORDS: u64 = 400;
+    const RECORDS: u64 = 300;
     let acknowledged = AtomicU64::new(0);
     let mut log = LogWriter::create(&dir, 1, 1).unwrap();
     thread::scope(|scope| {
@@ -113,6 +113,7 @@ fn read_beside(dir: Arc<dyn Dir>) {
                     let least = acknowledged.load(Ordering::SeqCst);
                     let visited = read_on(dir.as_ref(), &mut reader, Until::Mark);
                     assert!(visited.end > least, "{visited:?} without {least}");
+                    thread::sleep(Duration::from_micros(100));
                 }
             });
         }
