@@ -30,6 +30,8 @@ mod garbage;
 mod indexes;
 mod keys;
 mod load;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "commits are to use it"))]
+mod log;
 mod manifest;
 mod merge;
 mod new_files;
