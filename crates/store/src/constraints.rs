@@ -41,7 +41,8 @@ pub(crate) fn referenced_key<'a>(
     tables: &BTreeMap<TableId, Arc<Table>>,
     table: &'a Table,
 ) -> Option<&'a Key> {
-    let references = |key: &&Key| children(tables, table).any(|(_, it)| it.parent_columns == key.columns);
+    let references =
+        |key: &&Key| children(tables, table).any(|(_, it)| it.parent_columns == key.columns);
     table.keys().iter().find(references)
 }
 
@@ -83,10 +84,7 @@ fn columns_of(table: &Table, key: &Key, columns: &[ArrayRef]) -> Vec<ArrayRef> {
 }
 
 /// Checks all constraints; the new rows get the ordinals of the rows that they reference.
-pub(crate) fn check(
-    tables: &mut BTreeMap<TableId, Arc<Table>>,
-    settled: &[Settled],
-) -> Result<()> {
+pub(crate) fn check(tables: &mut BTreeMap<TableId, Arc<Table>>, settled: &[Settled]) -> Result<()> {
     for settled in settled {
         let table = known(tables, settled)?;
         for built in &settled.built {

@@ -55,14 +55,14 @@ impl DeletionsFile {
 
     /// Reads the deletions of these segments.
     pub(crate) fn read(&self, dir: &dyn Dir, segments: &[Arc<Segment>]) -> Result<Deletions> {
-        let bytes = dir.read(&self.path).map_err(|error| match crate::manifest::is_missing(&error)
-        {
-            true => {
-                let expected = format!("a file of {} bytes", self.record.bytes);
-                Corruption::new(0, "file", expected, "none").in_file(self.path.as_ref())
-            }
-            false => error,
-        })?;
+        let bytes =
+            dir.read(&self.path).map_err(|error| match crate::manifest::is_missing(&error) {
+                true => {
+                    let expected = format!("a file of {} bytes", self.record.bytes);
+                    Corruption::new(0, "file", expected, "none").in_file(self.path.as_ref())
+                }
+                false => error,
+            })?;
         let corrupt = |what: &str, expected: String, found: String| {
             Corruption::new(0, what, expected, found).in_file(self.path.as_ref())
         };
@@ -74,8 +74,9 @@ impl DeletionsFile {
             let what = "length and checksum (manifest against file)";
             return Err(corrupt(what, expected, show(found)));
         }
-        let deletions = parse(payload, segments)
-            .map_err(|(what, found)| corrupt(what, "those of segments of the table".into(), found))?;
+        let deletions = parse(payload, segments).map_err(|(what, found)| {
+            corrupt(what, "those of segments of the table".into(), found)
+        })?;
         if deletions.rows() != self.record.rows {
             let (expected, found) = (self.record.rows, deletions.rows());
             return Err(corrupt("deleted rows", expected.to_string(), found.to_string()));
@@ -94,7 +95,8 @@ fn parse(payload: &[u8], segments: &[Arc<Segment>]) -> Result<Deletions, Wrong> 
         rest = after;
         Ok(taken)
     };
-    let number = |bytes: &[u8]| bytes.iter().rev().fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
+    let number =
+        |bytes: &[u8]| bytes.iter().rev().fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
     let count = number(take(4)?);
     let mut deletions = Deletions::default();
     let mut last = None;

@@ -1,7 +1,7 @@
 //! Rows in memory: segments like any others, whose column files no disk has.
 
-use crate::keys::layout::{by_width, ours};
 use crate::keys::layout::NormalKey;
+use crate::keys::layout::{by_width, ours};
 use crate::load::{RowColumn, RowNumbers, sort_layout};
 use crate::paths;
 use crate::records::{FileRecord, OrdinalsRecord, SegmentRecord};

@@ -32,6 +32,8 @@ mod garbage;
 mod indexes;
 mod keys;
 mod load;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "commits are to use it"))]
+mod log;
 mod manifest;
 mod merge;
 mod new_files;
@@ -40,8 +42,8 @@ mod paths;
 mod pins;
 mod policy;
 mod publish;
-mod rewrite;
 mod records;
+mod rewrite;
 mod rows;
 mod schema;
 mod segment;

@@ -23,8 +23,8 @@ mod runs;
 mod writer;
 
 pub(crate) use chunk::sort;
-pub(crate) use numbers::RowNumbers;
 pub(crate) use input::{CheckedRows, check_rows};
+pub(crate) use numbers::RowNumbers;
 pub(crate) use runs::Loaded;
 pub(crate) use writer::{RowColumn, Written};
 

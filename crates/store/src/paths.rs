@@ -13,6 +13,8 @@ pub(crate) const CURRENT: &str = "CURRENT";
 pub(crate) const PINS: &str = "pins";
 /// The folder of tables.
 pub(crate) const TABLES: &str = "tables";
+/// The folder of logs.
+pub(crate) const LOGS: &str = "wal";
 /// The folder of unpublished files.
 pub(crate) const TEMPORARY: &str = starfact_vfs::TEMPORARY_FOLDER;
 
@@ -21,7 +23,10 @@ const SEGMENT: &str = "seg-";
 const KEY_RUN: &str = "key-";
 const DICTIONARY: &str = "dict-";
 const DELETIONS: &str = "del-";
+const LOG_ENDING: &str = ".wal";
 const LOAD: &str = "load-";
+/// How the name of a log begins before it is published.
+const NEW_LOG: &str = "log-";
 /// How the names in `tmp` begin that `Dir::write_atomic` makes.
 const ATOMIC: &str = "atomic-";
 
@@ -86,6 +91,20 @@ pub(crate) fn folder_to_sync(path: &str) -> &str {
     }
 }
 
+pub(crate) fn log(number: u64) -> String {
+    format!("{LOGS}/{number}{LOG_ENDING}")
+}
+
+/// The number in the name of a log within its folder.
+pub(crate) fn log_number(name: &str) -> Option<u64> {
+    name.strip_suffix(LOG_ENDING).and_then(number)
+}
+
+/// A log before it is published.
+pub(crate) fn new_log(number: u64) -> String {
+    format!("{TEMPORARY}/{NEW_LOG}{number}")
+}
+
 /// A folder for what is not to outlive a load.
 pub(crate) fn temporary(number: u64) -> String {
     format!("{TEMPORARY}/{LOAD}{number}")
@@ -93,7 +112,8 @@ pub(crate) fn temporary(number: u64) -> String {
 
 /// Whether a name within `tmp` is one that we make.
 pub(crate) fn is_temporary(name: &str) -> bool {
-    name.starts_with(ATOMIC) || name.strip_prefix(LOAD).and_then(number::<u64>).is_some()
+    let is_numbered = |prefix| name.strip_prefix(prefix).and_then(number::<u64>).is_some();
+    name.starts_with(ATOMIC) || is_numbered(LOAD) || is_numbered(NEW_LOG)
 }
 
 /// The number in the name of a segment's or a key run's folder.
@@ -152,8 +172,13 @@ mod tests {
         assert_eq!(pin(Version(5), "77-1"), "pins/5-77-1");
         assert_eq!(pinned_version("5-77-1"), Some(Version(5)));
         assert_eq!(pinned_version("x-77-1"), None);
-        assert_eq!(temporary(9), "tmp/load-9");
-        assert!(is_temporary("load-9") && is_temporary("atomic-5-1"));
-        assert!(!is_temporary("load-x") && !is_temporary("notes.txt"));
+        assert_eq!(log(12), "wal/12.wal");
+        assert_eq!(log_number("12.wal"), Some(12));
+        for other in ["12", "12.wal.new", "012.wal", "+1.wal", ".wal", "x.wal", "-1.wal"] {
+            assert_eq!(log_number(other), None, "{other}");
+        }
+        assert_eq!((temporary(9), new_log(9)), ("tmp/load-9".into(), "tmp/log-9".into()));
+        assert!(is_temporary("load-9") && is_temporary("atomic-5-1") && is_temporary("log-9"));
+        assert!(!is_temporary("load-x") && !is_temporary("log-x") && !is_temporary("notes.txt"));
     }
 }

@@ -4,7 +4,7 @@ use starfact_base::limits::{BLOCK_ROWS, SEGMENT_BLOCKS_MAX};
 use std::ops::Range;
 
 /// Small segments at the end of a table, at which they become one.
-const SMALL_SEGMENTS_MAX: usize = 32;
+const SMALL_SEGMENTS_MAX: usize = 64;
 /// Rows of a segment that is small.
 const SMALL_ROWS: u64 = BLOCK_ROWS as u64;
 /// Rows that a segment may have.

@@ -16,8 +16,8 @@ use crate::deletions_file::DeletionsFile;
 use crate::garbage::{Item, folders};
 use crate::load::LoadOptions;
 use crate::new_files::NewFiles;
-use crate::records::Catalog;
 use crate::policy::{Size, choose};
+use crate::records::Catalog;
 use crate::rewrite::{Rewriting, widen};
 use crate::segment::Segment;
 use crate::snapshot::{Snapshot, Table};
@@ -92,8 +92,7 @@ fn store_rows(writer: &Writer, change: &mut Change<'_>) -> Result<()> {
         }
         if table.deletions_file.is_none() && !table.deletions.is_empty() {
             let name = change.files.deletions(table.id());
-            let file =
-                DeletionsFile::write(change.files.dir().as_ref(), name, &table.deletions)?;
+            let file = DeletionsFile::write(change.files.dir().as_ref(), name, &table.deletions)?;
             let deletions_file = Some(Arc::new(file));
             *table = Arc::new(Table { deletions_file, ..table.as_ref().clone() });
         }

@@ -9,6 +9,7 @@
 //! was deleted is gone afterwards. Flushing the delta, merging segments and freeing the space of
 //! deleted rows are all this.
 
+use crate::edges;
 use crate::keys::index;
 use crate::keys::run::KeyRun;
 use crate::load::{
@@ -21,7 +22,6 @@ use crate::segment::Segment;
 use crate::snapshot::Table;
 use crate::verify::ORDINALS;
 use crate::workers::Workers;
-use crate::edges;
 use arrow::array::{Array, ArrayRef, Int64Array, UInt32Array, new_null_array};
 use arrow::compute::take;
 use starfact_base::limits::BLOCK_ROWS;
@@ -58,12 +58,11 @@ impl Rewriting<'_> {
             workers: self.workers,
         };
         let layout = sort_layout(table)?;
-        let blocks = old.iter().flat_map(|segment| {
-            (0..segment.block_count()).map(move |block| (segment, block))
-        });
-        let mut rows = blocks.filter_map(|(segment, block)| {
-            live_rows(table, segment, block, &columns).transpose()
-        });
+        let blocks = old
+            .iter()
+            .flat_map(|segment| (0..segment.block_count()).map(move |block| (segment, block)));
+        let mut rows = blocks
+            .filter_map(|(segment, block)| live_rows(table, segment, block, &columns).transpose());
         let loaded = write(&job, layout.as_ref(), &mut rows)?;
         drop(rows);
         let mut after = table.clone();
@@ -104,9 +103,8 @@ impl Rewriting<'_> {
                 id,
                 rows,
                 run,
-                first_row: Some(first).filter(|first| {
-                    ordinals != OrdinalsRecord::Consecutive(*first)
-                }),
+                first_row: Some(first)
+                    .filter(|first| ordinals != OrdinalsRecord::Consecutive(*first)),
                 ordinals,
                 files,
             };

@@ -9,7 +9,7 @@ mod indexes;
 mod keys;
 mod loads;
 mod models;
-mod writes;
 mod open;
 pub(crate) mod support;
 mod transactions;
+mod writes;

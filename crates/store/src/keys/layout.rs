@@ -11,6 +11,7 @@
 //! As few bits as the types need decide which of the three a list of columns gets; everything that
 //! works with keys is generic over [`NormalKey`].
 
+use crate::keys::memory::AnyKeys;
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, new_null_array};
 use arrow::array::{BooleanArray, Float32Array, Float64Array};
 use arrow::buffer::NullBuffer;
@@ -19,7 +20,6 @@ use arrow::datatypes::{
     ArrowPrimitiveType, DataType as ArrowType, Date32Type, Decimal128Type, Float32Type,
     Float64Type, Int16Type, Int32Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType,
 };
-use crate::keys::memory::AnyKeys;
 use arrow::row::{RowConverter, SortField};
 use starfact_base::data_type::Physical;
 use starfact_base::{DataType, Error, Result, Scalar};

@@ -310,12 +310,7 @@ impl Task<'_> {
 }
 
 /// Fails with the first row of the input that references nothing, if there is one.
-fn report(
-    tasks: &[Task<'_>],
-    table: &Table,
-    numbers: &RowNumbers,
-    first_row: u64,
-) -> Result<()> {
+fn report(tasks: &[Task<'_>], table: &Table, numbers: &RowNumbers, first_row: u64) -> Result<()> {
     let mut first: Option<(u64, u64, &Task<'_>)> = None;
     for task in tasks {
         let before = task.segment.first_row().saturating_sub(first_row);

@@ -139,8 +139,7 @@ impl<'a> SegmentsWriter<'a> {
             writer: None,
             finished: Vec::new(),
         };
-        let mut columns: Vec<ColumnOutput> =
-            job.columns.iter().enumerate().map(output).collect();
+        let mut columns: Vec<ColumnOutput> = job.columns.iter().enumerate().map(output).collect();
         if with_numbers {
             columns.push(ColumnOutput {
                 idx: columns.len(),

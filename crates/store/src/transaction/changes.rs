@@ -232,9 +232,9 @@ impl Changes {
         }
         let keeps = parts.iter().any(|part| part.kept.is_some());
         let kept = keeps.then(|| {
-            let kept = parts.iter().map(|part| {
-                part.kept.clone().unwrap_or_else(|| vec![None; part.row_count])
-            });
+            let kept = parts
+                .iter()
+                .map(|part| part.kept.clone().unwrap_or_else(|| vec![None; part.row_count]));
             kept.flatten().collect()
         });
         Ok(Some(NewRows { columns, row_count, kept }))

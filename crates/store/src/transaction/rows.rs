@@ -1,10 +1,10 @@
 //! Changes of rows.
 
 use super::Transaction;
-use crate::load::{RowColumn, check_rows};
 use crate::keys::index::layout_of;
 use crate::keys::layout::{NormalKey, by_width, nulls_of, ours};
 use crate::keys::references::find_sorted;
+use crate::load::{RowColumn, check_rows};
 use crate::schema::KeyId;
 use crate::snapshot::Table;
 use arrow::array::{ArrayRef, UInt32Array, new_empty_array};
@@ -98,8 +98,9 @@ impl Transaction {
         let key = view.schema.key(key).ok_or_else(|| Error::internal("no such key"))?;
         let layout = layout_of(&view, key)?;
         let nulls = nulls_of(columns);
-        let is_null =
-            |row: usize| nulls.as_ref().is_some_and(|nulls: &arrow::buffer::NullBuffer| nulls.is_null(row));
+        let is_null = |row: usize| {
+            nulls.as_ref().is_some_and(|nulls: &arrow::buffer::NullBuffer| nulls.is_null(row))
+        };
         let runs = view.runs(key, &layout)?;
         by_width!(layout, K => {
             let keys = K::encode(&layout, columns)?.into_iter().enumerate();
@@ -152,7 +153,13 @@ pub(crate) fn take_rows(table: &Table, rows: &[u64]) -> Result<RecordBatch> {
             let located = table.locate(*first_row);
             let (segment, _) = located.ok_or_else(|| Error::internal("a segment without rows"))?;
             let places: Vec<u32> = places.iter().map(|(at, _)| *at).collect();
-            parts.push(crate::rewrite::values(segment, *block, 0, &RowColumn::visible(column), Some(&places))?);
+            parts.push(crate::rewrite::values(
+                segment,
+                *block,
+                0,
+                &RowColumn::visible(column),
+                Some(&places),
+            )?);
         }
         let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
         let all = match parts.as_slice() {

@@ -43,11 +43,7 @@ pub(crate) fn check(
 }
 
 impl Task<'_> {
-    fn check(
-        &mut self,
-        table: &Table,
-        proceed: &dyn Fn() -> Result<()>,
-    ) -> Result<Option<Error>> {
+    fn check(&mut self, table: &Table, proceed: &dyn Fn() -> Result<()>) -> Result<Option<Error>> {
         let column = self.foreign_key.ordinal_column;
         let Some(file) = self.segment.column(column)? else {
             let path = paths::column(self.segment.folder(), column);
