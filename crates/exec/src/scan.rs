@@ -6,7 +6,7 @@
 
 use crate::bitmaps::{self, BitmapAnswers, Bitmaps};
 use crate::columns::{MorselColumns, OpenColumn};
-use arrow::array::{ArrayRef, new_null_array};
+use arrow::array::{ArrayRef, Int64Array, new_null_array};
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, DataType, Error, Result};
 use starfact_encoding::{Predicate, Selection, Verdict, arrow_type};
@@ -135,9 +135,34 @@ impl Scan {
 
     /// The rows of a morsel that satisfy the filters of the scan.
     pub fn select(&self, morsel: &Morsel) -> Result<Selection> {
-        let mut selection = Selection::all(morsel.rows);
+        let mut selection = self.live(morsel)?;
         self.narrow(morsel, &self.filters, &mut selection)?;
         Ok(selection)
+    }
+
+    /// The rows of a morsel that are not deleted.
+    ///
+    /// # Errors
+    /// A morsel of another scan.
+    pub fn live(&self, morsel: &Morsel) -> Result<Selection> {
+        let mut selection = Selection::all(morsel.rows);
+        if let Some(deleted) = self.table.deleted_rows(self.segment(morsel)?.id()) {
+            let start = (morsel.block_idx * BLOCK_ROWS) as u32;
+            for place in deleted.range(start..start.saturating_add(morsel.rows as u32)) {
+                selection.clear((place - start) as usize);
+            }
+        }
+        Ok(selection)
+    }
+
+    /// The ids of the selected rows.
+    ///
+    /// # Errors
+    /// A morsel of another scan.
+    pub fn row_ids(&self, morsel: &Morsel, selection: &Selection) -> Result<ArrayRef> {
+        let start = self.segment(morsel)?.first_row() + (morsel.block_idx * BLOCK_ROWS) as u64;
+        let rows = selection.indices().into_iter().map(|row| (start + u64::from(row)) as i64);
+        Ok(Arc::new(Int64Array::from_iter_values(rows)))
     }
 
     /// Takes out of `selection` the rows that do not satisfy `filters`; says what bitmap indexes
@@ -222,15 +247,6 @@ impl Scan {
         };
         let columns = columns.iter().map(open).collect::<Result<_>>()?;
         Ok(MorselColumns { columns, rows: morsel.rows })
-    }
-
-    /// The row ids of the selected rows.
-    pub fn row_ids(&self, morsel: &Morsel, selection: &Selection) -> Result<ArrayRef> {
-        let first =
-            self.segment(morsel)?.first_ordinal() as i64 + (morsel.block_idx * BLOCK_ROWS) as i64;
-        Ok(Arc::new(arrow::array::Int64Array::from_iter_values(
-            selection.indices().into_iter().map(|i| first + i as i64),
-        )))
     }
 
     /// Bytes that `columns` of a morsel take in their files.

@@ -219,7 +219,8 @@ impl Session {
 
     /// What a statement needs: its snapshot, a planner for it, and the way to cancel it.
     fn context(&self, cancel: CancellationToken, open: Option<OpenTransaction>) -> Result<Context> {
-        let snapshot = match open.as_ref().and_then(OpenTransaction::snapshot) {
+        let own = open.as_ref().map(OpenTransaction::snapshot).transpose()?;
+        let snapshot = match own.flatten() {
             Some(snapshot) => snapshot,
             None => self.inner.store.snapshot()?,
         };

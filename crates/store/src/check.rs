@@ -3,7 +3,8 @@
 //! ```text
 //!  files        every byte, every value, what zone maps and bitmaps say of them
 //!  rows         NOT NULL · the sort order that segments and the table claim to have
-//!  keys         each run ascends · no key is in two runs · runs hold the keys of all rows
+//!  rows         no two live ones have one ordinal
+//!  keys         each run ascends · no live row has the key of another · runs hold all keys
 //!  references   the ordinal of each row is that of the row with the referenced key
 //! ```
 //!
@@ -21,6 +22,7 @@ use crate::segment::{Segment, open_column};
 use crate::snapshot::{Snapshot, Table};
 use crate::workers::{WorkerCache, Workers};
 use arrow::array::Array;
+use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, Corruption, Error, Result, TableId};
 use starfact_format::ColumnFile;
 use starfact_vfs::Dir;
@@ -100,6 +102,7 @@ impl Check<'_> {
             return Ok(());
         }
         self.check_order()?;
+        self.check_ordinals()?;
         for key in self.table.keys() {
             self.check_key(key)?;
         }
@@ -114,6 +117,30 @@ impl Check<'_> {
             Ok(faults) => faults.into_iter().for_each(|fault| self.add_fault(fault)),
             // A file of a referenced table.
             Err(fault) => self.take_fault(fault)?,
+        }
+        Ok(())
+    }
+
+    /// No two live rows have one ordinal.
+    fn check_ordinals(&self) -> Result<()> {
+        if self.table.rows_are_ordinals() {
+            return Ok(());
+        }
+        let mut seen = roaring::RoaringTreemap::new();
+        for segment in &self.table.segments {
+            for block in 0..segment.block_count() {
+                let first = segment.first_row() + (block * BLOCK_ROWS) as u64;
+                for (ordinal, row) in segment.ordinals(block)?.into_iter().zip(first..) {
+                    let is_new = !self.table.is_live(row) || seen.insert(ordinal);
+                    if !is_new || ordinal >= self.table.ordinal_end() {
+                        let found = format!("{ordinal} in row {row}");
+                        let wrong = ("ordinal of a row", "one of its own", found);
+                        self.wrong_rows(segment, None, wrong);
+                        return Ok(());
+                    }
+                }
+                (self.options.proceed)(0)?;
+            }
         }
         Ok(())
     }

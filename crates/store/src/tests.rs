@@ -12,3 +12,4 @@ mod models;
 mod open;
 pub(crate) mod support;
 mod transactions;
+mod writes;

@@ -50,11 +50,14 @@ impl OpenTransaction {
     }
 
     /// What its statements see; `None` if it is aborted.
-    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+    ///
+    /// # Errors
+    /// Its own rows cannot be encoded.
+    pub(crate) fn snapshot(&self) -> Result<Option<Arc<Snapshot>>> {
         match &self.state {
-            State::Writing(transaction) => Some(transaction.snapshot()),
-            State::Reading(snapshot) => Some(Arc::clone(snapshot)),
-            State::Aborted => None,
+            State::Writing(transaction) => Ok(Some(transaction.snapshot()?)),
+            State::Reading(snapshot) => Ok(Some(Arc::clone(snapshot))),
+            State::Aborted => Ok(None),
         }
     }
 
@@ -174,7 +177,7 @@ fn change_alone<T>(
     work: impl FnOnce(&mut Context, &mut Transaction) -> Result<T>,
 ) -> Result<T> {
     let mut transaction = wait_for_turn(context)?;
-    context.see(transaction.snapshot());
+    context.see(transaction.snapshot()?);
     let result = work(context, &mut transaction)?;
     context.check_cancelled()?;
     transaction.commit_with(context.settings.durability)?;

@@ -11,6 +11,7 @@
 //! As few bits as the types need decide which of the three a list of columns gets; everything that
 //! works with keys is generic over [`NormalKey`].
 
+use crate::keys::memory::AnyKeys;
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, new_null_array};
 use arrow::array::{BooleanArray, Float32Array, Float64Array};
 use arrow::buffer::NullBuffer;
@@ -189,10 +190,19 @@ pub(crate) trait NormalKey: Clone + Debug + Eq + Hash + Ord + Send + Sync + 'sta
 
     /// Its distance from a lower key of one column, if that is a small number.
     fn offset_from(&self, base: &Self) -> Option<u64>;
+
+    /// Bytes that are equal if and only if the keys are.
+    fn bytes(&self) -> Vec<u8>;
+
+    /// Keys whose width is not in their type any more.
+    fn wrap(keys: Vec<Self>) -> AnyKeys;
+
+    /// The inverse of [`NormalKey::wrap`]; `None` if they are of another width.
+    fn unwrap(keys: &AnyKeys) -> Option<&[Self]>;
 }
 
 macro_rules! fixed_key {
-    ($word:ty) => {
+    ($word:ty, $width:ident) => {
         impl NormalKey for $word {
             fn byte_len(&self) -> usize {
                 size_of::<Self>()
@@ -254,12 +264,27 @@ macro_rules! fixed_key {
             fn offset_from(&self, base: &Self) -> Option<u64> {
                 self.checked_sub(*base).and_then(|offset| u64::try_from(offset).ok())
             }
+
+            fn bytes(&self) -> Vec<u8> {
+                self.to_le_bytes().to_vec()
+            }
+
+            fn wrap(keys: Vec<Self>) -> AnyKeys {
+                AnyKeys::$width(keys)
+            }
+
+            fn unwrap(keys: &AnyKeys) -> Option<&[Self]> {
+                match keys {
+                    AnyKeys::$width(keys) => Some(keys),
+                    _ => None,
+                }
+            }
         }
     };
 }
 
-fixed_key!(u64);
-fixed_key!(u128);
+fixed_key!(u64, Word);
+fixed_key!(u128, Double);
 
 impl NormalKey for Box<[u8]> {
     fn byte_len(&self) -> usize {
@@ -305,6 +330,21 @@ impl NormalKey for Box<[u8]> {
 
     fn offset_from(&self, _base: &Self) -> Option<u64> {
         None
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.to_vec()
+    }
+
+    fn wrap(keys: Vec<Self>) -> AnyKeys {
+        AnyKeys::Bytes(keys)
+    }
+
+    fn unwrap(keys: &AnyKeys) -> Option<&[Self]> {
+        match keys {
+            AnyKeys::Bytes(keys) => Some(keys),
+            _ => None,
+        }
     }
 }
 

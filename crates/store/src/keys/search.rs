@@ -5,7 +5,7 @@ use crate::keys::run::RunBlocks;
 use starfact_base::{Result, Scalar};
 use std::cmp::Ordering;
 
-/// Calls `visit` with the place in `keys` and the ordinal of every key that the run has.
+/// Calls `visit` with the place in `keys` and the row id of every key that the run has.
 ///
 /// `keys` are in ascending order; equal ones are each visited.
 pub(crate) fn find_each<K: NormalKey>(
@@ -14,6 +14,13 @@ pub(crate) fn find_each<K: NormalKey>(
     keys: &[K],
     visit: &mut dyn FnMut(usize, u64) -> Result<()>,
 ) -> Result<()> {
+    if let Some((known, rows)) = run.memory::<K>() {
+        merge(keys, known, &mut |place, found| match rows.get(found) {
+            Some(row) => visit(place, *row),
+            None => Ok(()),
+        })?;
+        return Ok(());
+    }
     let (mut at, mut block) = (0, 0);
     while let Some(key) = keys.get(at) {
         let first = key.first(layout);
@@ -27,9 +34,9 @@ pub(crate) fn find_each<K: NormalKey>(
             at += below;
             continue;
         }
-        let (block_keys, ordinals) = run.load::<K>(layout, block)?;
-        at += merge(rest, &block_keys, &mut |place, found| match ordinals.get(found) {
-            Some(ordinal) => visit(at + place, *ordinal),
+        let (block_keys, rows) = run.load::<K>(layout, block)?;
+        at += merge(rest, &block_keys, &mut |place, found| match rows.get(found) {
+            Some(row) => visit(at + place, *row),
             None => Ok(()),
         })?;
         block += 1;
