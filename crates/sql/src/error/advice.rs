@@ -250,7 +250,11 @@ const ADVICE: &[(&[&str], &str)] = &[
         &["references no row"],
         "load the row that is referenced first, or use NULL where it is unknown",
     ),
-    (&["CHECK (", "fails in row"], "correct the value, or create the table with another CHECK"),
+    (
+        &["is referenced by table"],
+        "or do both in one transaction: what it leaves is checked at COMMIT",
+    ),
+    (&["CHECK ", " fails "], "correct the value, or create the table with another CHECK"),
     (&["CHECK (", "must be BOOLEAN"], "write a condition, as in CHECK (a > 0)"),
     (
         &["DEFAULT and CHECK cannot"],
@@ -291,6 +295,7 @@ const ADVICE: &[(&[&str], &str)] = &[
     (&["must be a number above 0"], "leave it out for the default"),
     (&["expected a number from"], "as in SET threads = 4"),
     (&["expected on or off"], "write on or off"),
+    (&["expected sync or async"], "write sync or async"),
     (&["aggregates are not allowed", "ORDER BY"], "name the aggregate in the select list"),
     (&["step cannot be zero"], "give a step above or below 0"),
     (&["generate_series"], "as in generate_series(1, 10) or generate_series(1, 10, 2)"),

@@ -50,6 +50,21 @@ pub(crate) enum WhenAction {
     Nothing,
 }
 
+impl When {
+    /// Its condition, and the values that it gives to columns.
+    pub(crate) fn expressions_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
+        let (set, values): (&mut [Assignment], &mut [Expr]) = match &mut self.action {
+            WhenAction::Update(set) => (set, &mut []),
+            WhenAction::Insert { values: Some(values), .. } => (&mut [], values),
+            WhenAction::Insert { values: None, .. } | WhenAction::Delete | WhenAction::Nothing => {
+                (&mut [], &mut [])
+            }
+        };
+        let set = set.iter_mut().map(|assignment| &mut assignment.value);
+        self.condition.iter_mut().chain(set).chain(values)
+    }
+}
+
 impl fmt::Display for WhenKind {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {

@@ -10,6 +10,7 @@ const OBJECTS: &[&str] = &[
     "FUNCTION",
     "INDEX",
     "INTO",
+    "SAVEPOINT",
     "SCHEMA",
     "SEQUENCE",
     "TABLE",

@@ -12,6 +12,9 @@ use starfact_store::Transaction;
 /// Deletes rows.
 pub(super) fn delete(context: &mut Context, with: Option<With>, delete: Delete) -> Result<Outcome> {
     refuse_unsupported(&delete)?;
+    if matches!(delete.from, FromTable::WithoutKeyword(_)) {
+        return Err(Error::sql("FROM is missing").with_hint("write DELETE FROM t WHERE …"));
+    }
     transaction::change(context, |context, transaction| run(context, transaction, with, delete))
 }
 

@@ -18,18 +18,19 @@ mod clause;
 
 use super::changed::{Changed, columns, row_ids, select, table_of};
 use super::kept::{Deletions, Kept, Updates};
-use super::returning::Returning;
-use super::{Context, query, transaction, write};
+use super::qualify::qualify;
+use super::returning::{Returning, columns_of};
+use super::{Context, insert, query, transaction, write};
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
-use crate::parse::{Merge, WhenKind};
+use crate::parse::{Merge, When, WhenKind};
 use crate::scan::arrow_schema;
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::Int64Type;
 use clause::{Clause, Deed};
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Join, JoinConstraint, JoinOperator, SetExpr, TableFactor, TableWithJoins,
+    Expr, Ident, Join, JoinConstraint, JoinOperator, SetExpr, TableFactor, TableWithJoins, With,
 };
 use starfact_store::Transaction;
 use std::collections::HashSet;
@@ -45,10 +46,11 @@ pub(super) fn merge(context: &mut Context, merge: Merge) -> Result<Outcome> {
     transaction::change(context, |context, transaction| run(context, transaction, merge))
 }
 
-fn run(context: &mut Context, transaction: &mut Transaction, merge: Merge) -> Result<Outcome> {
+fn run(context: &mut Context, transaction: &mut Transaction, mut merge: Merge) -> Result<Outcome> {
     let changed = Changed::of(context, "MERGE", &merge.table)?;
+    let others = [table_of(merge.source.clone())];
     let source = Source::new(merge.source)?;
-    let others = [table_of(source.relation.clone())];
+    qualify_clauses(context, &changed, &source, &others, &mut merge.clauses, merge.with.as_ref())?;
     let mut returning = match merge.returning {
         Some(items) => {
             Some(Returning::new(context, items, &changed, &others, merge.with.as_ref())?)
@@ -84,6 +86,30 @@ fn run(context: &mut Context, transaction: &mut Transaction, merge: Merge) -> Re
         Some(returning) => returning.finish(context, &changed),
         None => Ok(Outcome::Count { verb: "MERGE", rows }),
     }
+}
+
+/// Where there is no row of the other table, names without a table mean the one that there is.
+fn qualify_clauses(
+    context: &mut Context,
+    changed: &Changed,
+    source: &Source,
+    from: &[TableWithJoins],
+    clauses: &mut [When],
+    with: Option<&With>,
+) -> Result<()> {
+    for clause in clauses {
+        let (table, columns) = match clause.kind {
+            WhenKind::Matched => continue,
+            WhenKind::NotMatchedByTarget => {
+                (&source.name, columns_of(context, &source.name, from, with)?)
+            }
+            WhenKind::NotMatchedBySource => (&changed.name, changed.column_names()),
+        };
+        for expr in clause.expressions_mut().filter(|expr| !insert::is_default(expr)) {
+            qualify(expr, table, &columns);
+        }
+    }
+    Ok(())
 }
 
 /// The source, with a column that is never NULL.

@@ -17,6 +17,7 @@ mod kept;
 mod merge;
 mod names;
 mod normalize;
+mod qualify;
 mod query;
 mod returning;
 mod rewrite;

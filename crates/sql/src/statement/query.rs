@@ -46,7 +46,7 @@ pub(super) fn explain(
 ) -> Result<Outcome> {
     let Statement::Query(mut query) = statement else {
         return Err(Error::sql("EXPLAIN takes a query")
-            .with_hint("other statements are executed as they are written"));
+            .with_hint("explain the query that finds its rows: EXPLAIN SELECT * FROM t WHERE …"));
     };
     prepare(context, &mut query)?;
     let plan = plan_statement(context, query, |query| {

@@ -333,7 +333,10 @@ fn last(name: &ObjectName) -> String {
 }
 
 /// The names of the columns of one table of FROM.
-fn columns_of(
+///
+/// # Errors
+/// What is wrong with the table.
+pub(super) fn columns_of(
     context: &mut Context,
     table: &Ident,
     from: &[TableWithJoins],

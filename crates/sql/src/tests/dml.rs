@@ -204,8 +204,8 @@ fn a_change_that_fails_changes_nothing() {
             ("UPDATE t SET a = (SELECT b FROM u)", "returned more than one row"),
             ("UPDATE t SET a = sum(a)", "aggregate"),
             ("UPDATE t SET a = 1 WHERE nme = 'x'", "there is no column \"nme\""),
-            ("UPDATE t SET a = 1 WHERE u.id = 1", "there is no table \"u\" in FROM"),
-            ("UPDATE t AS x SET a = 1 WHERE t.id = 1", "there is no table \"t\" in FROM"),
+            ("UPDATE t SET a = 1 WHERE u.id = 1", "there is no column \"u.id\""),
+            ("UPDATE t AS x SET a = 1 WHERE t.id = 1", "there is no column \"t.id\""),
             ("UPDATE tt SET a = 1", "there is no table \"tt\""),
             ("UPDATE t, u SET a = 1", "syntax error"),
             ("UPDATE t JOIN u ON true SET a = 1", "UPDATE changes one table"),
@@ -239,7 +239,7 @@ fn the_row_id_is_seen_by_nobody() {
     run(&session, &["UPDATE r SET \"row id\" = 9 WHERE \"row id\" = 7"]);
     check(&session, &[("SELECT * FROM r ORDER BY a", "9|1; 8|2")]);
     check(&session, &[("DELETE FROM r WHERE \"row id\" = 8 RETURNING *", "8|2")]);
-    check(&session, &[("UPDATE r SET a = 5 RETURNING r.*, *", "9|5|9|5")]);
+    check(&session, &[("UPDATE r SET a = 5 RETURNING r.*, a + 1", "9|5|6")]);
     run(&session, &["CREATE TABLE s (a INTEGER)", "INSERT INTO s VALUES (1)"]);
     check(&session, &[("DELETE FROM s USING r RETURNING *", "1|9|5")]);
 }
@@ -260,7 +260,7 @@ fn names_are_found_whatever_their_case() {
         count(&session, "DELETE FROM city WHERE city.id = 1 AND city.city = 'Oslo'"),
         "DELETE 1"
     );
-    let sql = "DELETE FROM city WHERE EXISTS (SELECT 1 FROM mixed WHERE mixed.id + 1 = city.id)";
+    let sql = "DELETE FROM city WHERE EXISTS (SELECT 1 FROM mixed WHERE length(mixed.somename) + 1 = city.id)";
     assert_eq!(count(&session, sql), "DELETE 1");
 }
 
@@ -272,14 +272,14 @@ fn rows_that_are_found_by_every_kind_of_filter_are_changed() {
             FROM range(150000)",
         "INSERT INTO big SELECT value, value % 100, 'more' FROM range(150000, 150010)",
     ]);
-    assert_eq!(count(&session, "DELETE FROM big WHERE k = 5"), "DELETE 1500");
-    assert_eq!(count(&session, "DELETE FROM big WHERE id % 100 = 6"), "DELETE 1500");
+    assert_eq!(count(&session, "DELETE FROM big WHERE k = 5"), "DELETE 1501");
+    assert_eq!(count(&session, "DELETE FROM big WHERE id % 100 = 6"), "DELETE 1501");
     assert_eq!(count(&session, "DELETE FROM big WHERE s = 'text 3' AND id < 700"), "DELETE 98");
     assert_eq!(count(&session, "UPDATE big SET s = 'new' WHERE id >= 149990"), "UPDATE 18");
     check(
         &session,
         &[
-            ("SELECT count(*) FROM big", "146912"),
+            ("SELECT count(*) FROM big", "146910"),
             ("SELECT count(*) FROM big WHERE k IN (5, 6)", "0"),
             ("SELECT count(*), min(id), max(id) FROM big WHERE s = 'new'", "18|149990|150009"),
             ("SELECT count(*) FROM big WHERE s = 'text 3' AND id < 700", "0"),
@@ -289,7 +289,7 @@ fn rows_that_are_found_by_every_kind_of_filter_are_changed() {
     assert_eq!(count(&session, "UPDATE big SET k = k + 1 WHERE id < 140000"), "UPDATE 137102");
     check(&session, &[("SELECT sum(k - id % 100) FROM big", "137102")]);
     run(&session, &["CHECK TABLE big"]);
-    assert_eq!(count(&session, "DELETE FROM big WHERE id >= 0"), "DELETE 146912");
+    assert_eq!(count(&session, "DELETE FROM big WHERE id >= 0"), "DELETE 146910");
     check(&session, &[("SELECT count(*) FROM big", "0")]);
 }
 

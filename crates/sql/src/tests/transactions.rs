@@ -165,7 +165,7 @@ fn an_error_aborts_the_transaction() {
         "INSERT INTO t VALUES (4, 1), (5, 1 / 0)",
         "SELEC 1",
         "SAVEPOINT a",
-        "SELECT 1 / (id - 1) FROM t",
+        "SELECT 1 / (id - 2) FROM t",
         "SET nonsense = 1",
     ] {
         run(&session, &["BEGIN", "DELETE FROM t WHERE id = 1"]);

@@ -69,7 +69,7 @@ fn with_and_an_alias_may_stand_in_an_insert() {
             "WITH x AS (SELECT 3 AS a) INSERT INTO n WITH y AS (SELECT a FROM x)
                 SELECT a, 'z' FROM y",
             "INSERT INTO n AS m VALUES (4, 'w')",
-            "INSERT INTO n FROM n WHERE id = 4",
+            "INSERT INTO n FROM (SELECT * FROM n WHERE id = 4) AS o",
         ],
     );
     check(&session, &[("SELECT id, s FROM n ORDER BY 1", "1|x; 2|y; 3|z; 4|w; 4|w")]);
