@@ -144,6 +144,55 @@ class Shell:
         return code
 
 
+class Session(Shell):
+    """A Shell whose messages go to a file: when the mark has come, all of them are there."""
+
+    def __init__(self, binary, *arguments):
+        command = [str(binary), *map(str, arguments), "--csv", "--no-bail", "--no-init"]
+        environment = {**os.environ, "NO_COLOR": "1", "RUST_BACKTRACE": "0"}
+        self.messages = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.messages, env=environment)
+        self.seen = 0
+
+    def said(self):
+        """The messages since the last call."""
+        text = os.pread(self.messages.fileno(), 1 << 24, self.seen)
+        self.seen += len(text)
+        return text.decode(errors="replace")
+
+    def ask(self, sql):
+        """Runs one statement: what it printed, or None and the text of the error."""
+        text = f"{sql.strip().rstrip(';')};\n.print {self.MARK}\n"
+        try:
+            self.process.stdin.write(text.encode())
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return None, self._death()
+        lines = []
+        while (line := self.process.stdout.readline()).strip() != self.MARK.encode():
+            if not line:
+                return None, self._death()
+            lines.append(line)
+        errors = self.said()
+        output = b"".join(lines).decode(errors="replace")
+        return (None, errors) if "error:" in errors else (output, errors)
+
+    def _death(self):
+        code = self.process.wait()
+        return f"error: the program ended with code {code}: {self.said()[-2000:]}"
+
+    def close(self):
+        """Ends the process; returns its exit code."""
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+        self.process.stdout.read()
+        self.messages.close()
+        return self.process.wait()
+
+
 def read_csv(text):
     """RFC 4180 rows as our csv mode writes them: nothing is None, `""` is the empty string.
 
