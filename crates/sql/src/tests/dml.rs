@@ -4,6 +4,7 @@ use super::{answer, check, check_failures, run, session};
 use crate::{Outcome, Session};
 
 mod inserts;
+mod references;
 mod returning;
 
 const TABLES: &[&str] = &[
@@ -72,6 +73,48 @@ fn delete_takes_the_rows_of_its_condition_and_no_others() {
         assert_eq!(ids(&session), left, "{sql}");
         run(&session, &["CHECK TABLE t"]);
     }
+}
+
+#[test]
+fn a_condition_that_cannot_be_pushed_down_does_not_delete_every_row() {
+    // The query engine's own DELETE takes such a condition for none.
+    for (condition, rows) in [
+        ("id IN (SELECT id FROM u)", 2),
+        ("id IN (SELECT id FROM u WHERE b > 1000)", 0),
+        ("EXISTS (SELECT 1 FROM u WHERE u.id = t.id)", 2),
+        ("a > (SELECT max(a) FROM t)", 0),
+        ("false", 0),
+        ("NULL", 0),
+    ] {
+        let session = session(TABLES);
+        for (sql, verb) in [("UPDATE t SET a = 7", "UPDATE"), ("DELETE FROM t", "DELETE")] {
+            let sql = format!("{sql} WHERE {condition}");
+            assert_eq!(count(&session, &sql), format!("{verb} {rows}"), "{sql}");
+        }
+        check(&session, &[("SELECT count(*) FROM t", &(5 - rows).to_string())]);
+    }
+}
+
+#[test]
+fn sort_columns_and_defaults_are_updated() {
+    let session = session(&[
+        "CREATE TABLE s (a INTEGER, b VARCHAR DEFAULT 'none', c DECIMAL(6,2) DEFAULT 1.5 + 1)
+            SORTED BY (a, b)",
+        "INSERT INTO s SELECT value, 'b' || value % 3, value FROM range(2000)",
+        "UPDATE s SET a = 1999 - a",
+        "UPDATE s SET b = DEFAULT, c = DEFAULT WHERE a < 10",
+        "UPDATE s SET a = NULL WHERE a = 20",
+        "CHECK TABLE s",
+    ]);
+    check(
+        &session,
+        &[
+            ("SELECT count(*), sum(a), min(a), max(a) FROM s", "2000|1998980|0|1999"),
+            ("SELECT a, b, c FROM s WHERE a IN (9, 10) ORDER BY a", "9|none|2.50; 10|b0|1989.00"),
+            ("SELECT a, b, c FROM s WHERE a IS NULL", "NULL|b2|1979.00"),
+            ("SELECT count(*) FROM s WHERE a BETWEEN 15 AND 25", "10"),
+        ],
+    );
 }
 
 #[test]
