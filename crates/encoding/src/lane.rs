@@ -319,8 +319,10 @@ pub(crate) fn unpack_single<L: Lane>(width: u8, packed: &[L], place: usize) -> L
     unsafe { L::unchecked_unpack_single(usize::from(width), packed, place) }
 }
 
+mod between;
 mod flags;
 mod totals;
+pub(crate) use between::Between;
 pub(crate) use totals::OffsetTotals;
 
 #[cfg(test)]
