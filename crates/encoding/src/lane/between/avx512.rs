@@ -2,8 +2,7 @@
 //! all shifts are constants.
 
 use super::{Between, VECTOR_WORDS};
-use fastlanes::FL_ORDER;
-use starfact_base::limits::VECTOR_ROWS;
+use crate::lane::row_of;
 use std::arch::x86_64::*;
 use std::sync::atomic::{Ordering, compiler_fence};
 
@@ -51,12 +50,11 @@ fn load(packed: &[Half], word: usize, half: usize) -> __m512i {
     }
 }
 
-/// The place of offset `r` of every lane among those of a vector.
-const fn place(r: usize, lane_bits: usize, in_order: bool) -> usize {
-    match in_order {
-        true => r,
-        false => (FL_ORDER[r / 8] * 16 + r % 8 * 128) * lane_bits / VECTOR_ROWS,
-    }
+/// Keeps the compiler from reading what follows before what precedes, which it does to combine the
+/// masks of rows that lie apart: what comes from memory out of order takes twice as long.
+#[inline(always)]
+fn one_by_one() {
+    compiler_fence(Ordering::SeqCst);
 }
 
 /// Where offset `r` of a lane ends: the word, and the bits above it.
@@ -82,11 +80,11 @@ macro_rules! lanes {
             let Some(packed) = packed.get(..2 * WIDTH) else { return };
             let (low, last) = ($set(low as $signed), $set(last as $signed));
             $(
-                let mask = masks.get_mut(const { place($r, BITS, IN_ORDER) });
-                if let Some(mask) = mask {
+                let place = if IN_ORDER { $r } else { row_of::<$lane>($r) };
+                if let Some(mask) = masks.get_mut(place) {
                     *mask &= $row::<WIDTH, $r>(packed, low, last);
                 }
-                compiler_fence(Ordering::SeqCst);
+                one_by_one();
             )*
         }
 
@@ -125,7 +123,8 @@ _mm512_set1_epi32 _mm512_sllv_epi32 _mm512_srlv_epi32 _mm512_sub_epi32 _mm512_cm
 lanes! { lanes_64 row_64 u64 i64 u16
 _mm512_set1_epi64 _mm512_sllv_epi64 _mm512_srlv_epi64 _mm512_sub_epi64 _mm512_cmple_epu64_mask:
 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
-32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 }
+32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60
+61 62 63 }
 
 /// The kernel for lanes of 8 bits, whose packed order is the order of rows.
 #[target_feature(enable = "avx512f,avx512bw")]
@@ -143,7 +142,7 @@ fn lanes_8<const WIDTH: usize, const IN_ORDER: bool>(
             $(
                 *$first &= row_8::<WIDTH, $r>(packed, low, last, 0);
                 *$second &= row_8::<WIDTH, $r>(packed, low, last, 1);
-                compiler_fence(Ordering::SeqCst);
+                one_by_one();
             )*
         };
     }

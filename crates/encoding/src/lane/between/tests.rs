@@ -1,7 +1,7 @@
 //! Intervals of every width against comparing unpacked offsets one by one.
 
 use super::*;
-use crate::lane::{Lane, Vector, pack, with_lane};
+use crate::lane::{Lane, Vector, pack};
 
 /// A vector of random offsets with the least, the greatest and the ends of the interval among them.
 fn offsets<L: Lane>(width: u8, low: u64, span: u64) -> Vector<L> {
@@ -74,7 +74,8 @@ fn has_kernels() -> bool {
 
 #[test]
 fn every_width_agrees_with_comparing_one_by_one() {
-    for width in 1..=64 {
+    // With Miri, which takes its time, one of each lane type.
+    for width in (1..=64).filter(|width| !cfg!(miri) || [3, 12, 32, 60].contains(width)) {
         let largest = u64::MAX >> (64 - width);
         let intervals = [
             (0, 0),
