@@ -66,7 +66,8 @@ impl Between {
     /// did: it does nothing where there is no kernel for it, which wants words for a whole vector.
     /// `bytes` begins with the vector.
     pub(crate) fn retain(&self, bytes: &[u8], words: &mut [u64]) -> bool {
-        match (InstructionSet::best(), words.try_into()) {
+        let words: Result<&mut [u64; VECTOR_WORDS], _> = words.try_into();
+        match (InstructionSet::best(), words) {
             // SAFETY: the processor has the instructions of this level.
             #[cfg(target_arch = "x86_64")]
             (InstructionSet::Avx512, Ok(words)) => unsafe { avx512::retain(self, bytes, words) },
