@@ -3,13 +3,14 @@
 //! One table: for each encoding and width the nanoseconds a value takes when the block lies in the
 //! cache (`cache`) and when it comes from memory (`memory`), and the encoded bytes a second that
 //! the latter means, as a share of the bandwidth that a plain sum over a large buffer reached with
-//! as many threads. Everything goes through the public functions of the crate.
+//! as many threads. Stage and sum run by turns, since what memory delivers changes from second to
+//! second where others use it too. Everything goes through the public functions of the crate.
 
 pub mod bandwidth;
 pub mod data;
 pub mod work;
 
-use self::bandwidth::Bandwidth;
+use self::bandwidth::{Bandwidth, Memory};
 use self::data::Blocks;
 use self::work::Work;
 use starfact_encoding::InstructionSet;
@@ -17,7 +18,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 /// How much is measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Scale {
     /// Values that come from memory.
     pub values: usize,
@@ -27,6 +28,8 @@ pub struct Scale {
     pub time: Duration,
     /// Threads of the measurements with several.
     pub threads: usize,
+    /// Only stages whose names contain this.
+    pub only: String,
 }
 
 impl Scale {
@@ -38,12 +41,14 @@ impl Scale {
             buffer_bytes: 512 << 20,
             time: Duration::from_millis(100),
             threads,
+            only: String::new(),
         }
     }
 
     /// For tests: everything once.
     pub fn small() -> Self {
-        Self { values: 100_000, buffer_bytes: 1 << 16, time: Duration::ZERO, threads: 2 }
+        let (time, only) = (Duration::ZERO, String::new());
+        Self { values: 100_000, buffer_bytes: 1 << 16, time, threads: 2, only }
     }
 }
 
@@ -58,6 +63,8 @@ pub struct Line {
     pub cache_ns: f64,
     /// Nanoseconds a value, one thread, all blocks.
     pub memory_ns: f64,
+    /// What memory delivered meanwhile.
+    pub bandwidth: Bandwidth,
     /// Encoded bytes a second of one thread, over all blocks, as a share of the bandwidth.
     pub share_of_one: f64,
     /// Encoded bytes a second of all threads, over all blocks.
@@ -80,8 +87,6 @@ pub struct SetsLine {
 /// Everything that was measured.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What memory delivers.
-    pub bandwidth: Bandwidth,
     /// Threads of the last two columns.
     pub threads: usize,
     /// The table.
@@ -97,16 +102,18 @@ const SETS_WIDTHS: [u32; 4] = [6, 12, 24, 60];
 
 /// Measures every stage.
 pub fn measure(scale: &Scale) -> Report {
-    let bandwidth = Bandwidth::measure(scale);
+    let memory = Memory::new(scale);
     let mut lines = Vec::new();
     for shape in data::shapes() {
         let blocks = Blocks::of(&shape, scale.values);
         for work in Work::all(&shape, lines.is_empty()) {
-            lines.push(measure_line(&work, &blocks, scale, &bandwidth));
+            if work.name.contains(&scale.only) {
+                lines.push(measure_line(&work, &blocks, scale, &memory));
+            }
         }
     }
     let (sets, sets_lines) = measure_sets(scale);
-    Report { bandwidth, threads: scale.threads, lines, sets, sets_lines }
+    Report { threads: scale.threads, lines, sets, sets_lines }
 }
 
 /// Compares the instruction sets, from the least to the best, which is in use again afterwards.
@@ -117,6 +124,9 @@ fn measure_sets(scale: &Scale) -> (Vec<String>, Vec<SetsLine>) {
         let shape = data::bit_packed(width);
         let blocks = Blocks::of(&shape, 1);
         for work in Work::all(&shape, lines.is_empty()) {
+            if !work.name.contains(&scale.only) {
+                continue;
+            }
             let cache_ns = sets.iter().map(|set| {
                 set.limit();
                 let time = fastest(scale.time, || work.run(&blocks.blocks));
@@ -132,18 +142,18 @@ fn measure_sets(scale: &Scale) -> (Vec<String>, Vec<SetsLine>) {
     (sets.iter().map(|set| format!("{set:?}")).collect(), lines)
 }
 
-fn measure_line(work: &Work, blocks: &Blocks, scale: &Scale, bandwidth: &Bandwidth) -> Line {
+fn measure_line(work: &Work, blocks: &Blocks, scale: &Scale, memory: &Memory) -> Line {
     // What does not read the blocks needs no more of them than threads have to do.
     let count = if work.reads_blocks() { blocks.blocks.len() } else { 2 * scale.threads };
     let all = blocks.blocks.get(..count).unwrap_or(&blocks.blocks);
     let cached = fastest(scale.time, || work.run(all.get(..1).unwrap_or_default()));
-    let one = fastest(scale.time, || work.run(all));
     let parts = all.chunks(all.len().div_ceil(scale.threads));
-    let several = fastest(scale.time, || {
+    let several = || {
         std::thread::scope(|scope| {
             parts.clone().for_each(|part| drop(scope.spawn(|| work.run(part))));
         });
-    });
+    };
+    let ([one, several], bandwidth) = memory.beside(scale.time, || work.run(all), several);
     let values = |blocks: &[_]| (blocks.len() * starfact_base::limits::BLOCK_ROWS) as f64;
     let bytes = blocks.bytes / blocks.blocks.len() * all.len();
     let bytes_per_second = bytes as f64 / several.as_secs_f64();
@@ -153,6 +163,7 @@ fn measure_line(work: &Work, blocks: &Blocks, scale: &Scale, bandwidth: &Bandwid
         tree: blocks.tree.clone(),
         cache_ns: cached.as_secs_f64() * 1e9 / values(all.get(..1).unwrap_or_default()),
         memory_ns: one.as_secs_f64() * 1e9 / values(all),
+        bandwidth,
         share_of_one,
         bytes_per_second,
         share: bytes_per_second / bandwidth.several,
@@ -171,37 +182,49 @@ pub(crate) fn fastest(time: Duration, mut run: impl FnMut()) -> Duration {
     best
 }
 
+/// Runs two by turns for twice `time`, and returns the fastest run of either. So each finds the
+/// caches full of what the other read.
+pub(crate) fn fastest_by_turns(
+    time: Duration,
+    mut first: impl FnMut(),
+    mut second: impl FnMut(),
+) -> (Duration, Duration) {
+    let (mut of_first, mut of_second) = (Duration::MAX, Duration::MAX);
+    fastest(2 * time, || {
+        of_first = of_first.min(fastest(Duration::ZERO, &mut first));
+        of_second = of_second.min(fastest(Duration::ZERO, &mut second));
+    });
+    (of_first, of_second)
+}
+
 impl Report {
     /// The table as text.
     pub fn table(&self) -> String {
-        let Bandwidth { one, several } = self.bandwidth;
         let threads = self.threads;
-        let mut out = format!(
-            "memory: {:.1} GB/s with one thread, {:.1} GB/s with {threads}\n\n",
-            one / 1e9,
-            several / 1e9
-        );
+        let mut out = String::new();
         let head = format!("{threads} threads");
         let _ = writeln!(
             out,
-            "{:<34} {:<42} {:>9} {:>9} {:>6} {:>10} {:>6}",
-            "stage", "block", "cache", "memory", "of max", head, "of max"
+            "{:<34} {:<42} {:>9} {:>9} {:>6} {:>6} {:>10} {:>6} {:>6}",
+            "stage", "block", "cache", "memory", "sum", "of sum", head, "sum", "of sum"
         );
         let _ = writeln!(
             out,
-            "{:<34} {:<42} {:>9} {:>9} {:>6} {:>10} {:>6}",
-            "", "", "ns/value", "ns/value", "%", "GB/s", "%"
+            "{:<34} {:<42} {:>9} {:>9} {:>6} {:>6} {:>10} {:>6} {:>6}",
+            "", "", "ns/value", "ns/value", "GB/s", "%", "GB/s", "GB/s", "%"
         );
         for line in &self.lines {
             let _ = writeln!(
                 out,
-                "{:<34} {:<42} {:>9.3} {:>9.3} {:>6.0} {:>10.2} {:>6.0}",
+                "{:<34} {:<42} {:>9.3} {:>9.3} {:>6.1} {:>6.0} {:>10.2} {:>6.1} {:>6.0}",
                 line.stage,
                 line.tree,
                 line.cache_ns,
                 line.memory_ns,
+                line.bandwidth.one / 1e9,
                 line.share_of_one * 100.0,
                 line.bytes_per_second / 1e9,
+                line.bandwidth.several / 1e9,
                 line.share * 100.0
             );
         }

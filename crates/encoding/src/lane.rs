@@ -319,8 +319,11 @@ pub(crate) fn unpack_single<L: Lane>(width: u8, packed: &[L], place: usize) -> L
     unsafe { L::unchecked_unpack_single(usize::from(width), packed, place) }
 }
 
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_variables))]
+mod between;
 mod flags;
 mod totals;
+pub(crate) use between::Between;
 pub(crate) use totals::OffsetTotals;
 
 #[cfg(test)]

@@ -65,6 +65,39 @@ fn main() -> Result<()> {
         let visits = [Some(one), None, Some(other), Some(other)].repeat(10);
         load(&store, visit, vec![names(visits)])?;
     }
+    change_rows(&store)
+}
+
+/// Since version 3: rows that changed, some in the log and some in files, and a manifest between.
+fn change_rows(store: &Store) -> Result<()> {
+    let mut transaction = store.begin()?;
+    let stock = transaction.create_table(&TableDefinition {
+        name: "stock".into(),
+        columns: ["id", "count"].map(|name| ColumnDefinition::new(name, DataType::Integer)).into(),
+        primary_key: Some(key("id")),
+        ..TableDefinition::default()
+    })?;
+    transaction.commit()?;
+    load(store, stock, vec![ints([1, 2, 3, 4]), ints([10, 20, 30, 40])])?;
+    let mut transaction = store.begin()?;
+    transaction.insert(stock, &batch(vec![ints([5, 6]), ints([50, 60])])?)?;
+    transaction.delete(stock, &[1])?;
+    transaction.commit()?;
+    let mut transaction = store.begin()?;
+    transaction.update(stock, &[0], &batch(vec![ints([1]), ints([11])])?)?;
+    transaction.delete(stock, &[5])?;
+    transaction.commit()?;
+    let mut transaction = store.begin()?;
+    transaction.create_table(&TableDefinition {
+        name: "empty".into(),
+        columns: vec![ColumnDefinition::new("id", DataType::Integer)],
+        ..TableDefinition::default()
+    })?;
+    transaction.commit()?;
+    let mut transaction = store.begin()?;
+    transaction.insert(stock, &batch(vec![ints([7]), ints([70])])?)?;
+    transaction.delete(stock, &[2])?;
+    transaction.commit()?;
     Ok(())
 }
 
@@ -76,11 +109,15 @@ fn ints<const N: usize>(values: [i32; N]) -> ArrayRef {
     Arc::new(Int32Array::from_iter_values(values))
 }
 
-fn load(store: &Store, table: TableId, columns: Vec<ArrayRef>) -> Result<()> {
+fn batch(columns: Vec<ArrayRef>) -> Result<RecordBatch> {
     let field = |array: &ArrayRef| Field::new("", array.data_type().clone(), true);
     let fields: Vec<Field> = columns.iter().map(field).collect();
-    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
-        .map_err(|error| Error::internal(error.to_string()));
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+        .map_err(|error| Error::internal(error.to_string()))
+}
+
+fn load(store: &Store, table: TableId, columns: Vec<ArrayRef>) -> Result<()> {
+    let batch = batch(columns);
     let mut transaction = store.begin()?;
     let options =
         LoadOptions { shared_dictionaries: SharedDictionaries::Always, ..LoadOptions::default() };

@@ -8,11 +8,12 @@
 //! A copy of a damaged file would be a damaged copy that nobody knows of, so each byte is verified
 //! on the way. Until CURRENT is there the copy is nothing; after an error, all of it is removed.
 
+use crate::deletions_file::DeletionsFile;
 use crate::keys::run::KeyRun;
-use crate::open::{for_reading, is_foreign};
-use crate::records::{Catalog, FileRecord, KeyRunSource};
+use crate::log::{LogReader, LogWriter, Until};
+use crate::open::{Followed, for_reading, is_foreign};
+use crate::records::{Catalog, FileRecord, KeyRunSource, TableRecord};
 use crate::segment::{Segment, open_column};
-use crate::snapshot::Snapshot;
 use crate::workers::WorkerCache;
 use crate::{manifest, paths};
 use starfact_base::{Error, Result};
@@ -51,15 +52,17 @@ pub(crate) fn backup(
     proceed: &(dyn Fn(u64) -> Result<()> + Sync),
 ) -> Result<BackupReport> {
     check_target(to.as_ref())?;
-    let snapshot = for_reading(from, None)?;
+    let followed = for_reading(from, None)?;
+    let snapshot = &followed.snapshot;
     let catalog = manifest::read(from.as_ref(), snapshot.version())?;
     let lock = to.lock(paths::LOCK, &starfact_vfs::describe_process(), Duration::ZERO)?;
     check_target(to.as_ref())?;
-    let copied = Copying { from, to, proceed }.copy(&snapshot, &catalog, threads);
+    let copied = Copying { from, to, proceed }.copy(&followed, &catalog, threads);
     if copied.is_err() {
         // The first error is the one to report.
         let _ = to.remove_file(paths::CURRENT);
         let _ = to.remove_folder(paths::TABLES);
+        let _ = to.remove_folder(paths::LOGS);
         let _ = to.remove_folder(paths::TEMPORARY);
         let _ = to.remove_file(&paths::manifest(catalog.version));
         let _ = to.remove_file(paths::LOCK);
@@ -92,28 +95,50 @@ struct Copying<'a> {
 enum Task<'a> {
     Column { path: String, record: FileRecord, rows: u64 },
     Dictionary(&'a DictionaryFile),
+    Deletions(&'a DeletionsFile),
 }
 
 impl Copying<'_> {
-    fn copy(&self, snapshot: &Snapshot, catalog: &Catalog, threads: usize) -> Result<BackupReport> {
+    fn copy(&self, followed: &Followed, catalog: &Catalog, threads: usize) -> Result<BackupReport> {
         let mut report = BackupReport::default();
         let mut tasks = Vec::new();
-        for table in snapshot.tables() {
+        for table in followed.snapshot.tables() {
             report.tables += 1;
             report.rows += table.row_count();
             report.bytes += table.bytes();
-            table.segments.iter().for_each(|segment| tasks.extend(files_of_segment(segment)));
+            let stored = table.segments.iter().filter(|segment| !segment.is_in_memory());
+            stored.for_each(|segment| tasks.extend(files_of_segment(segment)));
             table.key_runs.iter().for_each(|run| tasks.extend(files_of_run(run)));
             tasks.extend(table.dictionaries.iter().map(|(_, file)| Task::Dictionary(file)));
         }
+        let deletions = deletions(catalog);
+        tasks.extend(deletions.iter().map(Task::Deletions));
         report.files = tasks.len() as u64;
         let workers = WorkerCache::default().get(threads)?;
         workers.each(&mut tasks, |task| self.copy_file(task))?;
         let folders: BTreeSet<&str> = tasks.iter().map(|task| parent(task.path())).collect();
         folders.into_iter().try_for_each(|folder| self.to.sync_folder(folder))?;
+        self.copy_records(followed, catalog)?;
         manifest::write(self.to.as_ref(), catalog)?;
         manifest::write_current(self.to.as_ref(), catalog.version)?;
         Ok(report)
+    }
+
+    /// Copies the records of the log that the catalog needs, up to those of the snapshot.
+    fn copy_records(&self, followed: &Followed, catalog: &Catalog) -> Result<()> {
+        let Some(place) = catalog.log else { return Ok(()) };
+        let end = followed.next_record();
+        let log = LogWriter::create(self.to, place.log, place.first)?;
+        let mut last = None;
+        let mut reader = LogReader::new(place.log, place.first);
+        reader.read(self.from.as_ref(), Until::Mark, &mut |record, payload| {
+            if record < end {
+                last = Some(log.append(payload)?);
+                (self.proceed)(payload.len() as u64)?;
+            }
+            Ok(())
+        })?;
+        last.map_or(Ok(()), |last| log.sync(last))
     }
 
     fn copy_file(&self, task: &Task<'_>) -> Result<()> {
@@ -124,6 +149,7 @@ impl Copying<'_> {
                 (0..file.block_count()).try_for_each(|idx| file.verify_bytes(idx))?;
             }
             Task::Dictionary(file) => file.values().map(drop)?,
+            Task::Deletions(file) => file.read(self.from.as_ref()).map(drop)?,
         }
         let source = self.from.open(path)?;
         let mut file = self.to.create(path)?;
@@ -143,6 +169,7 @@ impl Task<'_> {
         match self {
             Self::Column { path, .. } => path,
             Self::Dictionary(file) => file.path(),
+            Self::Deletions(file) => &file.path,
         }
     }
 }
@@ -153,6 +180,16 @@ fn files_of_segment(segment: &Arc<Segment>) -> impl Iterator<Item = Task<'_>> {
         record: *record,
         rows: segment.row_count(),
     })
+}
+
+/// The files of deletions that a catalog names.
+fn deletions(catalog: &Catalog) -> Vec<DeletionsFile> {
+    let file = |table: &TableRecord| {
+        let record = table.deletions?;
+        let path = paths::deletions(table.schema.id, record.id).into();
+        Some(DeletionsFile { record, path })
+    };
+    catalog.tables.iter().filter_map(file).collect()
 }
 
 fn files_of_run(run: &Arc<KeyRun>) -> impl Iterator<Item = Task<'_>> {

@@ -5,32 +5,38 @@ use crate::keys::run::KeyRun;
 use crate::paths;
 use crate::pins::Pin;
 use crate::records::{
-    Catalog, DeletionsRecord, DictionaryRecord, KeyRunRecord, KeyRunSource, TableRecord,
+    Catalog, DeletionsRecord, DictionaryRecord, KeyRunRecord, KeyRunSource, LogRecord, RowRange,
+    TableRecord,
 };
-use crate::rows::Deletions;
+use crate::replay::{Pending, Replay};
 use crate::segment::Segment;
 use crate::snapshot::{Snapshot, Table};
+use roaring::RoaringTreemap;
 use starfact_base::{ColumnId, Epoch, Result, TableId, Version};
 use starfact_format::DictionaryFile;
 use starfact_vfs::Dir;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The snapshot that a verified catalog describes. What it has in common with the snapshot before
-/// it is shared, with all that is open.
-pub(crate) fn snapshot(
+/// The tables that a verified catalog describes, which are to take in the records of the log. What
+/// they have in common with those of the snapshot before is shared, with all that is open.
+pub(crate) fn replay(
     dir: &Arc<dyn Dir>,
     catalog: Catalog,
     before: Option<&Snapshot>,
-    pin: Option<Arc<Pin>>,
-) -> Result<Snapshot> {
-    let mut tables = BTreeMap::new();
-    for record in catalog.tables {
+    pin: Option<&Arc<Pin>>,
+) -> Result<Replay> {
+    let (mut tables, mut pending) = (BTreeMap::new(), BTreeMap::new());
+    for mut record in catalog.tables {
         let before = before.and_then(|snapshot| snapshot.table_by_id(record.schema.id));
-        let table = table(dir, record, before.map(AsRef::as_ref), pin.clone())?;
+        let ranges = std::mem::take(&mut record.delta);
+        let (table, deleted) = table(dir, record, before.map(AsRef::as_ref), pin.cloned())?;
+        if !ranges.is_empty() || !deleted.is_empty() {
+            pending.insert(table.id(), Pending { ranges, deleted });
+        }
         tables.insert(table.id(), Arc::new(table));
     }
-    Ok(Snapshot::new(catalog.version, catalog.epoch, true, tables))
+    Ok(Replay::new((catalog.version, catalog.epoch), catalog.log, tables, pending))
 }
 
 fn table(
@@ -38,7 +44,7 @@ fn table(
     record: TableRecord,
     before: Option<&Table>,
     pin: Option<Arc<Pin>>,
-) -> Result<Table> {
+) -> Result<(Table, RoaringTreemap)> {
     let id = record.schema.id;
     let mut known: BTreeMap<u64, &Arc<Segment>> = BTreeMap::new();
     let mut known_runs: BTreeMap<u64, &Arc<KeyRun>> = BTreeMap::new();
@@ -66,40 +72,40 @@ fn table(
             None => Arc::new(key_run(dir, &record.schema, run, &segments)),
         });
     }
-    let (deletions, deletions_file) = deletions(dir, id, record.deletions, before, &segments)?;
-    Ok(Table {
+    let (deleted, deletions_file) = deletions(dir, id, record.deletions, before)?;
+    let table = Table {
         schema: Arc::new(record.schema),
         segments,
         key_runs,
         dictionaries,
-        deletions,
+        deletions: Arc::default(),
         deletions_file,
         next_ordinal: record.next_ordinal,
         next_row: record.next_row.unwrap_or(record.next_ordinal),
         next_run: record.next_run,
         is_sorted: record.is_sorted,
         _pin: pin,
-    })
+    };
+    Ok((table, deleted))
 }
 
-type NamedDeletions = (Arc<Deletions>, Option<Arc<DeletionsFile>>);
+type NamedDeletions = (RoaringTreemap, Option<Arc<DeletionsFile>>);
 
-/// The deletions of a table; those that are known are not read again.
+/// The ids of the deleted rows of a table, and their file.
 fn deletions(
     dir: &Arc<dyn Dir>,
     table: TableId,
     record: Option<DeletionsRecord>,
     before: Option<&Table>,
-    segments: &[Arc<Segment>],
 ) -> Result<NamedDeletions> {
-    let Some(record) = record else { return Ok((Arc::default(), None)) };
+    let Some(record) = record else { return Ok((RoaringTreemap::new(), None)) };
     let known = before.and_then(|before| Some((before, before.deletions_file.as_ref()?)));
     if let Some((before, file)) = known.filter(|(_, file)| file.record == record) {
-        return Ok((Arc::clone(&before.deletions), Some(Arc::clone(file))));
+        return Ok((before.deleted_row_ids(), Some(Arc::clone(file))));
     }
     let file = DeletionsFile { record, path: paths::deletions(table, record.id).into() };
-    let deletions = file.read(dir.as_ref(), segments)?;
-    Ok((Arc::new(deletions), Some(Arc::new(file))))
+    let deleted = file.read(dir.as_ref())?;
+    Ok((deleted, Some(Arc::new(file))))
 }
 
 /// The dictionaries of a table, those that are known with all that is open.
@@ -150,7 +156,7 @@ fn key_run(
 pub(crate) fn records<'a>(
     version: Version,
     epoch: Epoch,
-    (next_table, next_file): (TableId, u64),
+    (next_table, next_file, log): (TableId, u64, Option<LogRecord>),
     tables: impl Iterator<Item = &'a Arc<Table>>,
 ) -> Catalog {
     let dictionary = |(column, file): &(ColumnId, Arc<DictionaryFile>)| DictionaryRecord {
@@ -167,8 +173,23 @@ pub(crate) fn records<'a>(
         next_ordinal: table.next_ordinal,
         next_row: Some(table.next_row).filter(|row| *row != table.next_ordinal),
         deletions: table.deletions_file.as_ref().map(|file| file.record),
+        delta: delta(table),
         next_run: table.next_run,
         is_sorted: table.is_sorted,
     };
-    Catalog { version, epoch, next_table, next_file, tables: tables.map(record).collect() }
+    let tables = tables.map(record).collect();
+    Catalog { version, epoch, next_table, next_file, log, tables }
+}
+
+/// The ids of the rows in memory.
+fn delta(table: &Table) -> Vec<RowRange> {
+    let mut ranges: Vec<RowRange> = Vec::new();
+    for segment in table.segments.iter().filter(|segment| segment.is_in_memory()) {
+        let (first_row, row_end) = (segment.first_row(), segment.row_end());
+        match ranges.last_mut().filter(|range| range.row_end == first_row) {
+            Some(range) => range.row_end = row_end,
+            None => ranges.push(RowRange { first_row, row_end }),
+        }
+    }
+    ranges
 }

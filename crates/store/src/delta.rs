@@ -1,19 +1,53 @@
 //! Rows in memory: segments like any others, whose column files no disk has.
+//!
+//! Each commit makes one. Neighbours become one when there are many of a size, with all their rows,
+//! deleted or not, in their order and with their ids: so what the log says of row ids stays true.
 
 use crate::keys::layout::NormalKey;
 use crate::keys::layout::{by_width, ours};
+use crate::keys::memory::MemoryKeys;
 use crate::load::{RowColumn, RowNumbers, sort_layout};
 use crate::paths;
 use crate::records::{FileRecord, OrdinalsRecord, SegmentRecord};
+use crate::rewrite::values;
 use crate::segment::Segment;
 use crate::snapshot::Table;
 use crate::verify::ORDINALS;
 use arrow::array::{ArrayRef, Int64Array, UInt32Array};
-use arrow::compute::take;
+use arrow::compute::{concat, take};
+use roaring::RoaringBitmap;
+use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, Error, Result, SegmentId};
 use starfact_format::ColumnWriter;
 use starfact_vfs::{Dir, MemDir};
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Segments in memory of about one size, at which they become one.
+const FAN_IN: usize = 8;
+/// Rows from which on a segment in memory stays as it is.
+const MERGED_ROWS_MAX: u64 = BLOCK_ROWS as u64;
+/// The numbers of segments that were made of others in memory: no file has them.
+const MERGED_SEGMENTS: u64 = u64::MAX / 4;
+
+/// What is known of a segment in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) keys: MemoryKeys,
+    /// The first record of the log that has rows of it; 0 as long as none has.
+    record: AtomicU64,
+}
+
+impl Memory {
+    pub(crate) fn record(&self) -> u64 {
+        self.record.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_record(&self, record: u64) {
+        self.record.store(record, Ordering::Relaxed);
+    }
+}
 
 /// Rows of a table on their way into memory: the columns that users see.
 pub(crate) struct NewRows {
@@ -78,28 +112,126 @@ pub(crate) fn build(table: &Table, rows: NewRows, place: &mut Place) -> Result<B
             limit: i64::MAX.to_string(),
         });
     }
-    let dir: Arc<dyn Dir> = Arc::new(MemDir::new());
-    let folder = paths::segment(table.id(), place.id);
-    let mut files = Vec::with_capacity(sorted.len() + 1);
+    let mut columns = RowColumn::visible_of(table);
     if let Some(ordinals) = stored {
-        let ordinals: ArrayRef = Arc::new(ordinals);
-        files.push(write_column(dir.as_ref(), &folder, &RowColumn::hidden(ORDINALS), &ordinals)?);
+        columns.push(RowColumn::hidden(ORDINALS));
+        sorted.push(Arc::new(ordinals));
     }
-    for (column, values) in RowColumn::visible_of(table).iter().zip(&sorted) {
-        files.push(write_column(dir.as_ref(), &folder, column, values)?);
-    }
-    files.sort_by_key(|file| file.column);
     let record = SegmentRecord {
         id: place.id,
         rows: row_count as u64,
         run: place.run,
         first_row: Some(place.first_row),
         ordinals,
-        files,
+        files: Vec::new(),
     };
-    let segment = Arc::new(Segment::in_memory(dir, table.id(), record));
+    let segment = Arc::new(write(table, record, &columns, &sorted)?);
     let numbers = order.map_or(RowNumbers::InOrder, RowNumbers::Order);
     Ok(Built { segment, numbers })
+}
+
+/// Writes a segment into memory.
+fn write(
+    table: &Table,
+    mut record: SegmentRecord,
+    columns: &[RowColumn],
+    values: &[ArrayRef],
+) -> Result<Segment> {
+    let dir: Arc<dyn Dir> = Arc::new(MemDir::new());
+    let folder = paths::segment(table.id(), record.id);
+    for (column, values) in columns.iter().zip(values) {
+        record.files.push(write_column(dir.as_ref(), &folder, column, values)?);
+    }
+    record.files.sort_by_key(|file| file.column);
+    Ok(Segment::in_memory(dir, table.id(), record))
+}
+
+/// Makes one segment of neighbours in memory wherever there are many of a size. Rows below
+/// `frozen` are left as they are.
+pub(crate) fn merge_neighbours(table: &mut Table, frozen: u64) -> Result<()> {
+    while let Some(range) = choose(&table.segments, frozen) {
+        merge(table, range)?;
+    }
+    Ok(())
+}
+
+/// The last segments that should become one, if any: as many as the fan-in of one tier or below.
+fn choose(segments: &[Arc<Segment>], frozen: u64) -> Option<Range<usize>> {
+    let tier = |segment: &Segment| segment.row_count().max(1).ilog(FAN_IN as u64);
+    let mut from = segments.len();
+    let mut highest = 0;
+    for (idx, segment) in segments.iter().enumerate().rev() {
+        let next = segments.get(idx + 1);
+        let follows = next.is_none_or(|next| next.first_row() == segment.row_end());
+        let is_free = segment.is_in_memory() && segment.first_row() >= frozen && follows;
+        if !is_free || segment.row_count() >= MERGED_ROWS_MAX {
+            break;
+        }
+        if tier(segment) > highest && segments.len() - from >= FAN_IN {
+            break;
+        }
+        highest = highest.max(tier(segment));
+        from = idx;
+    }
+    (segments.len() - from >= FAN_IN).then_some(from..segments.len())
+}
+
+fn merge(table: &mut Table, range: Range<usize>) -> Result<()> {
+    static NEXT: AtomicU64 = AtomicU64::new(MERGED_SEGMENTS);
+    let old: Vec<Arc<Segment>> = table.segments.get(range.clone()).unwrap_or_default().to_vec();
+    let Some(first) = old.first() else { return Ok(()) };
+    let mut next = first.consecutive();
+    for segment in &old {
+        next = next.filter(|next| segment.consecutive() == Some(*next));
+        next = next.map(|next| next + segment.row_count());
+    }
+    let ordinals = match (next, first.consecutive()) {
+        (Some(_), Some(first)) => OrdinalsRecord::Consecutive(first),
+        _ => OrdinalsRecord::Stored,
+    };
+    let mut columns = RowColumn::all_of(table);
+    columns.retain(|column| column.id != ORDINALS || ordinals == OrdinalsRecord::Stored);
+    let mut merged = Vec::with_capacity(columns.len());
+    for column in &columns {
+        let mut parts = Vec::with_capacity(old.len());
+        for segment in &old {
+            for block in 0..segment.block_count() {
+                let rows = segment.row_count() as usize - block * BLOCK_ROWS;
+                parts.push(values(segment, block, rows.min(BLOCK_ROWS), column, None)?);
+            }
+        }
+        let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
+        merged.push(concat(&parts).map_err(ours)?);
+    }
+    let record = SegmentRecord {
+        id: SegmentId(NEXT.fetch_add(1, Ordering::Relaxed)),
+        rows: old.iter().map(|segment| segment.row_count()).sum(),
+        run: 0,
+        first_row: Some(first.first_row()),
+        ordinals,
+        files: Vec::new(),
+    };
+    let segment = write(table, record, &columns, &merged)?;
+    let records = old.iter().filter_map(|segment| segment.memory().map(Memory::record));
+    if let Some(memory) = segment.memory() {
+        memory.set_record(records.min().unwrap_or_default());
+    }
+    let mut deletions = table.deletions.as_ref().clone();
+    let mut places = RoaringBitmap::new();
+    for part in &old {
+        if let Some(deleted) = deletions.of(part.id()) {
+            let shift = (part.first_row() - segment.first_row()) as u32;
+            places.extend(deleted.iter().map(|place| place + shift));
+            deletions.remove(part.id());
+        }
+    }
+    if !places.is_empty() {
+        // The same rows by their ids, so the file of deletions stays what it is.
+        deletions.add(segment.id(), &places);
+        table.deletions = Arc::new(deletions);
+    }
+    table.segments.splice(range, [Arc::new(segment)]);
+    Ok(())
 }
 
 /// Adds columns of ordinals of other tables to a segment in memory.

@@ -1,6 +1,7 @@
 //! Keys of the first and the last rows of segments, without reading the others.
 
 use crate::keys::layout::{Layout, NormalKey, by_width};
+use crate::load::sort_layout;
 use crate::segment::Segment;
 use crate::snapshot::Table;
 use starfact_base::limits::BLOCK_ROWS;
@@ -28,21 +29,37 @@ pub(crate) fn is_sorted(layout: &Layout, table: &Table) -> Result<bool> {
     if table.segments.iter().any(|segment| segment.run() == 0) {
         return Ok(false);
     }
-    let columns = table.sorted_by();
     for pair in table.segments.windows(2) {
         let [before, after] = pair else { continue };
         if before.run() == after.run() {
             continue;
         }
-        let follows = by_width!(layout, K => {
-            let last = before.row_count().saturating_sub(1);
-            key_at::<K>(layout, columns, before, last)? <= key_at::<K>(layout, columns, after, 0)?
-        });
-        if !follows {
+        if !is_before(layout, table, before, after)? {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// For each segment whether its rows follow those of the one before, in the declared order.
+pub(crate) fn follow_each(table: &Table) -> Result<Vec<bool>> {
+    let mut each = vec![false; table.segments.len()];
+    let Some(layout) = sort_layout(table)? else { return Ok(each) };
+    for (pair, follows) in table.segments.windows(2).zip(each.iter_mut().skip(1)) {
+        let [before, after] = pair else { continue };
+        *follows =
+            before.run() != 0 && after.run() != 0 && is_before(&layout, table, before, after)?;
+    }
+    Ok(each)
+}
+
+/// Whether the last row of a segment is not after the first one of another.
+fn is_before(layout: &Layout, table: &Table, before: &Segment, after: &Segment) -> Result<bool> {
+    let columns = table.sorted_by();
+    by_width!(layout, K => {
+        let last = before.row_count().saturating_sub(1);
+        Ok(key_at::<K>(layout, columns, before, last)? <= key_at::<K>(layout, columns, after, 0)?)
+    })
 }
 
 /// Whether the rows that `after` has and `before` has not follow those of `before` in the declared
@@ -53,10 +70,5 @@ pub(crate) fn follow(layout: &Layout, before: &Table, after: &Table) -> Result<b
     else {
         return Ok(true);
     };
-    let columns = before.sorted_by();
-    by_width!(layout, K => {
-        let last = key_at::<K>(layout, columns, last, last.row_count().saturating_sub(1))?;
-        let first = key_at::<K>(layout, columns, first, 0)?;
-        Ok(last <= first)
-    })
+    is_before(layout, before, last, first)
 }

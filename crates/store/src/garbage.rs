@@ -38,8 +38,11 @@ enum Kind {
 
 impl Item {
     pub(crate) fn manifest(version: Version) -> Self {
-        let path = paths::manifest(version);
-        Self { kind: Kind::File, path, last_version: version, users: None }
+        Self::file(paths::manifest(version), version)
+    }
+
+    pub(crate) fn file(path: String, last_version: Version) -> Self {
+        Self { kind: Kind::File, path, last_version, users: None }
     }
 
     /// The folder of a segment or a key run, or the file of a dictionary or of deletions.
@@ -139,6 +142,20 @@ pub(crate) fn sweep(dir: &dyn Dir, current: &Catalog) -> Result<Sweep> {
             sweep.table(dir, table, &needed, current)?;
         }
     }
+    for entry in dir.list(paths::LOGS)? {
+        let Some(number) = paths::log_number(&entry.name).filter(|_| !entry.is_folder) else {
+            continue;
+        };
+        // A log is needed by every manifest that begins with it or an earlier one.
+        let from = |log: &(u64, Version)| log.0 <= number;
+        let version = needed.logs.iter().filter(|log| from(log)).map(|log| log.1).max();
+        let path = paths::log(number);
+        if let Some(version) = version {
+            needed.paths.insert(path.clone(), version);
+        }
+        let item = Item::file(path, Version(0));
+        sweep.settle(dir, item, &needed, current.version)?;
+    }
     Ok(sweep)
 }
 
@@ -197,12 +214,15 @@ impl Sweep {
 struct Needed {
     /// The last version that names it.
     paths: BTreeMap<String, Version>,
+    /// The first log that each version needs.
+    logs: Vec<(u64, Version)>,
     /// Whether anything else may be needed too.
     is_everything: bool,
 }
 
 impl Needed {
     fn add(&mut self, catalog: &Catalog) {
+        self.logs.extend(catalog.log.map(|log| (log.log, catalog.version)));
         let mut add = |path: String| {
             let version = self.paths.entry(path).or_insert(catalog.version);
             *version = (*version).max(catalog.version);

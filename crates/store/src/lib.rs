@@ -16,9 +16,11 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod append;
 mod backup;
 mod catalog;
 mod check;
+mod commit_record;
 mod constraints;
 mod declare;
 mod definition;
@@ -32,8 +34,9 @@ mod garbage;
 mod indexes;
 mod keys;
 mod load;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "commits are to use it"))]
 mod log;
+mod logs;
+mod maintain;
 mod manifest;
 mod merge;
 mod new_files;
@@ -43,6 +46,7 @@ mod pins;
 mod policy;
 mod publish;
 mod records;
+mod replay;
 mod rewrite;
 mod rows;
 mod schema;
@@ -67,6 +71,8 @@ pub use definition::{
 pub use dictionaries::SharedDictionaries;
 pub use envelope::MANIFEST_VERSION;
 pub use load::LoadOptions;
+pub use maintain::{MergeReport, Pace};
+pub use policy::MergePolicy;
 pub use schema::{Check, Column, ForeignKey, Key, KeyId};
 pub use segment::Segment;
 pub use snapshot::{Snapshot, Table};

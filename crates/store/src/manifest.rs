@@ -66,7 +66,11 @@ pub(crate) fn read(dir: &dyn Dir, version: Version) -> Result<Catalog> {
 pub(crate) fn write(dir: &dyn Dir, catalog: &Catalog) -> Result<()> {
     let payload =
         serde_json::to_vec(catalog).map_err(|error| Error::internal(error.to_string()))?;
-    let version = catalog.tables.iter().map(version_of).max().unwrap_or(FIRST_VERSION);
+    let version = match catalog.log {
+        // An older writer would not read the log.
+        Some(_) => MANIFEST_VERSION,
+        None => catalog.tables.iter().map(version_of).max().unwrap_or(FIRST_VERSION),
+    };
     let mut file = dir.create(&paths::manifest(catalog.version))?;
     file.write(&envelope::seal(MANIFEST_KIND, version, &payload))?;
     file.finish()?;

@@ -9,7 +9,10 @@
 //! ```
 
 use crate::garbage::{self, Garbage};
+use crate::log::{self, LogReader, Torn, Until, recover};
+use crate::logs::Logs;
 use crate::records::Catalog;
+use crate::replay::Replay;
 use crate::snapshot::Snapshot;
 use crate::{catalog, manifest, paths, pins};
 use starfact_base::{Corruption, Epoch, Error, Result, TableId, Version};
@@ -29,6 +32,9 @@ pub(crate) struct Opened {
     pub(crate) next_file: u64,
     pub(crate) next_version: Version,
     pub(crate) garbage: Garbage,
+    pub(crate) logs: Logs,
+    /// What a crash left at the end of the log.
+    pub(crate) torn: Option<Torn>,
 }
 
 /// Opens a warehouse for writing, or makes one.
@@ -52,15 +58,34 @@ pub(crate) fn for_writing(dir: &Arc<dyn Dir>, wait: Duration) -> Result<Opened> 
     dir.sync_folder("")?;
     let catalog = manifest::read(dir.as_ref(), version)?;
     let sweep = garbage::sweep(dir.as_ref(), &catalog)?;
-    let next_table = catalog.next_table;
+    let (next_table, place) = (catalog.next_table, catalog.log);
+    let mut reader = reader_of(&catalog);
+    let mut replay = catalog::replay(dir, catalog, None, None)?;
+    let mut recovered =
+        recover(dir, &mut reader, &mut |record, payload| replay.apply(record, payload))?;
+    if replay.is_outdated() {
+        let damage = Corruption::new(0, "records", "none on top of a newer manifest", "one");
+        return Err(damage.in_file(paths::LOGS));
+    }
+    let known = log::list(dir.as_ref())?;
+    let torn = recovered.torn.take();
+    let logs = Logs::new(recovered, reader.next_record(), known, place.is_some());
+    let next_file = sweep.next_file.max(replay.next_file());
     Ok(Opened {
         lock,
-        snapshot: catalog::snapshot(dir, catalog, None, None)?,
+        snapshot: replay.finish()?,
         next_table,
-        next_file: sweep.next_file,
+        next_file,
         next_version: sweep.next_version,
         garbage: sweep.garbage,
+        logs,
+        torn,
     })
+}
+
+/// The place in the logs where the records begin that a catalog needs.
+fn reader_of(catalog: &Catalog) -> LogReader {
+    catalog.log.map_or_else(|| LogReader::new(0, 1), |log| LogReader::new(log.log, log.first))
 }
 
 /// Checks that a directory without CURRENT may become a warehouse: nothing is in it but what an
@@ -110,6 +135,7 @@ fn make(dir: &dyn Dir) -> Result<Version> {
         epoch: Epoch(0),
         next_table: TableId(1),
         next_file: 1,
+        log: None,
         tables: Vec::new(),
     };
     manifest::write(dir, &catalog)?;
@@ -117,31 +143,81 @@ fn make(dir: &dyn Dir) -> Result<Version> {
     Ok(catalog.version)
 }
 
-/// The newest snapshot, pinned; `before` itself if there is no newer one.
-pub(crate) fn for_reading(
-    dir: &Arc<dyn Dir>,
-    before: Option<&Arc<Snapshot>>,
-) -> Result<Arc<Snapshot>> {
+/// A snapshot of a reading process, and the place in the logs that it has reached.
+#[derive(Clone, Debug)]
+pub(crate) struct Followed {
+    pub(crate) snapshot: Arc<Snapshot>,
+    reader: LogReader,
+    _pin: Option<Arc<pins::Pin>>,
+}
+
+impl Followed {
+    /// The first record that the snapshot does not have.
+    pub(crate) fn next_record(&self) -> u64 {
+        self.reader.next_record()
+    }
+}
+
+/// The newest snapshot, pinned; with the tables of `before` as far as they are the same.
+pub(crate) fn for_reading(dir: &Arc<dyn Dir>, before: Option<&Followed>) -> Result<Followed> {
     loop {
         let version = current(dir.as_ref())?;
-        if let Some(before) = before.filter(|before| before.version() == version) {
-            return Ok(Arc::clone(before));
+        if let Some(before) = before.filter(|before| before.snapshot.version() == version) {
+            match go_on(dir, before) {
+                Ok(Some(newest)) => return Ok(newest),
+                Ok(None) => continue,
+                Err(_) if current(dir.as_ref())? != version => continue,
+                Err(error) => return Err(error),
+            }
         }
         let pin = pins::Pin::take(dir, version)?;
         if current(dir.as_ref())? != version {
             continue;
         }
-        match manifest::read(dir.as_ref(), version) {
-            Ok(catalog) => {
-                let before = before.map(AsRef::as_ref);
-                let pin = pin.map(Arc::new);
-                return Ok(Arc::new(catalog::snapshot(dir, catalog, before, pin)?));
-            }
-            // Without a pin the manifest may go between two looks.
-            Err(_) if pin.is_none() && current(dir.as_ref())? != version => {}
+        let has_pin = pin.is_some();
+        match begin(dir, version, before, pin.map(Arc::new)) {
+            Ok(Some(newest)) => return Ok(newest),
+            // A newer manifest has come meanwhile, and records on top of it.
+            Ok(None) => {}
+            // Without a pin files may go between two looks.
+            Err(_) if !has_pin && current(dir.as_ref())? != version => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Reads a manifest and the records after it; `None` if there is a newer manifest.
+fn begin(
+    dir: &Arc<dyn Dir>,
+    version: Version,
+    before: Option<&Followed>,
+    pin: Option<Arc<pins::Pin>>,
+) -> Result<Option<Followed>> {
+    let catalog = manifest::read(dir.as_ref(), version)?;
+    let reader = reader_of(&catalog);
+    let before = before.map(|before| before.snapshot.as_ref());
+    let replay = catalog::replay(dir, catalog, before, pin.as_ref())?;
+    follow(dir, replay, reader, pin)
+}
+
+/// Reads the records that have come since; `None` if there is a newer manifest.
+fn go_on(dir: &Arc<dyn Dir>, before: &Followed) -> Result<Option<Followed>> {
+    let reader = before.reader.clone();
+    let replay = Replay::go_on(&before.snapshot, reader.next_record());
+    follow(dir, replay, reader, before._pin.clone())
+}
+
+fn follow(
+    dir: &Arc<dyn Dir>,
+    mut replay: Replay,
+    mut reader: LogReader,
+    pin: Option<Arc<pins::Pin>>,
+) -> Result<Option<Followed>> {
+    reader.read(dir.as_ref(), Until::Mark, &mut |record, payload| replay.apply(record, payload))?;
+    if replay.is_outdated() {
+        return Ok(None);
+    }
+    Ok(Some(Followed { snapshot: Arc::new(replay.finish()?), reader, _pin: pin }))
 }
 
 fn current(dir: &dyn Dir) -> Result<Version> {

@@ -1,7 +1,7 @@
 //! Publishing: the steps that turn a transaction into a commit.
 //!
 //! ```text
-//! 1  every new file is synced as it is finished; here, the folders that hold them
+//! 1  every new file is synced as it is finished; here, the folders that hold them, and the log
 //! 2  manifest-<version>, synced, with its name
 //! 3  CURRENT replaced and synced          before: the old epoch · after: the new one
 //! 4  garbage of the old epoch removed
@@ -11,33 +11,40 @@
 //! what has happened, unless it cannot be read, or names the new manifest and cannot be made
 //! durable: then the store takes no more writes and removes no files, because nobody knows which
 //! of two epochs a power cut would leave.
+//!
+//! A small commit is a record of the log instead, see [`crate::append`].
 
 use crate::deletions_file::DeletionsFile;
-use crate::garbage::{Item, folders};
+use crate::garbage::{Garbage, Item, folders};
 use crate::load::LoadOptions;
+use crate::maintain::sizes;
 use crate::new_files::NewFiles;
-use crate::policy::{Size, choose};
+use crate::policy::{MergePolicy, choose};
 use crate::records::Catalog;
 use crate::rewrite::{Rewriting, widen};
-use crate::segment::Segment;
 use crate::snapshot::{Snapshot, Table};
 use crate::store::{Shared, Writer};
 use crate::{catalog, manifest, paths, verify};
 use starfact_base::{Epoch, Error, Result, TableId, Version};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 /// What a transaction wants to become true.
 pub(crate) struct Change<'a> {
     pub(crate) before: &'a Snapshot,
+    /// The number of the commit; that of `before` if only the files are to be others.
+    pub(crate) epoch: Epoch,
     pub(crate) tables: BTreeMap<TableId, Arc<Table>>,
     pub(crate) next_table: TableId,
     pub(crate) files: &'a NewFiles,
+    /// Whether rows were only written again, by the background work.
+    pub(crate) is_merge: bool,
 }
 
 /// Publishes a change; after an error it has not happened, unless the error says otherwise.
-pub(crate) fn publish(shared: &Shared, change: Change<'_>) -> Result<Epoch> {
+pub(crate) fn publish(shared: &Shared, change: Change<'_>) -> Result<Arc<Snapshot>> {
     let writer = shared.writer()?;
     let mut change = change;
     store_rows(writer, &mut change)?;
@@ -47,10 +54,12 @@ pub(crate) fn publish(shared: &Shared, change: Change<'_>) -> Result<Epoch> {
             shared.dir.sync_folder(paths::folder_to_sync(&folder))?;
         }
     }
+    let mut logs = writer.logs();
+    logs.settle(&shared.dir).map_err(|error| shared.stop(&error))?;
+    let log = logs.place(change.tables.values());
     let version = Version(writer.next_version.fetch_add(1, Ordering::Relaxed));
-    let epoch = change.before.epoch().next();
-    let numbers = (change.next_table, writer.next_file.load(Ordering::Relaxed));
-    let catalog = catalog::records(version, epoch, numbers, change.tables.values());
+    let numbers = (change.next_table, writer.next_file.load(Ordering::Relaxed), log);
+    let catalog = catalog::records(version, change.epoch, numbers, change.tables.values());
     verify::catalog(&catalog)
         .map_err(|wrong| Error::internal(format!("the new catalog is wrong: {wrong}")))?;
     if let Err(error) = write(shared, &catalog, change.files) {
@@ -61,38 +70,47 @@ pub(crate) fn publish(shared: &Shared, change: Change<'_>) -> Result<Epoch> {
         return Err(error);
     }
     change.files.settle(|folder| named.contains(folder));
-    discard(writer, &change);
-    let snapshot = Snapshot::new(version, epoch, true, change.tables);
+    let last = change.before.version();
+    let snapshot = Arc::new(Snapshot::new(version, change.epoch, true, change.tables));
     {
-        let mut state = shared.state();
-        state.snapshot = Arc::new(snapshot);
-        state.next_table = change.next_table;
+        let mut garbage = writer.garbage.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut published = writer.published.lock().unwrap_or_else(PoisonError::into_inner);
+        discard(&mut garbage, &published, &snapshot);
+        logs.published(log, last, &mut garbage);
+        *published = Arc::clone(&snapshot);
     }
-    Ok(epoch)
+    let mut state = shared.state();
+    state.snapshot = Arc::clone(&snapshot);
+    state.head = Arc::clone(&snapshot);
+    state.next_table = change.next_table;
+    Ok(snapshot)
 }
 
-/// Writes rows that are in memory into files, and deletions that have changed.
+/// Writes into files what no log has: rows in memory of tables that were changed, and deletions.
 fn store_rows(writer: &Writer, change: &mut Change<'_>) -> Result<()> {
     let options = LoadOptions::default();
     let workers = writer.workers.get(options.threads)?;
     let tables = change.tables.clone();
-    let rewriting =
-        Rewriting { files: change.files, tables: &tables, options: &options, workers: &workers };
+    let rewriting = Rewriting {
+        files: change.files,
+        tables: &tables,
+        options: &options,
+        workers: &workers,
+        pace: &|| Ok(()),
+    };
     for table in change.tables.values_mut() {
         let known = change.before.table_by_id(table.id());
-        if known.is_some_and(|known| Arc::ptr_eq(known, table)) {
-            continue;
-        }
-        let from = table.segments.partition_point(|segment| !segment.is_in_memory());
-        if from < table.segments.len() {
-            *table = Arc::new(rewriting.rewrite(table, from..table.segments.len())?);
-        }
-        while let Some(range) = choose(&sizes(table)) {
-            *table = Arc::new(rewriting.rewrite(table, widen(table, range))?);
+        if !change.is_merge && known.is_none_or(|known| !Arc::ptr_eq(known, table)) {
+            while let Some(range) = in_memory(table) {
+                *table = Arc::new(rewriting.rewrite(table, range)?);
+            }
+            while let Some(range) = choose(&sizes(table)?, &MergePolicy::COMMIT) {
+                *table = Arc::new(rewriting.rewrite(table, widen(table, range))?);
+            }
         }
         if table.deletions_file.is_none() && !table.deletions.is_empty() {
             let name = change.files.deletions(table.id());
-            let file = DeletionsFile::write(change.files.dir().as_ref(), name, &table.deletions)?;
+            let file = DeletionsFile::write(change.files.dir().as_ref(), name, table)?;
             let deletions_file = Some(Arc::new(file));
             *table = Arc::new(Table { deletions_file, ..table.as_ref().clone() });
         }
@@ -100,12 +118,12 @@ fn store_rows(writer: &Writer, change: &mut Change<'_>) -> Result<()> {
     Ok(())
 }
 
-fn sizes(table: &Table) -> Vec<Size> {
-    let size = |segment: &Arc<Segment>| Size {
-        rows: segment.row_count(),
-        deleted: table.deletions.of(segment.id()).map_or(0, |deleted| deleted.len()),
-    };
-    table.segments.iter().map(size).collect()
+/// The first segments in memory.
+fn in_memory(table: &Table) -> Option<Range<usize>> {
+    let from = table.segments.iter().position(|segment| segment.is_in_memory())?;
+    let rest = table.segments.get(from..).unwrap_or_default();
+    let count = rest.iter().take_while(|segment| segment.is_in_memory()).count();
+    Some(from..from + count)
 }
 
 /// Steps 2 and 3.
@@ -124,24 +142,18 @@ fn write(shared: &Shared, catalog: &Catalog, files: &NewFiles) -> Result<()> {
     }
     // Either epoch may be the one that is found next time: keep the files of both.
     files.settle(|_| true);
-    let reason = format!(
-        "it is not known whether the last commit was made durable ({error}): open the warehouse \
-         again to see, and check the disk"
-    );
-    shared.state().stopped = Some(reason.clone());
-    Err(Error::ReadOnly(reason))
+    Err(shared.stop(&error))
 }
 
-/// Notes what the new epoch does not need.
-fn discard(writer: &Writer, change: &Change<'_>) {
-    let mut garbage = writer.garbage.lock().unwrap_or_else(PoisonError::into_inner);
-    let last = change.before.version();
-    let named = folders(change.tables.values());
-    for folder in folders(change.before.tables()).difference(&named) {
+/// Notes what the new manifest does not need.
+fn discard(garbage: &mut Garbage, before: &Snapshot, after: &Snapshot) {
+    let last = before.version();
+    let named = folders(after.tables());
+    for folder in folders(before.tables()).difference(&named) {
         garbage.add(Item::folder(folder, last));
     }
-    for table in change.before.tables() {
-        if !change.tables.contains_key(&table.id()) {
+    for table in before.tables() {
+        if after.table_by_id(table.id()).is_none() {
             garbage.add(Item::table_folder(table.id(), last));
         }
     }

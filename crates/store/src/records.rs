@@ -15,7 +15,21 @@ pub(crate) struct Catalog {
     pub(crate) next_table: TableId,
     /// The number that the next segment, key run or dictionary gets, in whatever table.
     pub(crate) next_file: u64,
+    /// Where the logs begin that go on from here, once there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) log: Option<LogRecord>,
     pub(crate) tables: Vec<TableRecord>,
+}
+
+/// A place in the logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LogRecord {
+    /// The log with the record `first`.
+    pub(crate) log: u64,
+    /// The first record with rows of the delta; without any, the same as `next`.
+    pub(crate) first: u64,
+    /// The first record whose commit is not in this catalog.
+    pub(crate) next: u64,
 }
 
 /// One table: what is declared, and where its rows are.
@@ -36,10 +50,20 @@ pub(crate) struct TableRecord {
     /// Which rows are deleted, if any are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) deletions: Option<DeletionsRecord>,
+    /// Ids of rows that are in no segment here but in records of the log: the delta. Ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) delta: Vec<RowRange>,
     /// The number that the next sorted run of segments gets.
     pub(crate) next_run: u64,
     /// Whether all rows in segment order follow the declared sort order.
     pub(crate) is_sorted: bool,
+}
+
+/// Some row ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RowRange {
+    pub(crate) first_row: u64,
+    pub(crate) row_end: u64,
 }
 
 /// One segment.

@@ -15,6 +15,7 @@ use crate::keys::run::KeyRun;
 use crate::load::{
     CheckedRows, Job, LoadOptions, Loaded, RowColumn, Written, finish, sort_layout, write,
 };
+use crate::maintain::Pace;
 use crate::new_files::NewFiles;
 use crate::paths;
 use crate::records::{KeyRunRecord, KeyRunSource, OrdinalsRecord, SegmentRecord};
@@ -38,6 +39,8 @@ pub(crate) struct Rewriting<'a> {
     pub(crate) tables: &'a BTreeMap<TableId, Arc<Table>>,
     pub(crate) options: &'a LoadOptions,
     pub(crate) workers: &'a Workers,
+    /// Called before each block.
+    pub(crate) pace: &'a Pace<'a>,
 }
 
 impl Rewriting<'_> {
@@ -61,8 +64,9 @@ impl Rewriting<'_> {
         let blocks = old
             .iter()
             .flat_map(|segment| (0..segment.block_count()).map(move |block| (segment, block)));
-        let mut rows = blocks
-            .filter_map(|(segment, block)| live_rows(table, segment, block, &columns).transpose());
+        let mut rows = blocks.filter_map(|(segment, block)| {
+            (self.pace)().and_then(|()| live_rows(table, segment, block, &columns)).transpose()
+        });
         let loaded = write(&job, layout.as_ref(), &mut rows)?;
         drop(rows);
         let mut after = table.clone();

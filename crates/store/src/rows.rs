@@ -9,7 +9,7 @@ use crate::segment::Segment;
 use crate::snapshot::Table;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Int64Type;
-use roaring::RoaringBitmap;
+use roaring::{RoaringBitmap, RoaringTreemap};
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{Corruption, Error, Result, SegmentId};
 use std::collections::BTreeMap;
@@ -59,14 +59,51 @@ impl Deletions {
             self.rows -= places.len();
         }
     }
-
-    /// Those of all segments.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (SegmentId, &Arc<RoaringBitmap>)> {
-        self.segments.iter().map(|(id, places)| (*id, places))
-    }
 }
 
 impl Table {
+    /// The ids of the rows that are deleted and still stored.
+    pub(crate) fn deleted_row_ids(&self) -> RoaringTreemap {
+        let mut rows = RoaringTreemap::new();
+        for segment in &self.segments {
+            if let Some(places) = self.deletions.of(segment.id()) {
+                let ids = places.iter().map(|place| segment.first_row() + u64::from(place));
+                // They ascend, as segments do.
+                let _ = rows.append(ids);
+            }
+        }
+        rows
+    }
+
+    /// Deletes rows by their ids; those that no segment has are left. Returns how many it was.
+    pub(crate) fn delete_rows(&mut self, rows: &RoaringTreemap) -> u64 {
+        let mut deletions = self.deletions.as_ref().clone();
+        let mut deleted = 0;
+        let mut places: Option<(SegmentId, RoaringBitmap)> = None;
+        for row in rows {
+            let Some((segment, place)) = self.locate(row) else { continue };
+            match &mut places {
+                Some((id, places)) if *id == segment.id() => {
+                    places.insert(place);
+                }
+                other => {
+                    if let Some((id, places)) = other.take() {
+                        deleted += deletions.add(id, &places);
+                    }
+                    *other = Some((segment.id(), RoaringBitmap::from_iter([place])));
+                }
+            }
+        }
+        if let Some((id, places)) = places {
+            deleted += deletions.add(id, &places);
+        }
+        if deleted > 0 {
+            self.deletions = Arc::new(deletions);
+            self.deletions_file = None;
+        }
+        deleted
+    }
+
     /// The segment with this row, and the row's place in it.
     pub(crate) fn locate(&self, row: u64) -> Option<(&Arc<Segment>, u32)> {
         let after = self.segments.partition_point(|segment| segment.first_row() <= row);

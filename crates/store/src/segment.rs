@@ -1,5 +1,6 @@
 //! One segment of a table: which files it has, opened when they are first asked for.
 
+use crate::delta::Memory;
 use crate::keys::memory::MemoryKeys;
 use crate::paths;
 use crate::records::{FileRecord, OrdinalsRecord, SegmentRecord};
@@ -20,7 +21,7 @@ pub struct Segment {
     /// One a file of the record.
     opened: Vec<Slot>,
     /// There if its files are in memory.
-    memory: Option<Arc<MemoryKeys>>,
+    memory: Option<Arc<Memory>>,
 }
 
 /// What is known of a file besides its record.
@@ -73,6 +74,11 @@ impl Segment {
 
     /// The keys of its rows, as long as it is in memory.
     pub(crate) fn memory_keys(&self) -> Option<&MemoryKeys> {
+        self.memory.as_ref().map(|memory| &memory.keys)
+    }
+
+    /// What is known of it as long as it is in memory.
+    pub(crate) fn memory(&self) -> Option<&Memory> {
         self.memory.as_deref()
     }
 

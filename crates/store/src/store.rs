@@ -5,15 +5,18 @@
 
 use crate::backup::{BackupReport, backup};
 use crate::garbage::Garbage;
-use crate::open::{self, Opened};
+use crate::log::{LogWriter, Torn};
+use crate::logs::Logs;
+use crate::open::{self, Followed, Opened};
 use crate::snapshot::Snapshot;
 use crate::transaction::Transaction;
 use crate::turn::Turn;
 use crate::workers::WorkerCache;
 use starfact_base::{Error, Result, TableId};
 use starfact_vfs::{Dir, Lock};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,7 +34,7 @@ pub enum OpenMode {
 
 /// An open warehouse. It closes when it and all transactions are gone; snapshots of it work on.
 pub struct Store {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What a store and its transactions have in common.
@@ -44,6 +47,10 @@ pub(crate) struct Shared {
 /// What changes with a commit.
 pub(crate) struct State {
     pub(crate) snapshot: Arc<Snapshot>,
+    /// The newest epoch, which the next commit builds on; it may not be durable yet.
+    pub(crate) head: Arc<Snapshot>,
+    /// In a reading process: the same snapshot, and how to go on from it.
+    followed: Option<Followed>,
     /// The number that the next table gets.
     pub(crate) next_table: TableId,
     /// Why nothing can be written any more, if so.
@@ -59,7 +66,17 @@ pub(crate) struct Writer {
     /// The version that the next manifest gets; it only rises too.
     pub(crate) next_version: AtomicU64,
     pub(crate) garbage: Mutex<Garbage>,
+    pub(crate) logs: Mutex<Logs>,
+    /// The tables as the current manifest has them.
+    pub(crate) published: Mutex<Arc<Snapshot>>,
     pub(crate) workers: WorkerCache,
+    /// Held while rows are written again.
+    pub(crate) merging: Mutex<()>,
+    /// For tables of which rows are being written again: the row id that was next when that began.
+    frozen: Mutex<BTreeMap<TableId, u64>>,
+    /// Transactions that have changed rows and have not taken their turn yet.
+    pub(crate) open_changes: Arc<AtomicUsize>,
+    torn: Option<Torn>,
     _lock: Box<dyn Lock>,
 }
 
@@ -71,23 +88,35 @@ impl Store {
     /// in the directory; [`Error::Locked`] with the holder's name; [`Error::Corrupt`] and
     /// [`Error::UnsupportedVersion`] if CURRENT or the manifest cannot be read.
     pub fn open(dir: Arc<dyn Dir>, mode: OpenMode) -> Result<Self> {
-        let (snapshot, next_table, writer) = match mode {
-            OpenMode::ReadOnly => (open::for_reading(&dir, None)?, TableId(0), None),
+        let (snapshot, next_table, followed, writer) = match mode {
+            OpenMode::ReadOnly => {
+                let followed = open::for_reading(&dir, None)?;
+                (Arc::clone(&followed.snapshot), TableId(0), Some(followed), None)
+            }
             OpenMode::ReadWrite { wait } => {
-                let Opened { lock, snapshot, next_table, next_file, next_version, garbage } =
-                    open::for_writing(&dir, wait)?;
+                let opened = open::for_writing(&dir, wait)?;
+                let Opened { lock, snapshot, next_table, next_file, next_version, .. } = opened;
+                let snapshot = Arc::new(snapshot);
                 let writer = Writer {
                     turn: Arc::default(),
                     next_file: Arc::new(AtomicU64::new(next_file)),
                     next_version: AtomicU64::new(next_version.0),
-                    garbage: Mutex::new(garbage),
+                    garbage: Mutex::new(opened.garbage),
+                    logs: Mutex::new(opened.logs),
+                    published: Mutex::new(Arc::clone(&snapshot)),
                     workers: WorkerCache::default(),
+                    merging: Mutex::default(),
+                    frozen: Mutex::default(),
+                    open_changes: Arc::default(),
+                    torn: opened.torn,
                     _lock: lock,
                 };
-                (Arc::new(snapshot), next_table, Some(writer))
+                (snapshot, next_table, None, Some(writer))
             }
         };
-        let state = Mutex::new(State { snapshot, next_table, stopped: None });
+        let head = Arc::clone(&snapshot);
+        let state = State { snapshot, head, followed, next_table, stopped: None };
+        let state = Mutex::new(state);
         Ok(Self { shared: Arc::new(Shared { dir, state, writer }) })
     }
 
@@ -105,13 +134,27 @@ impl Store {
         if !self.is_read_only() {
             return Ok(Arc::clone(&self.shared.state().snapshot));
         }
-        let before = Arc::clone(&self.shared.state().snapshot);
-        let newest = open::for_reading(&self.shared.dir, Some(&before))?;
+        let before = self.shared.state().followed.clone();
+        let newest = open::for_reading(&self.shared.dir, before.as_ref())?;
+        let snapshot = Arc::clone(&newest.snapshot);
         let mut state = self.shared.state();
-        if state.snapshot.version() < newest.version() {
-            state.snapshot = Arc::clone(&newest);
+        if is_older(&state.snapshot, &snapshot) {
+            state.snapshot = Arc::clone(&snapshot);
+            state.head = Arc::clone(&snapshot);
+            state.followed = Some(newest);
         }
-        Ok(newest)
+        Ok(snapshot)
+    }
+
+    /// What a crash had left at the end of the log, of commits that were never acknowledged, when
+    /// the warehouse was opened for writing.
+    pub fn torn_log(&self) -> Option<String> {
+        let torn = self.shared.writer.as_ref()?.torn.as_ref()?;
+        let Torn { path, offset, byte_len } = torn;
+        Some(format!(
+            "{path}: the last {byte_len} bytes, from byte {offset} on, are of a commit that was \
+             never acknowledged; they do not count"
+        ))
     }
 
     /// Copies the newest epoch to `to`, an empty directory. `proceed` is called with bytes that
@@ -170,6 +213,30 @@ impl Shared {
         })
     }
 
+    /// Makes an epoch that is durable the one that queries see.
+    pub(crate) fn show(&self, snapshot: &Arc<Snapshot>) {
+        let mut state = self.state();
+        if is_older(&state.snapshot, snapshot) {
+            state.snapshot = Arc::clone(snapshot);
+        }
+    }
+
+    /// Makes records of the log durable; if that fails, nobody knows which of them are.
+    pub(crate) fn sync_log(&self, log: &LogWriter, record: u64) -> Result<()> {
+        log.sync(record).map_err(|error| self.stop(&error))
+    }
+
+    /// Takes no more writes: it is not known what became of one.
+    pub(crate) fn stop(&self, error: &Error) -> Error {
+        let reason = format!(
+            "it is not known whether the last commit was made durable ({error}): open the \
+             warehouse again to see, and check the disk"
+        );
+        let mut state = self.state();
+        let reason = state.stopped.get_or_insert(reason).clone();
+        Error::ReadOnly(reason)
+    }
+
     /// Removes what nobody needs any more.
     pub(crate) fn collect_garbage(&self) {
         if let Some(writer) = &self.writer {
@@ -179,8 +246,28 @@ impl Shared {
     }
 }
 
+/// Whether a snapshot is older than another.
+fn is_older(one: &Snapshot, other: &Snapshot) -> bool {
+    (one.epoch(), one.version()) < (other.epoch(), other.version())
+}
+
+impl Writer {
+    pub(crate) fn frozen(&self) -> MutexGuard<'_, BTreeMap<TableId, u64>> {
+        self.frozen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn logs(&self) -> MutexGuard<'_, Logs> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
+        // Commits that nobody has waited for.
+        let log = self.writer.as_ref().and_then(|writer| writer.logs().writer().cloned());
+        if let Some(log) = log.filter(|log| log.durable() + 1 < log.next()) {
+            let _ = self.sync_log(&log, log.next() - 1);
+        }
         let is_stopped = self.state().stopped.is_some();
         if !is_stopped {
             self.collect_garbage();

@@ -8,6 +8,7 @@ mod fixtures;
 mod indexes;
 mod keys;
 mod loads;
+mod merges;
 mod models;
 mod open;
 pub(crate) mod support;

@@ -9,6 +9,9 @@
 mod changes;
 mod rows;
 
+use crate::append::{Appended, append, is_small};
+use crate::commit_record::{Counters, TableChange};
+use crate::constraints::Settled;
 use crate::definition::TableDefinition;
 use crate::load::{self, LoadOptions};
 use crate::new_files::NewFiles;
@@ -24,6 +27,7 @@ use starfact_base::{Epoch, Error, Result, TableId};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Changes in the making. Dropped without [`Transaction::commit`], it has never been.
 ///
@@ -39,8 +43,27 @@ pub struct Transaction {
     changes: BTreeMap<TableId, Changes>,
     next_table: TableId,
     has_changes: bool,
+    /// Whether there is more to publish than changed rows.
+    is_structural: bool,
     shared: Arc<Shared>,
     taken: Option<Taken>,
+    open: Option<OpenChanges>,
+}
+
+/// Tells the background work that there are changed rows which it must not write again.
+struct OpenChanges(Arc<AtomicUsize>);
+
+impl OpenChanges {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for OpenChanges {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// When a commit is done.
@@ -58,10 +81,21 @@ impl Transaction {
         let files = NewFiles::new(Arc::clone(&shared.dir), Arc::clone(&shared.writer()?.next_file));
         let (before, next_table) = {
             let state = shared.state();
-            (Arc::clone(&state.snapshot), state.next_table)
+            let newest = if taken.is_some() { &state.head } else { &state.snapshot };
+            (Arc::clone(newest), state.next_table)
         };
-        let (tables, changes) = (before.by_id().clone(), BTreeMap::new());
-        Ok(Self { files, before, tables, changes, next_table, has_changes: false, shared, taken })
+        Ok(Self {
+            files,
+            tables: before.by_id().clone(),
+            before,
+            changes: BTreeMap::new(),
+            next_table,
+            has_changes: false,
+            is_structural: false,
+            shared,
+            taken,
+            open: None,
+        })
     }
 
     /// What the transaction sees: the epoch that it began with and its own changes.
@@ -94,6 +128,7 @@ impl Transaction {
         self.tables.insert(id, Arc::new(Table::empty(schema)));
         self.next_table = id.next();
         self.has_changes = true;
+        self.is_structural = true;
         Ok(id)
     }
 
@@ -116,6 +151,7 @@ impl Transaction {
         self.tables.remove(&table);
         self.changes.remove(&table);
         self.has_changes = true;
+        self.is_structural = true;
         Ok(())
     }
 
@@ -140,6 +176,7 @@ impl Transaction {
         if !self.changes.is_empty() {
             // What the rows may reference or meet must be there before them.
             self.settle_changes()?;
+            self.is_structural = true;
         }
         let before = Arc::clone(self.table(table)?);
         let workers = self.shared.writer()?.workers.get(options.threads)?;
@@ -149,6 +186,7 @@ impl Transaction {
         };
         self.tables.insert(table, Arc::new(after));
         self.has_changes = true;
+        self.is_structural = true;
         Ok(rows)
     }
 
@@ -168,24 +206,45 @@ impl Transaction {
     ///
     /// # Errors
     /// As those of [`Transaction::commit`].
-    pub fn commit_with(mut self, _durability: Durability) -> Result<Epoch> {
+    pub fn commit_with(mut self, durability: Durability) -> Result<Epoch> {
         if !self.has_changes {
             return Ok(self.before.epoch());
         }
         self.take_turn()?;
-        self.settle_changes()?;
+        let changed = self.settle_changes()?;
         let change = Change {
             before: &self.before,
+            epoch: self.before.epoch().next(),
             tables: std::mem::take(&mut self.tables),
             next_table: self.next_table,
             files: &self.files,
+            is_merge: false,
         };
-        let epoch = publish(&self.shared, change)?;
         let shared = Arc::clone(&self.shared);
-        let Self { before, .. } = self;
-        drop(before);
-        shared.collect_garbage();
-        Ok(epoch)
+        if self.is_structural || !is_small(&change, &changed) {
+            let published = publish(&shared, change)?;
+            drop(changed);
+            drop(self);
+            shared.collect_garbage();
+            return Ok(published.epoch());
+        }
+        let Appended { snapshot, log, record } = append(&shared, change, changed)?;
+        // Others go on while this one waits, and are made durable together with it.
+        drop(self);
+        if durability == Durability::Sync {
+            shared.sync_log(&log, record)?;
+        }
+        shared.show(&snapshot);
+        Ok(snapshot.epoch())
+    }
+
+    /// Notes that there are changed rows.
+    fn note_changes(&mut self) -> Result<()> {
+        self.has_changes = true;
+        if self.taken.is_none() && self.open.is_none() {
+            self.open = Some(OpenChanges::new(&self.shared.writer()?.open_changes));
+        }
+        Ok(())
     }
 
     fn table(&self, id: TableId) -> Result<&Arc<Table>> {
@@ -204,9 +263,9 @@ impl Transaction {
             if let Some(reason) = &state.stopped {
                 return Err(Error::ReadOnly(reason.clone()));
             }
-            (Arc::clone(&state.snapshot), state.next_table)
+            (Arc::clone(&state.head), state.next_table)
         };
-        if newest.version() != self.before.version() || newest.epoch() != self.before.epoch() {
+        if !Arc::ptr_eq(&newest, &self.before) {
             for (id, changes) in &self.changes {
                 let before = self.table(*id)?;
                 changes.check_conflict(before, newest.table_by_id(*id))?;
@@ -219,8 +278,9 @@ impl Transaction {
         Ok(())
     }
 
-    /// Checks the changed rows against all constraints and makes them part of the tables.
-    fn settle_changes(&mut self) -> Result<()> {
+    /// Checks the changed rows against all constraints and makes them part of the tables; says what
+    /// they are.
+    fn settle_changes(&mut self) -> Result<Vec<TableChange>> {
         let mut tables = self.tables.clone();
         let number = || starfact_base::SegmentId(self.files.number());
         let mut settled = Vec::with_capacity(self.changes.len());
@@ -232,9 +292,19 @@ impl Transaction {
             settled.push(work);
         }
         constraints::check(&mut tables, &settled)?;
+        let mut changed = Vec::with_capacity(settled.len());
+        for Settled { before, removed, .. } in &settled {
+            let Some(after) = tables.get(&before.id()) else { continue };
+            changed.push(TableChange {
+                table: before.id(),
+                counters: Counters::of(after),
+                segments: after.segments.get(before.segments.len()..).unwrap_or_default().to_vec(),
+                deleted: removed.iter().copied().collect(),
+            });
+        }
         self.tables = tables;
         self.changes.clear();
-        Ok(())
+        Ok(changed)
     }
 
     /// Removes the files of a load that failed.

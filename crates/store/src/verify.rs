@@ -31,6 +31,7 @@ pub(crate) fn catalog(catalog: &Catalog) -> Verified {
         keys(schema)?;
         dictionaries(table)?;
         segments(table)?;
+        delta(table, catalog.log.is_some())?;
         for run in &table.key_runs {
             key_run(table, run)?;
         }
@@ -53,9 +54,16 @@ pub(crate) fn catalog(catalog: &Catalog) -> Verified {
 fn check_counters(catalog: &Catalog) -> Verified {
     // Counters stay far enough from their ends that adding to them cannot overflow.
     let is_sane = catalog.version.0 < u64::MAX / 2
-        && catalog.epoch.0 <= catalog.version.0
+        && catalog.epoch.0 < u64::MAX / 2
         && catalog.next_table.0 < u32::MAX / 2
         && catalog.next_file < u64::MAX / 2;
+    if let Some(log) = catalog.log {
+        let is_place = 1 <= log.first && log.first <= log.next && log.next < u64::MAX / 2;
+        if !is_place || log.log == u64::MAX {
+            let found = format!("log {}, record {} of {}", log.log, log.first, log.next);
+            return Err(Corruption::new(0, "place in the logs", "a plausible one", found));
+        }
+    }
     if is_sane {
         return Ok(());
     }
@@ -142,7 +150,28 @@ fn dictionaries(table: &TableRecord) -> Verified {
     Ok(())
 }
 
-fn segments(table: &TableRecord) -> Verified {
+/// Rows that are in the log are in no segment.
+fn delta(table: &TableRecord, has_log: bool) -> Verified {
+    let schema = &table.schema;
+    let next_row = table.next_row.unwrap_or(table.next_ordinal);
+    let mut free_from = 0;
+    for range in &table.delta {
+        check(has_log, schema, "rows of the delta", "a log with them")?;
+        let is_range = free_from <= range.first_row && range.first_row < range.row_end;
+        check(is_range, schema, "rows of the delta", "ascending ids")?;
+        check(range.row_end <= next_row, schema, "rows of the delta", "ids below the next one")?;
+        let overlaps = |segment: &SegmentRecord| {
+            segment.first_row() < range.row_end
+                && range.first_row < segment.first_row().saturating_add(segment.rows)
+        };
+        let is_free = !table.segments.iter().any(overlaps);
+        check(is_free, schema, "rows of the delta", "ids of no segment")?;
+        free_from = range.row_end;
+    }
+    Ok(())
+}
+
+pub(crate) fn segments(table: &TableRecord) -> Verified {
     let schema = &table.schema;
     let next_row = table.next_row.unwrap_or(table.next_ordinal);
     let mut free_from = 0;

@@ -7,7 +7,9 @@
 use super::by_vector;
 use crate::cpu::{self, Kernel};
 use crate::keys::{KeySet, OffsetSet, POINTS_MAX, has_bit};
-use crate::lane::{Lane, OffsetTotals, Vector, packed_lanes, unpack, unpack_single, with_lane};
+use crate::lane::{
+    Between, Lane, OffsetTotals, Vector, packed_lanes, unpack, unpack_single, with_lane,
+};
 use crate::native::Native;
 use crate::selection::Selection;
 use crate::totals::KeyTotals;
@@ -160,10 +162,12 @@ impl Offsets {
         selection: &mut Selection,
     ) -> Result<(), Corruption> {
         let mut vector = Vector::<L>::zeroed();
+        let between = self.between(set);
         for (place, words) in selection.words_mut().chunks_mut(VECTOR_WORDS).enumerate() {
-            match words.iter().map(|word| word.count_ones() as usize).sum() {
+            match cpu::run(Count(words)) {
                 0 => {}
                 1..=SINGLES_MAX => self.filter_singles::<L>(set, place * VECTOR_ROWS, words)?,
+                _ if between.is_some_and(|it| it.retain(self.bytes_from(place), words)) => {}
                 _ => {
                     self.load(place, &mut vector)?;
                     retain(&vector, set, words);
@@ -171,6 +175,27 @@ impl Offsets {
             }
         }
         Ok(())
+    }
+
+    /// The set as an interval, if offsets can be compared with it that nobody checks.
+    fn between(&self, set: &OffsetSet) -> Option<Between> {
+        let width = self.layout.width();
+        let between = match *set {
+            _ if self.checked => None,
+            OffsetSet::Range { low, span } => Some(Between::new(width, low, span)),
+            OffsetSet::Outside { low, span } => Between::outside(width, low, span),
+            _ => None,
+        };
+        match self.layout {
+            Layout::BitPacked(_) => between,
+            Layout::Bytes(_) => between.map(Between::in_order),
+        }
+    }
+
+    /// The bytes of a vector and of all that follow.
+    fn bytes_from(&self, vector: usize) -> &[u8] {
+        let from = vector * VECTOR_ROWS / 8 * usize::from(self.layout.width());
+        self.bytes.as_slice().get(from..).unwrap_or_default()
     }
 
     /// Filters the few rows left of the vector that begins at `first`.
@@ -234,8 +259,7 @@ impl Offsets {
         match self.layout {
             Layout::BitPacked(width) => unpack(width, self.packed(vector, width)?, out),
             Layout::Bytes(_) => {
-                let from = vector * VECTOR_ROWS * L::BYTES;
-                let bytes = self.bytes.as_slice().get(from..).unwrap_or_default();
+                let bytes = self.bytes_from(vector);
                 let slots: &mut [u8] = bytemuck::cast_slice_mut(out.as_mut_slice());
                 let count = slots.len().min(bytes.len());
                 slots.split_at_mut(count).0.copy_from_slice(bytes.split_at(count).0);
@@ -290,6 +314,18 @@ impl Offsets {
 
     pub(crate) fn layout(&self) -> Layout {
         self.layout
+    }
+}
+
+/// How many bits are set.
+struct Count<'a>(&'a [u64]);
+
+impl Kernel for Count<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run(self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 }
 

@@ -34,7 +34,6 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use format::PAYLOAD_BYTES_MAX;
-pub(crate) use reader::{LogReader, ReadEnd, Torn, Until};
+pub(crate) use reader::{LogReader, Torn, Until, list};
 pub(crate) use recover::{Recovered, recover};
 pub(crate) use writer::LogWriter;

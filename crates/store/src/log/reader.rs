@@ -283,6 +283,15 @@ impl Log {
     }
 }
 
+/// All logs, each with the number of its first record, ascending.
+pub(crate) fn list(dir: &dyn Dir) -> Result<Vec<(u64, u64)>> {
+    let mut logs = Vec::new();
+    for number in numbers(dir)? {
+        logs.extend(Log::open(dir, number)?.map(|log| (number, log.header.first)));
+    }
+    Ok(logs)
+}
+
 /// A number above those of all logs.
 pub(super) fn next_number(dir: &dyn Dir) -> Result<u64> {
     Ok(numbers(dir)?.last().map_or(1, |newest| newest.saturating_add(1)))

@@ -22,7 +22,7 @@ fn fixture(version: u32) -> MemDir {
 
 #[test]
 fn warehouses_of_every_version_open_and_take_rows() {
-    for version in 1..MANIFEST_VERSION {
+    for version in 1..=MANIFEST_VERSION {
         let dir = fixture(version);
         assert_eq!(read(&open_to_read(&dir), "sale", "day"), ["10", "10", "20", "30"]);
         let store = open(&dir);
@@ -45,6 +45,16 @@ fn warehouses_of_every_version_open_and_take_rows() {
             let numbers = [0, 1, 2].map(|segment| dictionary(segment).unwrap().number());
             assert!(numbers[0] < numbers[1] && numbers[1] == numbers[2], "{numbers:?}");
             assert_eq!(dictionary(2).unwrap().values().unwrap().len(), 3);
+        }
+        if version >= 3 {
+            let stock = table(&store, "stock");
+            let live = |id| live_values(&stock, ColumnId(id));
+            assert_eq!(live(1), ["4", "5", "1", "7"]);
+            assert_eq!(live(2), ["40", "50", "11", "70"]);
+            let ordinals = stock.segments.iter().flat_map(|it| it.ordinals(0).unwrap());
+            assert_eq!(ordinals.collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 0, 6]);
+            insert(&store, "stock", vec![batch(vec![ints([2, 6]), ints([21, 61])])]).unwrap();
+            assert!(insert(&store, "stock", vec![batch(vec![ints([7]), ints([1])])]).is_err());
         }
         let rows = |id, name| batch(vec![ints([id]), texts([name])]);
         assert!(insert(&store, "nation", vec![rows(7, "Oman")]).is_err());

@@ -133,6 +133,13 @@ pub(crate) fn create(store: &Store, definition: &TableDefinition) -> TableId {
     id
 }
 
+/// The values of a column, hidden ones too, of the rows that are not deleted.
+pub(crate) fn live_values(table: &Table, id: ColumnId) -> Vec<String> {
+    let rows = table.segments.iter().flat_map(|segment| segment.first_row()..segment.row_end());
+    let live = values(table, id).into_iter().zip(rows).filter(|(_, row)| table.is_live(*row));
+    live.map(|(value, _)| value).collect()
+}
+
 /// All values of a column, hidden ones too, in the order of the table.
 pub(crate) fn values(table: &Table, id: ColumnId) -> Vec<String> {
     let mut values = Vec::new();
@@ -257,11 +264,22 @@ pub(crate) fn files(dir: &dyn Dir, folder: &str) -> Vec<String> {
 /// Files that nothing names: everything but what the newest manifest of the store needs.
 pub(crate) fn unnamed_files(store: &Store, dir: &dyn Dir) -> Vec<String> {
     let snapshot = store.snapshot().unwrap();
-    let named = crate::garbage::folders(snapshot.tables());
+    let mut named = crate::garbage::folders(snapshot.tables());
+    let catalog = crate::manifest::read(dir, snapshot.version()).unwrap();
+    for table in &catalog.tables {
+        let deletions = table.deletions.map(|it| crate::paths::deletions(table.schema.id, it.id));
+        named.extend(deletions.map(Into::into));
+    }
+    let first_log = catalog.log.map_or(u64::MAX, |log| log.log);
+    let is_log = |path: &str| {
+        let log = path.strip_prefix("wal/").and_then(crate::paths::log_number);
+        log.is_some_and(|log| log >= first_log)
+    };
     let manifest = crate::paths::manifest(snapshot.version());
     let is_named = |path: &String| {
         [crate::paths::LOCK, crate::paths::CURRENT, manifest.as_str()].contains(&path.as_str())
             || named.contains(path.as_str())
+            || is_log(path)
             || path.rsplit_once('/').is_some_and(|(folder, _)| named.contains(folder))
     };
     files(dir, "").into_iter().filter(|path| !is_named(path)).collect()

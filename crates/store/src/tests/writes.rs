@@ -1,7 +1,7 @@
 //! Rows that are changed one by one, beside a model: a dimension and a fact that references it.
 
 use super::support::*;
-use crate::{Snapshot, Store, Transaction};
+use crate::{LoadOptions, MergePolicy, Snapshot, Store, Transaction};
 use proptest::prelude::*;
 use starfact_base::{Error, Result, TableId};
 use starfact_vfs::MemDir;
@@ -90,7 +90,7 @@ fn apply(change: &Change, model: &mut Model, on: &mut Writer<'_>) -> Result<bool
             let rows = batch(vec![column(|row| row.0), column(|row| row.1), column(|row| row.2)]);
             match change {
                 Change::LoadFacts(_) => {
-                    let options = crate::LoadOptions::default();
+                    let options = LoadOptions::default();
                     on.transaction.load(fact, &mut std::iter::once(Ok(rows)), &options)?;
                 }
                 _ => on.transaction.insert(fact, &rows)?,
@@ -188,7 +188,7 @@ proptest! {
     #[test]
     fn transactions_agree_with_a_model(
         transactions in proptest::collection::vec(
-            (proptest::collection::vec(change(), 1..7), any::<bool>(), any::<bool>(), any::<bool>()),
+            (proptest::collection::vec(change(), 1..7), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
             1..16,
         ),
     ) {
@@ -196,7 +196,7 @@ proptest! {
         let mut store = new_store(&dir);
         let (dim, fact) = ids(&store);
         let mut model = Model::default();
-        for (changes, waits, commits, reopens) in transactions {
+        for (changes, waits, commits, reopens, merges) in transactions {
             let before = model.clone();
             let begun = if waits { store.begin() } else { store.begin_concurrent() };
             let mut transaction = begun.unwrap();
@@ -243,7 +243,13 @@ proptest! {
             if reopens {
                 drop(store);
                 store = open(&dir);
+            } else if merges {
+                let policy = MergePolicy { fan_in: 2, flush_rows: 5, ..MergePolicy::default() };
+                let step = || store.merge_step(&policy, &LoadOptions::default(), &|| Ok(()));
+                assert!(step().unwrap().is_none_or(|report| report.is_done));
             }
+            let reader = open_to_read(&dir);
+            assert_same(&reader.snapshot().unwrap(), &model);
             assert_same(&store.snapshot().unwrap(), &model);
             assert_sound(&store);
         }
@@ -321,6 +327,7 @@ fn many_small_commits_leave_few_segments_and_deleted_rows_no_space() {
     let mut transaction = store.begin().unwrap();
     assert_eq!(transaction.truncate(dim).unwrap(), 100);
     transaction.commit().unwrap();
+    store.optimize(dim, &LoadOptions::default(), &|| Ok(())).unwrap().unwrap();
     let known = table(&store, "dim");
     assert_eq!((known.row_count(), known.segments().len(), known.bytes()), (0, 0, 0));
     insert(&store, "dim", vec![dimension_rows([5])]).unwrap();

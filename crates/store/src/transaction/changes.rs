@@ -5,13 +5,12 @@ use crate::delta::{Built, NewRows, Place, build};
 use crate::edges;
 use crate::keys::layout::ours;
 use crate::load::{CheckedRows, sort_layout};
-use crate::rows::Deletions;
 use crate::schema::Key;
 use crate::segment::Segment;
 use crate::snapshot::Table;
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::{concat, take};
-use roaring::RoaringBitmap;
+use roaring::{RoaringBitmap, RoaringTreemap};
 use starfact_base::limits::{BLOCK_ROWS, SEGMENT_BLOCKS_MAX};
 use starfact_base::{Error, Result, SegmentId};
 use std::collections::BTreeMap;
@@ -26,8 +25,8 @@ const OWN_SEGMENTS: u64 = u64::MAX / 2;
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     batches: Vec<Batch>,
-    /// Rows of the table.
-    deleted: Deletions,
+    /// Ids of rows of the table.
+    deleted: RoaringTreemap,
 }
 
 /// Rows of one statement.
@@ -52,7 +51,6 @@ impl Changes {
 
     /// Deletes rows of the table and own ones; returns how many there were.
     pub(super) fn delete(&mut self, table: &Table, rows: &[u64]) -> Result<u64> {
-        let mut places: BTreeMap<SegmentId, RoaringBitmap> = BTreeMap::new();
         let mut count = 0;
         for row in rows {
             let missing = || Error::internal(format!("there is no row {row}"));
@@ -61,14 +59,10 @@ impl Changes {
                 count += u64::from(batch.deleted.insert(place));
                 continue;
             }
-            let (segment, place) = table.locate(*row).ok_or_else(missing)?;
-            let is_deleted = table.deletions.of(segment.id()).is_some_and(|it| it.contains(place));
-            if !is_deleted {
-                places.entry(segment.id()).or_default().insert(place);
+            table.locate(*row).ok_or_else(missing)?;
+            if table.is_live(*row) {
+                count += u64::from(self.deleted.insert(*row));
             }
-        }
-        for (segment, places) in places {
-            count += self.deleted.add(segment, &places);
         }
         Ok(count)
     }
@@ -102,10 +96,8 @@ impl Changes {
     /// The table with the changes, as the transaction sees it.
     pub(super) fn view(&self, table: &Table) -> Result<Table> {
         let mut view = table.clone();
-        let mut deletions = table.deletions.as_ref().clone();
-        for (segment, places) in self.deleted.iter() {
-            deletions.add(segment, places);
-        }
+        view.delete_rows(&self.deleted);
+        let mut deletions = view.deletions.as_ref().clone();
         let mut next = (table.next_row, table.next_ordinal);
         for (number, batch) in (OWN_SEGMENTS..).zip(&self.batches) {
             let id = SegmentId(number);
@@ -143,14 +135,15 @@ impl Changes {
         if newest.schema != before.schema {
             return conflict("another transaction altered");
         }
-        let known: BTreeMap<SegmentId, u64> =
-            newest.segments.iter().map(|segment| (segment.id(), segment.first_row())).collect();
-        for (segment, places) in self.deleted.iter() {
-            if !known.contains_key(&segment) {
-                return conflict("rows were merged in");
+        for row in &self.deleted {
+            let (Some((then, _)), Some((now, _))) = (before.locate(row), newest.locate(row)) else {
+                return conflict("rows were written again in");
+            };
+            // Segments in memory become one with the same ids of rows; files, with others.
+            if then.id() != now.id() && !(then.is_in_memory() && now.is_in_memory()) {
+                return conflict("rows were written again in");
             }
-            let deleted = newest.deletions.of(segment);
-            if deleted.is_some_and(|deleted| !deleted.is_disjoint(places)) {
+            if !newest.is_live(row) {
                 return conflict("another transaction changed the same rows of");
             }
         }
@@ -166,19 +159,8 @@ impl Changes {
         number: &dyn Fn() -> SegmentId,
     ) -> Result<(Table, Settled)> {
         let mut after = before.clone();
-        let mut deletions = before.deletions.as_ref().clone();
-        let mut removed = Vec::new();
-        for (id, places) in self.deleted.iter() {
-            deletions.add(id, places);
-            let segment = before.segments.iter().find(|segment| segment.id() == id);
-            let first = segment.map_or(0, |segment| segment.first_row());
-            removed.extend(places.iter().map(|place| first + u64::from(place)));
-        }
-        removed.sort_unstable();
-        if !removed.is_empty() {
-            after.deletions = Arc::new(deletions);
-            after.deletions_file = None;
-        }
+        after.delete_rows(&self.deleted);
+        let removed: Vec<u64> = self.deleted.iter().collect();
         let mut rows = self.live_rows()?;
         if let (Some(rows), Some(key)) = (&mut rows, referenced) {
             keep_ordinals(before, key, &removed, rows)?;

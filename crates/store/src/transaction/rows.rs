@@ -40,7 +40,9 @@ impl Transaction {
     pub fn delete(&mut self, table: TableId, rows: &[u64]) -> Result<u64> {
         let known = Arc::clone(self.table(table)?);
         let deleted = self.changes.entry(table).or_default().delete(&known, rows)?;
-        self.has_changes |= deleted > 0;
+        if deleted > 0 {
+            self.note_changes()?;
+        }
         Ok(deleted)
     }
 
@@ -62,8 +64,7 @@ impl Transaction {
             return Err(Error::internal("an update of a row that is not there"));
         }
         changes.insert(new, Some(kept));
-        self.has_changes = true;
-        Ok(())
+        self.note_changes()
     }
 
     /// Removes all rows; returns how many there were.

@@ -7,6 +7,7 @@ mod threads;
 
 use super::format::{Header, push_mark, push_record};
 use super::*;
+use crate::log::format::PAYLOAD_BYTES_MAX;
 use crate::paths;
 use starfact_base::Error;
 use starfact_vfs::{Dir, Fault, FaultDir, FaultMode, MemDir, OsDir};

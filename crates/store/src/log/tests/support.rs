@@ -3,6 +3,7 @@
 
 use super::super::format::{Header, push_mark, push_record};
 use super::super::*;
+use crate::log::reader::ReadEnd;
 use crate::paths;
 use starfact_base::Result;
 use starfact_vfs::{Dir, Entry, Lock, ReadFile, WriteFile};

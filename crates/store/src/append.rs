@@ -1,0 +1,82 @@
+//! Small commits: one record of the log instead of files and a manifest.
+//!
+//! ```text
+//!  turn taken    record appended ─► the next commit builds on it
+//!  turn given    log synced, for all that wait together ─► queries see it
+//! ```
+
+use crate::commit_record::{Commit, TableChange, byte_len, encode};
+use crate::delta::merge_neighbours;
+use crate::log::LogWriter;
+use crate::new_files::NewFiles;
+use crate::publish::{Change, publish};
+use crate::snapshot::{Snapshot, Table};
+use crate::store::Shared;
+use starfact_base::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Bytes of changes up to which they go to the log; more of them are files at once.
+const RECORD_BYTES: u64 = 32 << 20;
+/// Bytes of rows in memory of a table, from which on the next commit writes them into files.
+const MEMORY_BYTES: u64 = 256 << 20;
+
+/// A commit whose record waits to be durable.
+pub(crate) struct Appended {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) log: Arc<LogWriter>,
+    pub(crate) record: u64,
+}
+
+/// Whether changes should go to the log.
+pub(crate) fn is_small(change: &Change<'_>, tables: &[TableChange]) -> bool {
+    let is_full = |change: &TableChange, table: &Arc<Table>| {
+        let memory = table.segments.iter().filter(|segment| segment.is_in_memory());
+        let bytes: u64 = memory.map(|segment| segment.byte_len()).sum();
+        !change.segments.is_empty() && bytes > MEMORY_BYTES
+    };
+    let mut pairs = tables.iter().filter_map(|it| Some((it, change.tables.get(&it.table)?)));
+    byte_len(tables) <= RECORD_BYTES && !pairs.any(|(change, table)| is_full(change, table))
+}
+
+/// Appends changes to the log. The turn is the caller's.
+pub(crate) fn append(
+    shared: &Shared,
+    change: Change<'_>,
+    tables: Vec<TableChange>,
+) -> Result<Appended> {
+    let writer = shared.writer()?;
+    let log = writer.logs().open(&shared.dir).map_err(|error| match error {
+        Error::ReadOnly(_) => shared.stop(&error),
+        other => other,
+    })?;
+    if !writer.logs().are_in_manifest() {
+        // A build that knows nothing of logs would open an older manifest without them.
+        let before = Arc::clone(&shared.state().head);
+        let tables = before.by_id().clone();
+        let next_table = shared.state().next_table;
+        let files = NewFiles::new(Arc::clone(&shared.dir), Arc::clone(&writer.next_file));
+        let epoch = before.epoch();
+        let change =
+            Change { before: &before, epoch, tables, next_table, files: &files, is_merge: true };
+        publish(shared, change)?;
+    }
+    let version = shared.state().head.version();
+    let next_file = writer.next_file.load(Ordering::Relaxed);
+    let commit = Commit { version, epoch: change.epoch, next_file, tables };
+    let payload = encode(&commit)?;
+    let record = log.append(&payload)?;
+    let mut tables = change.tables;
+    for TableChange { table, segments, .. } in &commit.tables {
+        for memory in segments.iter().filter_map(|segment| segment.memory()) {
+            memory.set_record(record);
+        }
+        if let Some(table) = tables.get_mut(table) {
+            let frozen = writer.frozen().get(&table.id()).copied().unwrap_or_default();
+            merge_neighbours(Arc::make_mut(table), frozen)?;
+        }
+    }
+    let snapshot = Arc::new(Snapshot::new(version, change.epoch, true, tables));
+    shared.state().head = Arc::clone(&snapshot);
+    Ok(Appended { snapshot, log, record })
+}

@@ -1,0 +1,174 @@
+//! Rows that are written again while others change them.
+
+use super::support::*;
+use crate::{LoadOptions, MergePolicy, Store};
+use starfact_base::{Error, Result, TableId};
+use starfact_vfs::MemDir;
+use std::cell::Cell;
+use std::sync::Mutex;
+
+const FLUSH: MergePolicy =
+    MergePolicy { fan_in: 2, flush_rows: 1, flush_bytes: 1, rows_max: 1 << 30 };
+
+fn new_store(dir: &MemDir) -> (Store, TableId, TableId) {
+    let store = open(dir);
+    create(&store, &dimension("dim"));
+    create(&store, &fact("fact"));
+    let (dim, fact) = (table(&store, "dim").id(), table(&store, "fact").id());
+    (store, dim, fact)
+}
+
+fn add(store: &Store, table: TableId, rows: &arrow::record_batch::RecordBatch) -> Result<()> {
+    let mut transaction = store.begin()?;
+    transaction.insert(table, rows)?;
+    transaction.commit().map(drop)
+}
+
+fn fact_rows(ids: std::ops::Range<i32>) -> arrow::record_batch::RecordBatch {
+    let days = ids.clone().map(|id| id * 37 % 101);
+    batch(vec![ints(ids.clone()), ints(ids.map(|id| id % 3 + 1)), ints(days)])
+}
+
+/// Runs a step, and `change` once while its rows are being written.
+fn step_beside(store: &Store, policy: &MergePolicy, change: &(dyn Fn() + Sync)) -> bool {
+    let is_first = Mutex::new(Cell::new(true));
+    let pace = || {
+        if is_first.lock().unwrap().replace(false) {
+            change();
+        }
+        Ok(())
+    };
+    store.merge_step(policy, &LoadOptions::default(), &pace).unwrap().unwrap().is_done
+}
+
+/// The live rows of a table by key, with the value of another column.
+fn live(store: &Store, name: &str, column: &str) -> Vec<(i64, String)> {
+    let known = table(store, name);
+    let ids = known.segments.iter().flat_map(|it| it.first_row()..it.row_end());
+    let ids: Vec<u64> = ids.filter(|row| known.is_live(*row)).collect();
+    let taken = crate::transaction::take_rows(&known, &ids).unwrap();
+    let values = taken.column_by_name(column).unwrap();
+    let mut rows: Vec<(i64, String)> = (0..taken.num_rows())
+        .map(|row| (show(taken.column(0), row).parse().unwrap(), show(values, row)))
+        .collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn rows_that_change_during_a_flush_are_found_again() {
+    let dir = MemDir::new();
+    let (store, dim, fact) = new_store(&dir);
+    add(&store, dim, &dimension_rows([3, 1, 2])).unwrap();
+    for start in [0, 10, 20] {
+        add(&store, fact, &fact_rows(start..start + 10)).unwrap();
+    }
+    let key = table(&store, "fact").primary_key().unwrap().id;
+    let change = || {
+        let mut transaction = store.begin().unwrap();
+        let found = transaction.find_rows(fact, key, &[ints([5, 11, 12, 29])]).unwrap();
+        let rows: Vec<u64> = found.into_iter().map(Option::unwrap).collect();
+        transaction.delete(fact, &rows[..2]).unwrap();
+        let new = batch(vec![ints([12, 129]), ints([1, 2]), ints([500, 501])]);
+        transaction.update(fact, &rows[2..], &new).unwrap();
+        transaction.insert(fact, &fact_rows(30..33)).unwrap();
+        transaction.commit().unwrap();
+    };
+    // The dimension first, then the fact.
+    assert!(step_beside(&store, &FLUSH, &|| ()));
+    assert!(step_beside(&store, &FLUSH, &change));
+    assert_sound(&store);
+    let known = table(&store, "fact");
+    assert!(known.segments.iter().any(|segment| !segment.is_in_memory()));
+    assert!(known.segments.iter().any(|segment| segment.is_in_memory()), "rows that came later");
+    assert_eq!(known.deleted_row_count(), 4);
+    let expected: Vec<(i64, String)> = (0..33)
+        .filter(|id| ![5, 11, 29].contains(id))
+        .map(|id| (id, if id == 12 { "500".into() } else { (id * 37 % 101).to_string() }))
+        .chain([(129, "501".into())])
+        .collect();
+    assert_eq!(live(&store, "fact", "day"), expected);
+    drop(store);
+    let reader = open_to_read(&dir);
+    assert_eq!(live(&reader, "fact", "day"), expected);
+    drop(reader);
+    let store = open(&dir);
+    assert_eq!(live(&store, "fact", "day"), expected);
+    assert_sound(&store);
+    assert_eq!(unnamed_files(&store, &dir), Vec::<String>::new());
+    // And with files that are merged.
+    add(&store, fact, &fact_rows(40..44)).unwrap();
+    assert!(step_beside(&store, &FLUSH, &|| ()));
+    let key = table(&store, "fact").primary_key().unwrap().id;
+    let remove = || {
+        let mut transaction = store.begin().unwrap();
+        let rows = transaction.find_rows(fact, key, &[ints([0, 43])]).unwrap();
+        let rows: Vec<u64> = rows.into_iter().map(Option::unwrap).collect();
+        transaction.delete(fact, &rows).unwrap();
+        transaction.commit().unwrap();
+    };
+    assert!(step_beside(&store, &FLUSH, &remove));
+    assert_eq!(table(&store, "fact").deleted_row_count(), 2);
+    assert_eq!(live(&store, "fact", "day").len(), expected.len() + 2);
+    assert_sound(&store);
+    assert!(store.optimize(fact, &LoadOptions::default(), &|| Ok(())).unwrap().unwrap().is_done);
+    let known = table(&store, "fact");
+    assert_eq!((known.deleted_row_count(), known.segments().len()), (0, 1));
+    assert!(known.is_sorted());
+    assert!(store.optimize(fact, &LoadOptions::default(), &|| Ok(())).unwrap().is_none());
+    assert_sound(&store);
+}
+
+#[test]
+fn a_table_that_goes_during_a_merge_is_gone() {
+    let dir = MemDir::new();
+    let (store, dim, fact) = new_store(&dir);
+    add(&store, dim, &dimension_rows([3, 1, 2])).unwrap();
+    assert!(step_beside(&store, &FLUSH, &|| ()));
+    add(&store, fact, &fact_rows(0..10)).unwrap();
+    let drop_fact = || {
+        let mut transaction = store.begin().unwrap();
+        transaction.drop_table(fact).unwrap();
+        transaction.commit().unwrap();
+    };
+    assert!(!step_beside(&store, &FLUSH, &drop_fact));
+    assert!(store.snapshot().unwrap().table("fact").is_none());
+    assert_eq!(unnamed_files(&store, &dir), Vec::<String>::new());
+}
+
+#[test]
+fn a_merge_waits_for_transactions_with_changed_rows_and_ends_when_it_is_told_to() {
+    let (store, dim, _) = new_store(&MemDir::new());
+    add(&store, dim, &dimension_rows([3, 1, 2])).unwrap();
+    let mut open = store.begin_concurrent().unwrap();
+    open.delete(dim, &[1]).unwrap();
+    let step = |pace: &crate::Pace<'_>| store.merge_step(&FLUSH, &LoadOptions::default(), pace);
+    assert!(step(&|| Ok(())).unwrap().is_none());
+    open.commit().unwrap();
+    let stopped = step(&|| Err(Error::invalid("enough"))).unwrap_err();
+    assert_eq!(stopped.to_string(), "enough");
+    assert!(step(&|| Ok(())).unwrap().unwrap().is_done);
+    assert_eq!(table(&store, "dim").deleted_row_count(), 0);
+    assert_sound(&store);
+}
+
+#[test]
+fn logs_go_when_their_rows_are_in_files() {
+    let dir = MemDir::new();
+    let (mut store, dim, _) = new_store(&dir);
+    for id in 0..40 {
+        // Each writer begins a log of its own.
+        drop(store);
+        store = open(&dir);
+        add(&store, dim, &dimension_rows([id])).unwrap();
+    }
+    let logs = |dir: &MemDir| starfact_vfs::Dir::list(dir, "wal").unwrap().len();
+    assert_eq!(logs(&dir), 40);
+    // So many logs are reason enough.
+    let options = LoadOptions::default();
+    assert!(store.merge_step(&MergePolicy::default(), &options, &|| Ok(())).unwrap().is_some());
+    assert!(store.merge_step(&MergePolicy::default(), &options, &|| Ok(())).unwrap().is_none());
+    assert_eq!(logs(&dir), 1);
+    drop(store);
+    assert_eq!(read(&open(&dir), "dim", "id").len(), 40);
+}
