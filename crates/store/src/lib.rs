@@ -57,6 +57,7 @@ mod transaction;
 mod turn;
 mod verify;
 mod violation;
+mod worker;
 mod workers;
 
 #[cfg(test)]
@@ -78,3 +79,4 @@ pub use segment::Segment;
 pub use snapshot::{Snapshot, Table};
 pub use store::{OpenMode, Store};
 pub use transaction::{Durability, Transaction};
+pub use worker::{MergeRecord, QueryGuard};

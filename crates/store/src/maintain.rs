@@ -21,12 +21,15 @@ use crate::rewrite::{Rewriting, widen};
 use crate::segment::Segment;
 use crate::snapshot::{Snapshot, Table};
 use crate::store::{Shared, Store, Writer};
+use crate::turn::Taken;
+use crate::worker::MergeRecord;
 use roaring::{RoaringBitmap, RoaringTreemap};
 use starfact_base::{Error, Result, TableId};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::{Instant, SystemTime};
 
 /// Logs from which on the rows that they hold are written into files, so that they can go.
 const LOGS_MAX: usize = 32;
@@ -65,24 +68,7 @@ impl Store {
         options: &LoadOptions,
         pace: &Pace<'_>,
     ) -> Result<Option<MergeReport>> {
-        let writer = self.shared.writer()?;
-        if writer.open_changes.load(Ordering::SeqCst) > 0 {
-            return Ok(None);
-        }
-        let has_many_logs = writer.logs().count() > LOGS_MAX;
-        let policy = match has_many_logs {
-            true => MergePolicy { flush_rows: 1, ..*policy },
-            false => *policy,
-        };
-        let pick = |snapshot: &Snapshot| {
-            for table in snapshot.tables() {
-                if let Some(range) = choose(&sizes(table)?, &policy) {
-                    return Ok(Some((table.id(), widen(table, range))));
-                }
-            }
-            Ok(None)
-        };
-        self.rewrite(&pick, options, pace, false)
+        self.shared.merge_step(policy, options, pace, true)
     }
 
     /// Writes all rows of a table again, as if they had been loaded at once, unless nothing would
@@ -102,12 +88,52 @@ impl Store {
             Ok(table.map(|table| (table.id(), 0..table.segments.len())))
         };
         for attempt in 0..=TRIES {
-            let report = self.rewrite(&pick, options, pace, attempt == TRIES)?;
+            let keeps_turn = attempt == TRIES;
+            let mode = Mode { keeps_turn, is_asked: true };
+            let report = self.shared.rewrite(&pick, options, pace, mode)?;
             if report.as_ref().is_none_or(|report| report.is_done) {
                 return Ok(report);
             }
         }
         Ok(None)
+    }
+}
+
+/// How to write rows again.
+#[derive(Clone, Copy)]
+struct Mode {
+    /// Whether no commit is let in between.
+    keeps_turn: bool,
+    /// Whether a statement waits for it.
+    is_asked: bool,
+}
+
+impl Shared {
+    pub(crate) fn merge_step(
+        &self,
+        policy: &MergePolicy,
+        options: &LoadOptions,
+        pace: &Pace<'_>,
+        is_asked: bool,
+    ) -> Result<Option<MergeReport>> {
+        let writer = self.writer()?;
+        if writer.open_changes.load(Ordering::SeqCst) > 0 {
+            return Ok(None);
+        }
+        let has_many_logs = writer.logs().count() > LOGS_MAX;
+        let policy = match has_many_logs {
+            true => MergePolicy { flush_rows: 1, ..*policy },
+            false => *policy,
+        };
+        let pick = |snapshot: &Snapshot| {
+            for table in snapshot.tables() {
+                if let Some(range) = choose(&sizes(table)?, &policy) {
+                    return Ok(Some((table.id(), widen(table, range))));
+                }
+            }
+            Ok(None)
+        };
+        self.rewrite(&pick, options, pace, Mode { keeps_turn: false, is_asked })
     }
 
     /// Writes the rows again that `pick` chooses of the newest epoch.
@@ -116,50 +142,59 @@ impl Store {
         pick: &Pick<'_>,
         options: &LoadOptions,
         pace: &Pace<'_>,
-        keeps_turn: bool,
+        mode: Mode,
     ) -> Result<Option<MergeReport>> {
-        let writer = self.shared.writer()?;
+        let writer = self.writer()?;
         let _one = writer.merging.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut taken = Some(writer.turn.take());
-        let base = self.shared.head()?;
+        let taken = writer.turn.take();
+        let base = self.head()?;
         let Some((id, range)) = pick(&base)? else { return Ok(None) };
         let missing = || Error::internal(format!("there is no table {id}"));
         let before = base.table_by_id(id).ok_or_else(missing)?;
         let _frozen = Frozen::new(writer, id, before.next_row);
-        if !keeps_turn {
-            taken = None;
-        }
-        let files = NewFiles::new(Arc::clone(&self.shared.dir), Arc::clone(&writer.next_file));
+        let taken = mode.keeps_turn.then_some(taken);
+        let (started, clock) = (SystemTime::now(), Instant::now());
+        let outcome = self.write_again(&base, (before, range), (options, pace), taken);
+        writer.background.remember(MergeRecord {
+            started,
+            duration: clock.elapsed(),
+            is_asked: mode.is_asked,
+            outcome: outcome.as_ref().map(MergeReport::clone).map_err(ToString::to_string),
+        });
+        drop(base);
+        self.collect_garbage();
+        outcome.map(Some)
+    }
+
+    fn write_again(
+        &self,
+        base: &Snapshot,
+        (before, range): (&Arc<Table>, Range<usize>),
+        (options, pace): (&LoadOptions, &Pace<'_>),
+        taken: Option<Taken>,
+    ) -> Result<MergeReport> {
+        let writer = self.writer()?;
+        let files = NewFiles::new(Arc::clone(&self.dir), Arc::clone(&writer.next_file));
         let workers = writer.workers.get(options.threads)?;
         let rewriting =
             Rewriting { files: &files, tables: base.by_id(), options, workers: &workers, pace };
         let after = rewriting.rewrite(before, range.clone())?;
-        let taken = taken.unwrap_or_else(|| writer.turn.take());
-        let newest = self.shared.head()?;
+        let _taken = taken.unwrap_or_else(|| writer.turn.take());
+        let newest = self.head()?;
         let mut report = report(before, &after, &range);
-        let placed = match newest.table_by_id(id) {
+        let placed = match newest.table_by_id(before.id()) {
             Some(table) => place(before, &range, &after, table)?,
             None => None,
         };
-        if let Some(table) = placed {
-            let mut tables = newest.by_id().clone();
-            tables.insert(id, Arc::new(table));
-            let (epoch, next_table) = (newest.epoch(), self.shared.state().next_table);
-            let change = Change {
-                before: &newest,
-                epoch,
-                tables,
-                next_table,
-                files: &files,
-                is_merge: true,
-            };
-            publish(&self.shared, change)?;
-            report.is_done = true;
-        }
-        drop(taken);
-        drop((base, newest, after));
-        self.shared.collect_garbage();
-        Ok(Some(report))
+        let Some(table) = placed else { return Ok(report) };
+        let mut tables = newest.by_id().clone();
+        tables.insert(table.id(), Arc::new(table));
+        let (epoch, next_table) = (newest.epoch(), self.state().next_table);
+        let change =
+            Change { before: &newest, epoch, tables, next_table, files: &files, is_merge: true };
+        publish(self, change)?;
+        report.is_done = true;
+        Ok(report)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::open::{self, Followed, Opened};
 use crate::snapshot::Snapshot;
 use crate::transaction::Transaction;
 use crate::turn::Turn;
+use crate::worker::Background;
 use crate::workers::WorkerCache;
 use starfact_base::{Error, Result, TableId};
 use starfact_vfs::{Dir, Lock};
@@ -41,7 +42,7 @@ pub struct Store {
 pub(crate) struct Shared {
     pub(crate) dir: Arc<dyn Dir>,
     state: Mutex<State>,
-    writer: Option<Writer>,
+    pub(crate) writer: Option<Writer>,
 }
 
 /// What changes with a commit.
@@ -70,6 +71,7 @@ pub(crate) struct Writer {
     /// The tables as the current manifest has them.
     pub(crate) published: Mutex<Arc<Snapshot>>,
     pub(crate) workers: WorkerCache,
+    pub(crate) background: Arc<Background>,
     /// Held while rows are written again.
     pub(crate) merging: Mutex<()>,
     /// For tables of which rows are being written again: the row id that was next when that began.
@@ -105,6 +107,7 @@ impl Store {
                     logs: Mutex::new(opened.logs),
                     published: Mutex::new(Arc::clone(&snapshot)),
                     workers: WorkerCache::default(),
+                    background: Arc::default(),
                     merging: Mutex::default(),
                     frozen: Mutex::default(),
                     open_changes: Arc::default(),
@@ -226,6 +229,15 @@ impl Shared {
         log.sync(record).map_err(|error| self.stop(&error))
     }
 
+    /// Makes commits durable that nobody waits for.
+    pub(crate) fn sync_newest(&self) -> Result<()> {
+        let log = self.writer.as_ref().and_then(|writer| writer.logs().writer().cloned());
+        match log.filter(|log| log.durable() + 1 < log.next()) {
+            Some(log) => self.sync_log(&log, log.next() - 1),
+            None => Ok(()),
+        }
+    }
+
     /// Takes no more writes: it is not known what became of one.
     pub(crate) fn stop(&self, error: &Error) -> Error {
         let reason = format!(
@@ -263,11 +275,7 @@ impl Writer {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        // Commits that nobody has waited for.
-        let log = self.writer.as_ref().and_then(|writer| writer.logs().writer().cloned());
-        if let Some(log) = log.filter(|log| log.durable() + 1 < log.next()) {
-            let _ = self.sync_log(&log, log.next() - 1);
-        }
+        let _ = self.sync_newest();
         let is_stopped = self.state().stopped.is_some();
         if !is_stopped {
             self.collect_garbage();

@@ -226,6 +226,7 @@ impl Transaction {
             drop(changed);
             drop(self);
             shared.collect_garbage();
+            shared.writer()?.background.note_commit();
             return Ok(published.epoch());
         }
         let Appended { snapshot, log, record } = append(&shared, change, changed)?;
@@ -235,6 +236,7 @@ impl Transaction {
             shared.sync_log(&log, record)?;
         }
         shared.show(&snapshot);
+        shared.writer()?.background.note_commit();
         Ok(snapshot.epoch())
     }
 

@@ -153,6 +153,32 @@ fn a_merge_waits_for_transactions_with_changed_rows_and_ends_when_it_is_told_to(
 }
 
 #[test]
+fn background_work_merges_while_rows_come_and_ends_with_the_store() {
+    let dir = MemDir::new();
+    let (store, dim, _) = new_store(&dir);
+    store.start_background_work(FLUSH, LoadOptions::default()).unwrap();
+    let query = store.begin_query();
+    for id in 0..30 {
+        let mut transaction = store.begin().unwrap();
+        transaction.insert(dim, &dimension_rows([id * 7 % 30])).unwrap();
+        let durability =
+            if id % 2 == 0 { crate::Durability::Async } else { crate::Durability::Sync };
+        transaction.commit_with(durability).unwrap();
+        if id % 10 == 9 {
+            while table(&store, "dim").segments.iter().any(|segment| segment.is_in_memory()) {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        }
+    }
+    drop(query);
+    assert!(!store.merges().is_empty());
+    assert!(store.merges().iter().all(|merge| merge.outcome.as_ref().unwrap().is_done));
+    assert_sound(&store);
+    drop(store);
+    assert_eq!(read(&open(&dir), "dim", "id").len(), 30);
+}
+
+#[test]
 fn logs_go_when_their_rows_are_in_files() {
     let dir = MemDir::new();
     let (mut store, dim, _) = new_store(&dir);
