@@ -48,6 +48,7 @@ pub(super) fn merge(context: &mut Context, merge: Merge) -> Result<Outcome> {
 
 fn run(context: &mut Context, transaction: &mut Transaction, mut merge: Merge) -> Result<Outcome> {
     let changed = Changed::of(context, "MERGE", &merge.table)?;
+    refuse_unreachable(&merge.clauses)?;
     let others = [table_of(merge.source.clone())];
     let source = Source::new(merge.source)?;
     qualify_clauses(context, &changed, &source, &others, &mut merge.clauses, merge.with.as_ref())?;
@@ -86,6 +87,20 @@ fn run(context: &mut Context, transaction: &mut Transaction, mut merge: Merge) -
         Some(returning) => returning.finish(context, &changed),
         None => Ok(Outcome::Count { verb: "MERGE", rows }),
     }
+}
+
+/// No row reaches a clause behind one of its kind that takes all rows.
+fn refuse_unreachable(clauses: &[When]) -> Result<()> {
+    for (number, clause) in clauses.iter().enumerate() {
+        let takes_all = |before: &When| before.kind == clause.kind && before.condition.is_none();
+        if clauses[..number].iter().any(takes_all) {
+            let message =
+                format!("WHEN {0} stands behind a WHEN {0} without condition", clause.kind);
+            return Err(Error::sql(message)
+                .with_hint("no row reaches it: give the first one a condition with AND"));
+        }
+    }
+    Ok(())
 }
 
 /// Where there is no row of the other table, names without a table mean the one that there is.

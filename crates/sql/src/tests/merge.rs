@@ -190,6 +190,11 @@ fn what_makes_no_sense_is_refused_and_changes_nothing() {
             ),
             ("MERGE INTO t USING u ON t.id = u.id", "syntax error"),
             (
+                "MERGE INTO t USING u ON t.id = u.id WHEN MATCHED THEN DELETE
+                    WHEN NOT MATCHED THEN DO NOTHING WHEN MATCHED AND n = 1 THEN DO NOTHING",
+                "WHEN MATCHED stands behind a WHEN MATCHED without condition",
+            ),
+            (
                 "MERGE INTO t USING u ON t.id = u.id WHEN MATCHED AND random() < 2 THEN DELETE",
                 "the condition of WHEN cannot be random",
             ),

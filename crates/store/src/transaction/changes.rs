@@ -13,7 +13,7 @@ use arrow::compute::{concat, take};
 use roaring::{RoaringBitmap, RoaringTreemap};
 use starfact_base::limits::{BLOCK_ROWS, SEGMENT_BLOCKS_MAX};
 use starfact_base::{Error, Result, SegmentId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 /// Rows of the largest segment.
@@ -270,30 +270,26 @@ fn parts(rows: NewRows) -> Vec<NewRows> {
     parts
 }
 
-/// Gives new rows the ordinals of removed rows with the same key.
+/// Gives new rows the ordinals of the removed rows that had their keys, whatever rows they were made
+/// from: what references a key goes on to mean the row that has it. A row with a new key keeps the
+/// ordinal of the one whose place it takes, unless another row needs that.
 fn keep_ordinals(table: &Table, key: &Key, removed: &[u64], rows: &mut NewRows) -> Result<()> {
-    let is_new = |rows: &NewRows| rows.kept.as_ref().is_none_or(|kept| kept.contains(&None));
-    if removed.is_empty() || !is_new(rows) {
+    if removed.is_empty() {
         return Ok(());
     }
-    let taken: std::collections::BTreeSet<u64> =
-        rows.kept.iter().flatten().flatten().copied().collect();
     let ordinals = table.ordinals_of(removed)?;
     let old = super::rows::take_rows(table, removed)?;
     let of_old = keys_of(table, key, old.columns())?;
     let of_new = keys_of(table, key, &rows.columns)?;
-    let mut free: BTreeMap<&[u8], u64> = BTreeMap::new();
-    for (old, ordinal) in of_old.iter().zip(ordinals) {
-        if let Some(old) = old
-            && !taken.contains(&ordinal)
-        {
-            free.insert(old, ordinal);
-        }
-    }
-    let mut kept = rows.kept.take().unwrap_or_else(|| vec![None; rows.row_count]);
-    for (slot, key) in kept.iter_mut().zip(&of_new) {
+    let known = of_old.iter().zip(ordinals);
+    let mut free: BTreeMap<&[u8], u64> =
+        known.filter_map(|(key, ordinal)| Some((key.as_deref()?, ordinal))).collect();
+    let by_key = of_new.iter().map(|key| free.remove(key.as_deref()?));
+    let mut kept: Vec<Option<u64>> = by_key.collect();
+    let taken: BTreeSet<u64> = kept.iter().flatten().copied().collect();
+    for (slot, own) in kept.iter_mut().zip(rows.kept.take().into_iter().flatten()) {
         if slot.is_none() {
-            *slot = key.as_deref().and_then(|key| free.remove(key));
+            *slot = own.filter(|own| !taken.contains(own));
         }
     }
     rows.kept = kept.iter().any(Option::is_some).then_some(kept);

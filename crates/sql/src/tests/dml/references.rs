@@ -73,8 +73,8 @@ fn keys_are_judged_by_what_all_changes_leave() {
     check(&session, &[("SELECT name FROM sale, city WHERE n = 50 AND city = id", "Late")]);
     for statements in [
         ["INSERT INTO city VALUES (1, 'Twin', 'T')", "key (id) = (1)"],
-        ["INSERT INTO city VALUES (9, 'Twin', 'O')", "key (code) = (O)"],
-        ["UPDATE city SET code = 'O' WHERE id = 2", "key (code) = (O)"],
+        ["INSERT INTO city VALUES (9, 'Twin', 'O')", "key (code) = ('O')"],
+        ["UPDATE city SET code = 'O' WHERE id = 2", "key (code) = ('O')"],
         ["INSERT INTO sale VALUES (60, 99)", "(city) = (99)"],
         ["DELETE FROM city WHERE id = 1", "is referenced by table \"sale\""],
     ] {
