@@ -112,14 +112,8 @@ fn any_predicate(to: DataType, unit: i128) -> impl Strategy<Value = Predicate> {
     let near = (-40_i128..40, prop_oneof![Just(0_i128), -2..3_i128, Just(unit / 2)]);
     let constant = near.prop_map(move |(value, off)| Scalar::Integer(value * unit + off));
     let pair = (constant.clone(), constant.clone());
-    let op = proptest::sample::select(vec![
-        Equal,
-        NotEqual,
-        Less,
-        LessOrEqual,
-        Greater,
-        GreaterOrEqual,
-    ]);
+    let op =
+        proptest::sample::select(vec![Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual]);
     prop_oneof![
         6 => (op, constant.clone()).prop_map(|(op, value)| Predicate::Compare { op, value }),
         2 => pair.prop_map(|(low, high)| Predicate::Between { low, high }),
