@@ -12,10 +12,9 @@ use crate::paths;
 use crate::records::{FileRecord, KeyRunRecord, KeyRunSource, OrdinalsRecord, SegmentRecord};
 use crate::segment::Segment;
 use crate::snapshot::Table;
-use arrow::array::new_null_array;
 use starfact_base::limits::{BLOCK_ROWS, SEGMENT_BLOCKS_MAX};
 use starfact_base::{ColumnId, DataType, Result};
-use starfact_encoding::{EncodeOptions, arrow_type};
+use starfact_encoding::EncodeOptions;
 use starfact_format::{BitmapPolicy, ColumnFileInfo, ColumnWriter};
 use starfact_vfs::Dir;
 use std::collections::BTreeMap;
@@ -78,9 +77,10 @@ struct Column {
 }
 
 fn merge(job: &Job<'_>, table: &Table, old: &[Arc<Segment>]) -> Result<Segment> {
+    // What was dropped goes, and what has another type now is written in that.
     let mut types: BTreeMap<ColumnId, DataType> = BTreeMap::new();
     for file in old.iter().flat_map(|segment| &segment.record().files) {
-        types.insert(file.column, file.data_type);
+        types.extend(table.schema.type_of(file.column).map(|ty| (file.column, ty)));
     }
     let column = |(id, data_type)| Column {
         id,
@@ -92,7 +92,7 @@ fn merge(job: &Job<'_>, table: &Table, old: &[Arc<Segment>]) -> Result<Segment> 
     let mut columns: Vec<Column> = types.into_iter().map(column).collect();
     let (id, folder) = job.files.segment(table.id());
     let dir = job.files.dir();
-    job.workers.each(&mut columns, |column| column.merge(dir.as_ref(), &folder, old))?;
+    job.workers.each(&mut columns, |column| column.merge(dir.as_ref(), &folder, table, old))?;
     let file =
         |column: &Column| Some(FileRecord::new(column.id, column.data_type, column.info.as_ref()?));
     let record = SegmentRecord {
@@ -106,19 +106,19 @@ fn merge(job: &Job<'_>, table: &Table, old: &[Arc<Segment>]) -> Result<Segment> 
 }
 
 impl Column {
-    fn merge(&mut self, dir: &dyn Dir, folder: &str, old: &[Arc<Segment>]) -> Result<()> {
+    fn merge(
+        &mut self,
+        dir: &dyn Dir,
+        folder: &str,
+        table: &Table,
+        old: &[Arc<Segment>],
+    ) -> Result<()> {
         let path = paths::column(folder, self.id);
         let writer = ColumnWriter::create(dir, &path, self.data_type, self.options)?;
         let mut writer = writer.with_bitmaps(self.bitmaps);
         for segment in old {
-            let Some(file) = segment.column(self.id)? else {
-                let rows = segment.row_count() as usize;
-                writer.append(&new_null_array(&arrow_type(self.data_type), rows))?;
-                continue;
-            };
-            for block in 0..file.block_count() {
-                let block = file.block(block)?;
-                writer.append(&block.decode(0..block.rows())?)?;
+            for block in 0..segment.block_count() {
+                writer.append(&table.block_values(segment, self.id, block)?)?;
             }
         }
         self.info = Some(writer.finish()?);

@@ -16,6 +16,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod alter;
 mod backup;
 mod catalog;
 mod check;
@@ -28,6 +29,7 @@ mod edges;
 mod envelope;
 mod garbage;
 mod indexes;
+mod initial;
 mod keys;
 mod load;
 mod manifest;
@@ -44,6 +46,7 @@ mod snapshot;
 mod store;
 mod transaction;
 mod turn;
+mod values;
 mod verify;
 mod violation;
 mod workers;
@@ -51,6 +54,7 @@ mod workers;
 #[cfg(test)]
 mod tests;
 
+pub use alter::TableChange;
 pub use backup::BackupReport;
 pub use check::{CheckOptions, CheckReport};
 pub use declare::NAME_BYTES_MAX;
@@ -59,6 +63,7 @@ pub use definition::{
 };
 pub use dictionaries::SharedDictionaries;
 pub use envelope::MANIFEST_VERSION;
+pub use initial::Initial;
 pub use load::LoadOptions;
 pub use schema::{Check, Column, ForeignKey, Key, KeyId};
 pub use segment::Segment;

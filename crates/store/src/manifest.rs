@@ -5,8 +5,8 @@
 //! newer Starfact may add some that older ones can do without; what they cannot do without raises
 //! the version in the header line.
 
-use crate::envelope::{FIRST_VERSION, MANIFEST_VERSION};
-use crate::records::Catalog;
+use crate::envelope::{DICTIONARIES_VERSION, FIRST_VERSION, MANIFEST_VERSION};
+use crate::records::{Catalog, TableRecord};
 use crate::{envelope, paths, verify};
 use starfact_base::{Corruption, Error, Result, Version};
 use starfact_vfs::Dir;
@@ -66,13 +66,20 @@ pub(crate) fn read(dir: &dyn Dir, version: Version) -> Result<Catalog> {
 pub(crate) fn write(dir: &dyn Dir, catalog: &Catalog) -> Result<()> {
     let payload =
         serde_json::to_vec(catalog).map_err(|error| Error::internal(error.to_string()))?;
-    // An older writer would forget the dictionaries, so it must not open what needs them.
-    let has_dictionaries = catalog.tables.iter().any(|table| !table.dictionaries.is_empty());
-    let version = if has_dictionaries { MANIFEST_VERSION } else { FIRST_VERSION };
+    let version = catalog.tables.iter().map(version_of).max().unwrap_or(FIRST_VERSION);
     let mut file = dir.create(&paths::manifest(catalog.version))?;
     file.write(&envelope::seal(MANIFEST_KIND, version, &payload))?;
     file.finish()?;
     dir.sync_folder("")
+}
+
+/// The least version that has all that a table needs. An older reader would take initial values for
+/// NULL and wider types for damage, an older writer would forget the rest, so neither must open it.
+fn version_of(table: &TableRecord) -> u32 {
+    if table.is_evolved() {
+        return MANIFEST_VERSION;
+    }
+    if table.dictionaries.is_empty() { FIRST_VERSION } else { DICTIONARIES_VERSION }
 }
 
 /// Whether the cause is that there is no such file.

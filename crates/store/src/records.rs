@@ -36,6 +36,20 @@ pub(crate) struct TableRecord {
     pub(crate) is_sorted: bool,
 }
 
+impl TableRecord {
+    /// Whether a segment reads otherwise than from files of the types of their columns, or as NULL.
+    pub(crate) fn is_evolved(&self) -> bool {
+        self.segments.iter().any(|segment| {
+            let place = |id| segment.files.binary_search_by_key(&id, |file| file.column).ok();
+            let file = |id| place(id).and_then(|place| segment.files.get(place));
+            self.schema.columns.iter().any(|column| match file(column.id) {
+                Some(file) => file.data_type != column.data_type,
+                None => column.initial.is_some(),
+            })
+        })
+    }
+}
+
 /// One segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SegmentRecord {

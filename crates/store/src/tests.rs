@@ -1,5 +1,6 @@
 //! Tests of the store as a whole: what is written is what is read, whatever happens in between.
 
+mod alter;
 mod crashes;
 mod damage;
 mod derive;

@@ -1,5 +1,6 @@
 //! A transaction: changes that become visible together, or not at all.
 
+use crate::alter::{self, TableChange};
 use crate::definition::TableDefinition;
 use crate::load::{self, LoadOptions};
 use crate::new_files::NewFiles;
@@ -60,6 +61,18 @@ impl Transaction {
         self.next_table = id.next();
         self.has_changes = true;
         Ok(id)
+    }
+
+    /// Changes what is declared of a table; its rows stay where they are.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] says why it cannot be; [`Error::Constraint`] if there are rows that
+    /// do not satisfy what is to be declared.
+    pub fn alter_table(&mut self, table: TableId, change: &TableChange) -> Result<()> {
+        let after = alter::alter(&self.tables, self.table(table)?, change)?;
+        self.tables.insert(table, Arc::new(after));
+        self.has_changes = true;
+        Ok(())
     }
 
     /// Drops a table with its rows.

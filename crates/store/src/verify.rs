@@ -1,12 +1,14 @@
 //! Verifies a catalog that was read from disk: every number in it refers to something that exists,
 //! and nothing overflows. What passes here is trusted by the rest of the crate.
 
+use crate::initial::Initial;
 use crate::records::{
-    Catalog, DictionaryRecord, KeyRunRecord, KeyRunSource, SegmentRecord, TableRecord,
+    Catalog, DictionaryRecord, FileRecord, KeyRunRecord, KeyRunSource, SegmentRecord, TableRecord,
 };
 use crate::schema::{ForeignKey, Schema};
 use starfact_base::limits::COLUMNS_MAX;
 use starfact_base::{ColumnId, Corruption, DataType, TableId};
+use starfact_encoding::{Widening, repeated};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Verified = Result<(), Corruption>;
@@ -69,6 +71,10 @@ fn columns(schema: &Schema) -> Verified {
         check(ids.insert(column.id), schema, "column number", "one of its own")?;
         check(names.insert(column.name.to_lowercase()), schema, "column name", "one of its own")?;
         check(column.data_type.is_valid(), schema, "column type", "a valid one")?;
+        let is_value =
+            |initial: &Initial| repeated(Some(initial.value()), column.data_type, 1).is_some();
+        let fits = column.initial.as_ref().is_none_or(is_value);
+        check(fits, schema, "initial value of a column", "one of its type")?;
     }
     for foreign_key in &schema.foreign_keys {
         let id = foreign_key.ordinal_column;
@@ -165,8 +171,11 @@ fn segment_files(table: &TableRecord, segment: &SegmentRecord) -> Verified {
         check(file.column > previous, schema, "files of a segment", "ascending columns")?;
         check(file.column < schema.next_column, schema, "file's column", "below the next one")?;
         let declared = schema.type_of(file.column);
-        let fits = declared.is_none_or(|declared| declared == file.data_type);
-        check(fits && file.data_type.is_valid(), schema, "file's type", "the column's")?;
+        let fits = declared.is_none_or(|declared| {
+            declared == file.data_type || is_widened(schema, file, declared)
+        });
+        let expected = "the column's, or one that the column's holds all values of";
+        check(fits && file.data_type.is_valid(), schema, "file's type", expected)?;
         if let Some(id) = file.dictionary {
             let is_it = |known: &DictionaryRecord| known.id == id && known.column == file.column;
             let exists = table.dictionaries.iter().any(is_it);
@@ -175,7 +184,22 @@ fn segment_files(table: &TableRecord, segment: &SegmentRecord) -> Verified {
         }
         previous = file.column;
     }
+    let has_file = |id| segment.files.binary_search_by_key(&id, |file| file.column).is_ok();
+    for column in schema.columns.iter().filter(|column| !column.nullable) {
+        let is_set = column.initial.is_some() || has_file(column.id);
+        check(is_set, schema, "file of a column without NULL", "one in each segment")?;
+    }
     Ok(())
+}
+
+/// Whether a file has the type of its column before that became a wider one. Keys and references
+/// are compared as they are stored, so their columns stay what they are.
+fn is_widened(schema: &Schema, file: &FileRecord, declared: DataType) -> bool {
+    let id = file.column;
+    let is_free = schema.column(id).is_some()
+        && !schema.keys.iter().any(|key| key.columns.contains(&id))
+        && !schema.foreign_keys.iter().any(|key| key.columns.contains(&id));
+    is_free && Widening::new(file.data_type, declared).is_some()
 }
 
 fn key_run(table: &TableRecord, run: &KeyRunRecord) -> Verified {

@@ -25,7 +25,7 @@ impl Check<'_> {
             let is_sorted = self.table.is_sorted() || run != 0;
             let files = segment.columns(columns)?;
             for block in 0..segment.block_count() {
-                let keys = K::encode(layout, &decode_block(&files, block)?)?;
+                let keys = K::encode(layout, &layout.fit(decode_block(&files, block)?)?)?;
                 let is_after = last.is_none_or(|last| keys.first().is_none_or(|key| last <= *key));
                 if is_sorted && !(is_after && keys.is_sorted()) {
                     let found = format!("block {block} out of it");

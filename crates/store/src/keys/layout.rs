@@ -22,7 +22,7 @@ use arrow::datatypes::{
 use arrow::row::{RowConverter, SortField};
 use starfact_base::data_type::Physical;
 use starfact_base::{DataType, Error, Result, Scalar};
-use starfact_encoding::arrow_type;
+use starfact_encoding::{Widening, arrow_type, data_type_of};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -136,9 +136,12 @@ impl Layout {
         let fit = |(column, ty): (ArrayRef, DataType)| {
             let wanted = arrow_type(ty);
             if column.data_type() == &wanted {
-                Ok(column)
-            } else {
-                arrow::compute::cast(&column, &wanted).map_err(ours)
+                return Ok(column);
+            }
+            let found = data_type_of(column.data_type());
+            match found.and_then(|found| Widening::new(found, ty)) {
+                Some(widening) => widening.array(&column).map_err(Error::internal),
+                None => arrow::compute::cast(&column, &wanted).map_err(ours),
             }
         };
         columns.into_iter().zip(self.types()).map(fit).collect()

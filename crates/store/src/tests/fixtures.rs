@@ -46,6 +46,13 @@ fn warehouses_of_every_version_open_and_take_rows() {
             assert!(numbers[0] < numbers[1] && numbers[1] == numbers[2], "{numbers:?}");
             assert_eq!(dictionary(2).unwrap().values().unwrap().len(), 3);
         }
+        if version >= 3 {
+            let reading = |column| read(&store, "reading", column);
+            assert_eq!(reading("level"), ["3.00", "-1.00", "4.50", "NULL"]);
+            assert_eq!(reading("unit"), ["mm", "mm", "cm", "mm"]);
+            assert_eq!(reading("share"), ["0.5", "0.5", "NULL", "0.25"]);
+            assert!(table(&store, "reading").column_named("note").is_none());
+        }
         let rows = |id, name| batch(vec![ints([id]), texts([name])]);
         assert!(insert(&store, "nation", vec![rows(7, "Oman")]).is_err());
         assert!(insert(&store, "nation", vec![rows(8, "Fiji")]).is_err());
