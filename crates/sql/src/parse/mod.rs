@@ -37,6 +37,8 @@ pub(crate) enum Statement {
     CreateTable(Box<CreateTable>),
     /// `DROP TABLE [IF EXISTS] a, b`.
     DropTable { names: Vec<ast::ObjectName>, if_exists: bool },
+    /// `ALTER TABLE [IF EXISTS] t action, …`.
+    AlterTable(Box<ast::AlterTable>),
     /// `INSERT INTO t … VALUES | SELECT`.
     Insert(Box<ast::Insert>),
     /// `COPY … FROM | TO`.
@@ -154,6 +156,7 @@ fn parse_other(parser: &mut Parser<'_>) -> Result<Statement> {
     Ok(match parser.parse_statement()? {
         SqlStatement::Query(query) => Statement::Query(query),
         SqlStatement::Insert(insert) => Statement::Insert(Box::new(insert)),
+        SqlStatement::AlterTable(wanted) => Statement::AlterTable(Box::new(wanted)),
         SqlStatement::Drop { object_type: ast::ObjectType::Table, names, if_exists, .. } => {
             Statement::DropTable { names, if_exists }
         }

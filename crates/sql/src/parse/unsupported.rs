@@ -41,7 +41,7 @@ pub(crate) fn elsewhere(what: &str) -> &'static str {
             "BEGIN" | "START" | "COMMIT" | "ROLLBACK" | "END" | "SAVEPOINT" | "RELEASE" | "LOCK",
             _,
         ) => "every statement is a transaction of its own",
-        ("ALTER" | "RENAME", _) => "create the table anew: CREATE TABLE new AS SELECT … FROM old",
+        ("ALTER" | "RENAME", _) => "tables are altered: ALTER TABLE t RENAME TO u, ADD COLUMN …",
         ("CREATE" | "DROP" | "REFRESH", "VIEW" | "MATERIALIZED") => {
             "write the query as WITH name AS (SELECT …), or keep its \
                  rows: CREATE TABLE t AS SELECT …"
@@ -76,7 +76,7 @@ pub(crate) fn elsewhere(what: &str) -> &'static str {
         ("PRAGMA", _) => "DESCRIBE t and SHOW TABLES show the catalog",
         _ => {
             "statements begin with SELECT, FROM, WITH, VALUES, INSERT, COPY, CREATE TABLE, \
-              DROP TABLE, \
+              ALTER TABLE, DROP TABLE, \
               DESCRIBE, SHOW, SUMMARIZE, EXPLAIN, SET or RESET"
         }
     }

@@ -14,6 +14,7 @@ mod statistics;
 mod stream;
 mod totals;
 
+pub(crate) use filter::scalar;
 pub(crate) use plan::ScanExec;
 pub(crate) use provider::{StarfactTable, arrow_schema};
 pub(crate) use statistics::scalar_value;

@@ -1,5 +1,6 @@
 //! The statements, one a file, and what they share.
 
+mod alter_table;
 pub(crate) mod assign;
 mod bags;
 mod check;
@@ -95,6 +96,7 @@ pub(crate) fn execute(context: &mut Context, statement: Statement) -> Result<Out
         Statement::DropTable { names, if_exists } => {
             drop_table::drop_table(context, &names, if_exists)
         }
+        Statement::AlterTable(wanted) => alter_table::alter_table(context, *wanted),
         Statement::Insert(insert) => insert::insert(context, *insert),
         Statement::Copy(copy) if copy.to => copy_to::copy_to(context, *copy),
         Statement::Copy(copy) => copy_from::copy_from(context, *copy),
