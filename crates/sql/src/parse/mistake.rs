@@ -213,6 +213,13 @@ impl Mistaken<'_> {
         let Some((expected, found)) = parts else { return error };
         let expected = match expected {
             list if list.len() > 60 && list.contains("after DROP") => "TABLE after DROP",
+            list if list.ends_with("after ALTER TABLE") => {
+                "ADD, DROP, RENAME or ALTER after ALTER TABLE t"
+            }
+            list if list.ends_with("after ALTER COLUMN") => {
+                "TYPE, SET or DROP after ALTER COLUMN c"
+            }
+            list if list.starts_with("one of VIEW or") => "TABLE after ALTER",
             "identifier" => "a name",
             "an SQL statement" => "a statement",
             "a concrete value" => "a number",

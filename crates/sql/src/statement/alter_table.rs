@@ -124,7 +124,8 @@ impl Altering<'_> {
 
     fn add_column(&mut self, wanted: &ColumnDef, if_not_exists: bool) -> Result<()> {
         let table = self.table()?;
-        if if_not_exists && names::find_column(&table, &wanted.name).is_ok() {
+        let is_there = names::find_column(&table, &wanted.name).is_ok();
+        if if_not_exists && is_there {
             return Ok(());
         }
         let (column, checks) = define::added_column(self.context, &table, wanted)?;
@@ -137,7 +138,14 @@ impl Altering<'_> {
                 scalar(&ScalarValue::try_from_array(&value, 0)?, column.data_type)
             }
         };
-        self.change(&TableChange::AddColumn { column, initial })?;
+        self.change(&TableChange::AddColumn { column, initial }).map_err(|error| {
+            let error = error.at(names::start(&wanted.name));
+            if is_there {
+                error.with_hint("write ADD COLUMN IF NOT EXISTS, if that is fine")
+            } else {
+                error
+            }
+        })?;
         checks.into_iter().try_for_each(|check| self.add_check(check))
     }
 
@@ -160,8 +168,10 @@ impl Altering<'_> {
                     .with_hint(format!("drop that first: DROP CONSTRAINT {constraint}")));
             }
         }
-        self.change(&TableChange::DropColumn(column.id))
-            .map_err(|error| error.at(names::start(name)))
+        self.change(&TableChange::DropColumn(column.id)).map_err(|error| {
+            let hint = format!("what a table is stored by stays as it is declared: {ANEW}");
+            error.at(names::start(name)).with_hint(hint)
+        })
     }
 
     fn rename_column(&mut self, old: &Ident, new: &Ident) -> Result<()> {
@@ -173,13 +183,17 @@ impl Altering<'_> {
             self.change(&TableChange::RewriteCheck { place, sql })?;
         }
         let change = TableChange::RenameColumn { column: column.id, name };
-        self.change(&change).map_err(|error| error.at(names::start(new)))
+        self.change(&change).map_err(|error| {
+            error.at(names::start(new)).with_hint("choose a name that no other column has")
+        })
     }
 
     fn rename_table(&mut self, name: &RenameTableNameKind) -> Result<()> {
         let (RenameTableNameKind::To(name) | RenameTableNameKind::As(name)) = name;
         let new = names::table_name(name)?;
-        self.change(&TableChange::RenameTable(new)).map_err(|error| error.at(start_of(name)))
+        self.change(&TableChange::RenameTable(new)).map_err(|error| {
+            error.at(start_of(name)).with_hint("choose a name that no other table has")
+        })
     }
 
     fn alter_column(&mut self, name: &Ident, action: &AlterColumnOperation) -> Result<()> {
@@ -267,6 +281,7 @@ impl Altering<'_> {
             None => {
                 let table = table.name();
                 Err(Error::sql(format!("table \"{table}\" has no constraint \"{wanted}\""))
+                    .with_hint("information_schema.table_constraints lists what there is")
                     .with_suggestion(&wanted, known.iter().map(String::as_str), "CHECK constraints")
                     .at(names::start(name)))
             }
