@@ -49,6 +49,9 @@ pub enum Error {
     /// A key, NOT NULL or other constraint does not hold.
     #[error("{0}")]
     Constraint(String),
+    /// Another transaction has changed what this one builds on.
+    #[error("{0}")]
+    Conflict(String),
     /// A bound of `limits` or of the settings was reached.
     #[error("{what} is over the limit of {limit}")]
     Limit {

@@ -7,7 +7,7 @@
 use crate::bitmaps::{self, BitmapAnswers, Bitmaps};
 use crate::columns::{MorselColumns, OpenColumn};
 use crate::source::{Question, Source};
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, Int64Array};
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, Error, Result};
 use starfact_encoding::{Predicate, Selection, Verdict};
@@ -141,9 +141,34 @@ impl Scan {
 
     /// The rows of a morsel that satisfy the filters of the scan.
     pub fn select(&self, morsel: &Morsel) -> Result<Selection> {
-        let mut selection = Selection::all(morsel.rows);
+        let mut selection = self.live(morsel)?;
         self.narrow(morsel, &self.filters, &mut selection)?;
         Ok(selection)
+    }
+
+    /// The rows of a morsel that are not deleted.
+    ///
+    /// # Errors
+    /// A morsel of another scan.
+    pub fn live(&self, morsel: &Morsel) -> Result<Selection> {
+        let mut selection = Selection::all(morsel.rows);
+        if let Some(deleted) = self.table.deleted_rows(self.segment(morsel)?.id()) {
+            let start = (morsel.block_idx * BLOCK_ROWS) as u32;
+            for place in deleted.range(start..start.saturating_add(morsel.rows as u32)) {
+                selection.clear((place - start) as usize);
+            }
+        }
+        Ok(selection)
+    }
+
+    /// The ids of the selected rows.
+    ///
+    /// # Errors
+    /// A morsel of another scan.
+    pub fn row_ids(&self, morsel: &Morsel, selection: &Selection) -> Result<ArrayRef> {
+        let start = self.segment(morsel)?.first_row() + (morsel.block_idx * BLOCK_ROWS) as u64;
+        let rows = selection.indices().into_iter().map(|row| (start + u64::from(row)) as i64);
+        Ok(Arc::new(Int64Array::from_iter_values(rows)))
     }
 
     /// Takes out of `selection` the rows that do not satisfy `filters`; says what bitmap indexes

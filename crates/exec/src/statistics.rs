@@ -50,6 +50,9 @@ pub fn column_bounds(table: &Table, column: ColumnId) -> Result<ColumnBounds> {
             widen(&mut bounds.max, &max, Ordering::Greater);
         }
     }
+    // Nobody knows what the deleted rows had.
+    let all_live = table.deleted_row_count() == 0;
+    (min_known, max_known) = (min_known && all_live, max_known && all_live);
     bounds.min = bounds.min.filter(|_| min_known);
     bounds.max = bounds.max.filter(|_| max_known);
     Ok(bounds)

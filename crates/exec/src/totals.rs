@@ -130,8 +130,12 @@ impl Scan {
         Ok(())
     }
 
-    /// Whether the zone maps prove that all rows of a morsel satisfy the filters of the scan.
+    /// Whether none of the rows of a morsel is deleted, and the zone maps prove that all satisfy the
+    /// filters of the scan.
     fn covers(&self, morsel: &Morsel) -> Result<bool> {
+        if !self.live(morsel)?.is_all() {
+            return Ok(false);
+        }
         for filter in &self.filters {
             let is_covered = match self.source(morsel, filter.column)?.ask(&filter.predicate)? {
                 Question::Answered(holds) => holds,

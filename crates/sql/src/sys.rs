@@ -74,13 +74,19 @@ fn segments(snapshot: &Snapshot) -> Result<RecordBatch> {
         ("table_name", texts(all.iter().map(|(table, _)| Some(table.name().to_owned())))),
         ("segment_id", counts(all.iter().map(|(_, segment)| segment.id().0))),
         ("run", counts(all.iter().map(|(_, segment)| segment.run()))),
-        ("first_ordinal", counts(all.iter().map(|(_, segment)| segment.first_ordinal()))),
+        ("first_row", counts(all.iter().map(|(_, segment)| segment.first_row()))),
         ("rows", counts(all.iter().map(|(_, segment)| segment.row_count()))),
+        ("deleted", counts(all.iter().map(|(table, segment)| deleted_rows(table, segment)))),
         ("blocks", counts(all.iter().map(|(_, segment)| segment.block_count() as u64))),
         ("bytes", counts(all.iter().map(|(_, segment)| segment.byte_len()))),
         ("dictionary_bytes", counts(all.iter().map(|(_, segment)| dictionary_bytes(segment)))),
         ("bitmap_bytes", counts(bitmaps.into_iter())),
     ])
+}
+
+/// Rows of a segment that are deleted and still stored.
+fn deleted_rows(table: &Table, segment: &Segment) -> u64 {
+    table.deleted_rows(segment.id()).map_or(0, |deleted| deleted.len())
 }
 
 /// Bytes of the dictionaries that columns of a segment have codes of; other segments may, too.

@@ -10,14 +10,16 @@
 //! CHECK and DEFAULT are text here. That a CHECK holds for the rows that there are, and that its
 //! text goes with the names in it, is for the layer above.
 
+use crate::constraints::live_rows;
 use crate::declare;
 use crate::definition::{CheckDefinition, ColumnDefinition};
 use crate::initial::Initial;
+use crate::keys::layout::are_comparable;
 use crate::schema::{Check, Column, ForeignKey, Key, Schema};
 use crate::snapshot::Table;
 use crate::violation;
 use arrow::array::Array;
-use starfact_base::limits::COLUMNS_MAX;
+use starfact_base::limits::{BLOCK_ROWS, COLUMNS_MAX};
 use starfact_base::{ColumnId, DataType, Error, Result, Scalar, TableId};
 use starfact_encoding::{Widening, repeated};
 use std::collections::BTreeMap;
@@ -97,7 +99,7 @@ pub(crate) fn alter(
             schema.name.clone_from(name);
         }
         TableChange::SetType { column, data_type } => {
-            set_type(&mut schema, before, *column, *data_type)?;
+            set_type(tables, &mut schema, before, *column, *data_type)?;
         }
         TableChange::SetDefault { column, default } => {
             column_of(&mut schema, *column)?.default.clone_from(default);
@@ -150,7 +152,7 @@ fn add_column(
         return Err(Error::invalid(format!("the initial value of column \"{name}\" is no {ty}")));
     }
     if !before.segments.is_empty() {
-        if !column.nullable && initial.is_none() {
+        if !column.nullable && initial.is_none() && before.row_count() > 0 {
             return Err(Error::Constraint(format!(
                 "column \"{name}\" would be NULL in the rows that table \"{table}\" has, and it \
                  is declared NOT NULL: give it a DEFAULT that is not NULL"
@@ -186,11 +188,16 @@ fn drop_column(schema: &mut Schema, id: ColumnId) -> Result<()> {
         return refused("it is the only one".into());
     }
     if let Some(user) = key_or_reference(schema, id) {
-        return refused(format!("it is in {user}"));
+        return refused(format!(
+            "it is in {user}; create a table without that, copy the rows, and drop this one"
+        ));
     }
     if schema.sorted_by.contains(&id) {
         let order = schema.column_names(&schema.sorted_by);
-        return refused(format!("the table is SORTED BY ({order})"));
+        return refused(format!(
+            "the table is SORTED BY ({order}); create a table in another order, copy the rows, and \
+             drop this one"
+        ));
     }
     schema.columns.retain(|column| column.id != id);
     Ok(())
@@ -218,8 +225,14 @@ fn rename_column(schema: &mut Schema, id: ColumnId, name: &str) -> Result<()> {
     Ok(())
 }
 
-fn set_type(schema: &mut Schema, before: &Table, id: ColumnId, to: DataType) -> Result<()> {
-    let (table, user) = (schema.name.clone(), key_or_reference(schema, id));
+fn set_type(
+    tables: &BTreeMap<TableId, Arc<Table>>,
+    schema: &mut Schema,
+    before: &Table,
+    id: ColumnId,
+    to: DataType,
+) -> Result<()> {
+    let table = schema.name.clone();
     let column = column_of(schema, id)?;
     let (name, from) = (column.name.clone(), column.data_type);
     if from == to {
@@ -229,13 +242,11 @@ fn set_type(schema: &mut Schema, before: &Table, id: ColumnId, to: DataType) -> 
         Error::invalid(format!("cannot make column \"{name}\" of table \"{table}\" {to}: {reason}"))
     };
     let Some(widening) = Widening::new(from, to) else {
-        return Err(refused(format!("it is {from}, which has values that {to} does not hold")));
-    };
-    if let Some(user) = user {
         return Err(refused(format!(
-            "it is in {user}, and rows are found by keys that are stored as {from}"
+            "it is {from}, which has values that {to} does not hold; only wider types need no \
+             rewriting of rows: create a new table and copy them with INSERT INTO … SELECT"
         )));
-    }
+    };
     if from == DataType::Date && has_far_dates(before, id, &widening)? {
         return Err(refused("it has dates that are too far away".into()));
     }
@@ -246,7 +257,38 @@ fn set_type(schema: &mut Schema, before: &Table, id: ColumnId, to: DataType) -> 
         let shown = || refused("the rows from before it was added do not fit".into());
         column.initial = Some(Initial::new(value.ok_or_else(shown)?));
     }
-    Ok(())
+    misfit(tables, schema, id).map_or(Ok(()), |reason| Err(refused(reason)))
+}
+
+/// Why a column of `schema`, which takes the place of the table's, is not compared any more with
+/// one that it references, or that references it.
+fn misfit(tables: &BTreeMap<TableId, Arc<Table>>, schema: &Schema, id: ColumnId) -> Option<String> {
+    let others = tables.values().map(|table| table.schema.as_ref());
+    let others = others.filter(|other| other.id != schema.id);
+    for child in others.clone().chain([schema]) {
+        for key in &child.foreign_keys {
+            let parent =
+                [schema].into_iter().chain(others.clone()).find(|it| it.id == key.parent)?;
+            for (own, referenced) in key.columns.iter().zip(&key.parent_columns) {
+                let (this, that) = if child.id == schema.id && *own == id {
+                    (child.column(*own)?, (parent, parent.column(*referenced)?))
+                } else if parent.id == schema.id && *referenced == id {
+                    (parent.column(*referenced)?, (child, child.column(*own)?))
+                } else {
+                    continue;
+                };
+                let (table, other) = that;
+                if !are_comparable(this.data_type, other.data_type) {
+                    return Some(format!(
+                        "a FOREIGN KEY compares it with column \"{}\" of table \"{}\", which is \
+                         {}: the two must be integers, decimals of one scale, or of one type",
+                        other.name, table.name, other.data_type
+                    ));
+                }
+            }
+        }
+    }
+    None
 }
 
 /// Whether a date may have no timestamp, as far as the bounds of blocks tell.
@@ -287,18 +329,20 @@ fn set_nullable(schema: &mut Schema, before: &Table, id: ColumnId, nullable: boo
     Ok(())
 }
 
-/// The number, from 1, of the first row that is NULL in a column.
+/// The number, from 1, of the first live row that is NULL in a column.
 fn first_null(table: &Table, id: ColumnId) -> Result<Option<u64>> {
     let mut before = 0;
     for segment in &table.segments {
         let file = segment.column(id)?;
         for block in 0..segment.block_count() {
+            let rows = (segment.row_count() as usize - block * BLOCK_ROWS).min(BLOCK_ROWS);
+            let live = live_rows(table, segment, block, rows);
             let zone = file.as_ref().and_then(|file| file.zones().get(block));
-            if let Some(stats) = zone.map(|zone| &zone.stats).filter(|stats| stats.nulls == 0) {
-                before += u64::from(stats.rows);
+            if live.is_empty() || zone.is_some_and(|zone| zone.stats.nulls == 0) {
+                before += live.count() as u64;
                 continue;
             }
-            let values = table.block_values(segment, id, block)?;
+            let values = table.values_of(segment, id, block, Some(&live.indices()))?;
             if let Some(row) = (0..values.len()).find(|row| values.is_null(*row)) {
                 return Ok(Some(before + row as u64 + 1));
             }

@@ -1,12 +1,16 @@
 //! Between the catalog on disk and the snapshot in memory.
 
+use crate::deletions_file::DeletionsFile;
 use crate::keys::run::KeyRun;
 use crate::paths;
 use crate::pins::Pin;
-use crate::records::{Catalog, DictionaryRecord, KeyRunRecord, KeyRunSource, TableRecord};
+use crate::records::{
+    Catalog, DeletionsRecord, DictionaryRecord, KeyRunRecord, KeyRunSource, TableRecord,
+};
+use crate::rows::Deletions;
 use crate::segment::Segment;
 use crate::snapshot::{Snapshot, Table};
-use starfact_base::{ColumnId, Epoch, TableId, Version};
+use starfact_base::{ColumnId, Epoch, Result, TableId, Version};
 use starfact_format::DictionaryFile;
 use starfact_vfs::Dir;
 use std::collections::BTreeMap;
@@ -19,14 +23,14 @@ pub(crate) fn snapshot(
     catalog: Catalog,
     before: Option<&Snapshot>,
     pin: Option<Arc<Pin>>,
-) -> Snapshot {
+) -> Result<Snapshot> {
     let mut tables = BTreeMap::new();
     for record in catalog.tables {
         let before = before.and_then(|snapshot| snapshot.table_by_id(record.schema.id));
-        let table = table(dir, record, before.map(AsRef::as_ref), pin.clone());
+        let table = table(dir, record, before.map(AsRef::as_ref), pin.clone())?;
         tables.insert(table.id(), Arc::new(table));
     }
-    Snapshot::new(catalog.version, catalog.epoch, true, tables)
+    Ok(Snapshot::new(catalog.version, catalog.epoch, true, tables))
 }
 
 fn table(
@@ -34,7 +38,7 @@ fn table(
     record: TableRecord,
     before: Option<&Table>,
     pin: Option<Arc<Pin>>,
-) -> Table {
+) -> Result<Table> {
     let id = record.schema.id;
     let mut known: BTreeMap<u64, &Arc<Segment>> = BTreeMap::new();
     let mut known_runs: BTreeMap<u64, &Arc<KeyRun>> = BTreeMap::new();
@@ -62,16 +66,40 @@ fn table(
             None => Arc::new(key_run(dir, &record.schema, run, &segments)),
         });
     }
-    Table {
+    let (deletions, deletions_file) = deletions(dir, id, record.deletions, before, &segments)?;
+    Ok(Table {
         schema: Arc::new(record.schema),
         segments,
         key_runs,
         dictionaries,
+        deletions,
+        deletions_file,
         next_ordinal: record.next_ordinal,
+        next_row: record.next_row.unwrap_or(record.next_ordinal),
         next_run: record.next_run,
         is_sorted: record.is_sorted,
         _pin: pin,
+    })
+}
+
+type NamedDeletions = (Arc<Deletions>, Option<Arc<DeletionsFile>>);
+
+/// The deletions of a table; those that are known are not read again.
+fn deletions(
+    dir: &Arc<dyn Dir>,
+    table: TableId,
+    record: Option<DeletionsRecord>,
+    before: Option<&Table>,
+    segments: &[Arc<Segment>],
+) -> Result<NamedDeletions> {
+    let Some(record) = record else { return Ok((Arc::default(), None)) };
+    let known = before.and_then(|before| Some((before, before.deletions_file.as_ref()?)));
+    if let Some((before, file)) = known.filter(|(_, file)| file.record == record) {
+        return Ok((Arc::clone(&before.deletions), Some(Arc::clone(file))));
     }
+    let file = DeletionsFile { record, path: paths::deletions(table, record.id).into() };
+    let deletions = file.read(dir.as_ref(), segments)?;
+    Ok((Arc::new(deletions), Some(Arc::new(file))))
 }
 
 /// The dictionaries of a table, those that are known with all that is open.
@@ -130,12 +158,15 @@ pub(crate) fn records<'a>(
         column: *column,
         bytes: file.byte_len(),
     };
+    let is_stored = |segment: &&Arc<Segment>| !segment.is_in_memory();
     let record = |table: &Arc<Table>| TableRecord {
         schema: table.schema.as_ref().clone(),
-        segments: table.segments.iter().map(|segment| segment.record().clone()).collect(),
+        segments: table.segments.iter().filter(is_stored).map(|it| it.record().clone()).collect(),
         key_runs: table.key_runs.iter().map(|run| run.record().clone()).collect(),
         dictionaries: table.dictionaries.iter().map(dictionary).collect(),
         next_ordinal: table.next_ordinal,
+        next_row: Some(table.next_row).filter(|row| *row != table.next_ordinal),
+        deletions: table.deletions_file.as_ref().map(|file| file.record),
         next_run: table.next_run,
         is_sorted: table.is_sorted,
     };

@@ -22,6 +22,29 @@ pub(crate) fn key_at<K: NormalKey>(
     keys.into_iter().next().ok_or_else(|| Error::internal("a row without key"))
 }
 
+/// Whether all rows of a table follow the declared sort order: each segment does, and each the one
+/// before it.
+pub(crate) fn is_sorted(layout: &Layout, table: &Table) -> Result<bool> {
+    if table.segments.iter().any(|segment| segment.run() == 0) {
+        return Ok(false);
+    }
+    let columns = table.sorted_by();
+    for pair in table.segments.windows(2) {
+        let [before, after] = pair else { continue };
+        if before.run() == after.run() {
+            continue;
+        }
+        let follows = by_width!(layout, K => {
+            let last = before.row_count().saturating_sub(1);
+            key_at::<K>(layout, columns, before, last)? <= key_at::<K>(layout, columns, after, 0)?
+        });
+        if !follows {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Whether the rows that `after` has and `before` has not follow those of `before` in the declared
 /// sort order.
 pub(crate) fn follow(layout: &Layout, before: &Table, after: &Table) -> Result<bool> {

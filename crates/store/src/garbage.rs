@@ -42,10 +42,10 @@ impl Item {
         Self { kind: Kind::File, path, last_version: version, users: None }
     }
 
-    /// The folder of a segment or a key run, or the file of a dictionary.
+    /// The folder of a segment or a key run, or the file of a dictionary or of deletions.
     pub(crate) fn folder(folder: &Arc<str>, last_version: Version) -> Self {
         let users = Some(Arc::downgrade(folder));
-        let kind = if paths::is_dictionary(folder) { Kind::File } else { Kind::Folder };
+        let kind = if paths::is_table_file(folder) { Kind::File } else { Kind::Folder };
         Self { kind, path: folder.to_string(), last_version, users }
     }
 
@@ -154,7 +154,7 @@ impl Sweep {
         for entry in dir.list(&folder)? {
             let (number, kind) = match entry.is_folder {
                 true => (paths::file_number(&entry.name), Kind::Folder),
-                false => (paths::dictionary_number(&entry.name), Kind::File),
+                false => (paths::table_file_number(&entry.name), Kind::File),
             };
             let Some(number) = number else { continue };
             self.next_file = self.next_file.max(number.saturating_add(1));
@@ -214,6 +214,9 @@ impl Needed {
             for dictionary in &table.dictionaries {
                 add(paths::dictionary(id, dictionary.column, dictionary.id));
             }
+            if let Some(deletions) = &table.deletions {
+                add(paths::deletions(id, deletions.id));
+            }
             for run in &table.key_runs {
                 if let KeyRunSource::Files(_) = run.source {
                     add(paths::key_run(id, run.id));
@@ -229,7 +232,9 @@ pub(crate) fn folders<'a>(
 ) -> BTreeSet<Arc<str>> {
     let mut folders = BTreeSet::new();
     for table in tables {
-        folders.extend(table.segments.iter().map(|segment| Arc::clone(segment.folder())));
+        let stored = table.segments.iter().filter(|segment| !segment.is_in_memory());
+        folders.extend(stored.map(|segment| Arc::clone(segment.folder())));
+        folders.extend(table.deletions_file.iter().map(|file| Arc::clone(&file.path)));
         folders.extend(table.dictionaries.iter().map(|(_, file)| Arc::clone(file.path())));
         folders.extend(table.key_runs.iter().filter_map(|run| run.folder().cloned()));
     }

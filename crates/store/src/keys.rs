@@ -4,6 +4,7 @@ pub(crate) mod dense;
 pub(crate) mod files;
 pub(crate) mod index;
 pub(crate) mod layout;
+pub(crate) mod memory;
 pub(crate) mod references;
 pub(crate) mod run;
 pub(crate) mod search;

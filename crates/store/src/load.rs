@@ -23,8 +23,10 @@ mod runs;
 mod writer;
 
 pub(crate) use chunk::sort;
+pub(crate) use input::{CheckedRows, check_rows};
 pub(crate) use numbers::RowNumbers;
-pub(crate) use writer::{column_bitmaps, column_options};
+pub(crate) use runs::Loaded;
+pub(crate) use writer::{RowColumn, Written};
 
 use crate::dictionaries::SharedDictionaries;
 use crate::keys::layout::{Layout, NormalKey, by_width};
@@ -34,11 +36,11 @@ use crate::records::{OrdinalsRecord, SegmentRecord};
 use crate::segment::Segment;
 use crate::snapshot::Table;
 use crate::workers::Workers;
-use crate::{compact, derive, dictionaries, edges, indexes};
+use crate::{derive, dictionaries, edges, indexes};
 use arrow::record_batch::RecordBatch;
 use chunk::Chunk;
 use input::Input;
-use runs::{Loaded, RunsWriter};
+use runs::RunsWriter;
 use starfact_base::{Error, Result, TableId};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -104,6 +106,8 @@ pub(crate) struct Job<'a> {
     pub(crate) tables: &'a BTreeMap<TableId, Arc<Table>>,
     /// The table as it was.
     pub(crate) before: &'a Table,
+    /// The columns of the rows that are written.
+    pub(crate) columns: &'a [RowColumn],
     pub(crate) memory_bytes: usize,
     pub(crate) workers: &'a Workers,
 }
@@ -117,13 +121,13 @@ pub(crate) fn load(
     options: &LoadOptions,
     workers: &Workers,
 ) -> Result<Option<(Table, u64)>> {
-    let job = Job { files, tables, before, memory_bytes: options.memory_bytes, workers };
-    let input = Input::new(before, options.progress.as_deref());
+    let columns = RowColumn::visible_of(before);
+    let memory_bytes = options.memory_bytes;
+    let job = Job { files, tables, before, columns: &columns, memory_bytes, workers };
+    let mut input = Input::new(before, options.progress.as_deref());
+    let mut rows = batches.filter_map(|batch| batch.and_then(|it| input.check(it)).transpose());
     let layout = sort_layout(before)?;
-    let loaded = match &layout {
-        None => write::<u64>(&job, None, input, batches)?,
-        Some(layout) => by_width!(layout, K => write::<K>(&job, Some(layout), input, batches)?),
-    };
+    let loaded = write(&job, layout.as_ref(), &mut rows)?;
     let Some(Loaded { segments, numbers, rows }) = loaded else { return Ok(None) };
     let mut after = before.clone();
     let new = add_segments(&mut after, &job, segments, rows)?;
@@ -133,15 +137,20 @@ pub(crate) fn load(
     };
     index::index(&job, &mut after, &new, &numbers)?;
     references::resolve(&job, &mut after, new.len(), &numbers)?;
-    compact::compact(&job, &mut after)?;
-    if options.derive_columns {
-        derive::derive(&job, &mut after, before)?;
-    }
-    dictionaries::share(&job, &mut after, before, options.shared_dictionaries)?;
-    if options.index_columns {
-        indexes::index(&job, &mut after, before)?;
-    }
+    finish(&job, &mut after, options)?;
     Ok(Some((after, rows)))
+}
+
+/// Makes the segments that `after` has and `job.before` has not smaller, and indexes them.
+pub(crate) fn finish(job: &Job<'_>, after: &mut Table, options: &LoadOptions) -> Result<()> {
+    if options.derive_columns {
+        derive::derive(job, after, job.before)?;
+    }
+    dictionaries::share(job, after, job.before, options.shared_dictionaries)?;
+    if options.index_columns {
+        indexes::index(job, after, job.before)?;
+    }
+    Ok(())
 }
 
 /// How the declared sort order becomes keys; `None` without one.
@@ -153,16 +162,26 @@ pub(crate) fn sort_layout(table: &Table) -> Result<Option<Layout>> {
     Layout::for_sort(columns.map(|column| (column.data_type, column.nullable))).map(Some)
 }
 
-fn write<K: NormalKey>(
+/// Sorts rows and writes them as segments; `None` if there are none.
+pub(crate) fn write(
     job: &Job<'_>,
     layout: Option<&Layout>,
-    input: Input<'_>,
-    batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
+    rows: &mut dyn Iterator<Item = Result<CheckedRows>>,
+) -> Result<Option<Loaded>> {
+    match layout {
+        None => write_sorted::<u64>(job, None, rows),
+        Some(layout) => by_width!(layout, K => write_sorted::<K>(job, Some(layout), rows)),
+    }
+}
+
+fn write_sorted<K: NormalKey>(
+    job: &Job<'_>,
+    layout: Option<&Layout>,
+    rows: &mut dyn Iterator<Item = Result<CheckedRows>>,
 ) -> Result<Option<Loaded>> {
     let mut runs = RunsWriter::<K>::new(job, layout);
     let mut chunks = Chunks {
-        input,
-        batches,
+        rows,
         chunk: Chunk::default(),
         byte_len_max: job.memory_bytes / CHUNK_SHARE,
         row_count_max: if layout.is_some() { u32::MAX as usize / 2 } else { CHUNK_ROWS },
@@ -210,8 +229,7 @@ fn write_beside<'a, K: NormalKey>(
 
 /// The input in parts that fit into memory.
 struct Chunks<'a> {
-    input: Input<'a>,
-    batches: &'a mut dyn Iterator<Item = Result<RecordBatch>>,
+    rows: &'a mut dyn Iterator<Item = Result<CheckedRows>>,
     /// What is gathered so far.
     chunk: Chunk,
     byte_len_max: usize,
@@ -227,8 +245,8 @@ struct Part {
 impl Chunks<'_> {
     /// The next chunk; `None` if there are no more rows.
     fn next(&mut self) -> Result<Option<Part>> {
-        while let Some(batch) = self.batches.next() {
-            let Some(rows) = self.input.check(batch?)? else { continue };
+        while let Some(rows) = self.rows.next() {
+            let rows = rows?;
             let is_full = self.chunk.byte_len() + rows.byte_len > self.byte_len_max
                 || self.chunk.row_count() + rows.row_count > self.row_count_max;
             let full = (is_full && !self.chunk.is_empty()).then(|| self.chunk.take());
@@ -246,7 +264,7 @@ impl Chunks<'_> {
 fn add_segments(
     after: &mut Table,
     job: &Job<'_>,
-    segments: Vec<writer::Written>,
+    segments: Vec<Written>,
     rows: u64,
 ) -> Result<Vec<Arc<Segment>>> {
     let end = after.next_ordinal.checked_add(rows).filter(|end| *end <= i64::MAX as u64);
@@ -254,21 +272,24 @@ fn add_segments(
         what: format!("the number of rows that table \"{}\" ever had", after.name()),
         limit: i64::MAX.to_string(),
     })?;
-    let mut first = after.next_ordinal;
+    let (mut first, mut first_row) = (after.next_ordinal, after.next_row);
     let mut new = Vec::with_capacity(segments.len());
     for written in segments {
         let record = SegmentRecord {
             id: written.id,
             rows: written.rows,
             run: after.next_run,
+            first_row: Some(first_row).filter(|row| *row != first),
             ordinals: OrdinalsRecord::Consecutive(first),
             files: written.files,
         };
         first += written.rows;
+        first_row += written.rows;
         new.push(Arc::new(Segment::new(Arc::clone(job.files.dir()), after.id(), record)));
     }
     after.segments.extend(new.iter().cloned());
     after.next_ordinal = end;
+    after.next_row = first_row;
     after.next_run += 1;
     Ok(new)
 }

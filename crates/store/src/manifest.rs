@@ -6,7 +6,7 @@
 //! the version in the header line.
 
 use crate::envelope::{DICTIONARIES_VERSION, FIRST_VERSION, MANIFEST_VERSION};
-use crate::records::{Catalog, TableRecord};
+use crate::records::{Catalog, OrdinalsRecord, SegmentRecord, TableRecord};
 use crate::{envelope, paths, verify};
 use starfact_base::{Corruption, Error, Result, Version};
 use starfact_vfs::Dir;
@@ -76,7 +76,14 @@ pub(crate) fn write(dir: &dyn Dir, catalog: &Catalog) -> Result<()> {
 /// The least version that has all that a table needs. An older reader would take initial values for
 /// NULL and wider types for damage, an older writer would forget the rest, so neither must open it.
 fn version_of(table: &TableRecord) -> u32 {
-    if table.is_evolved() {
+    let is_renumbered = |segment: &SegmentRecord| {
+        segment.first_row.is_some() || segment.ordinals == OrdinalsRecord::Stored
+    };
+    if table.deletions.is_some()
+        || table.next_row.is_some()
+        || table.segments.iter().any(is_renumbered)
+        || table.is_evolved()
+    {
         return MANIFEST_VERSION;
     }
     if table.dictionaries.is_empty() { FIRST_VERSION } else { DICTIONARIES_VERSION }

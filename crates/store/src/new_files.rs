@@ -51,6 +51,12 @@ impl NewFiles {
         (id, self.remember(paths::dictionary(table, column, id)))
     }
 
+    /// The number and the file of new deletions.
+    pub(crate) fn deletions(&self, table: TableId) -> (u64, String) {
+        let id = self.number();
+        (id, self.remember(paths::deletions(table, id)))
+    }
+
     /// A folder for what is not to outlive a load.
     pub(crate) fn temporary(&self) -> String {
         self.remember(paths::temporary(self.number()))
@@ -72,7 +78,7 @@ impl NewFiles {
         let mut tables = BTreeSet::new();
         for folder in folders {
             // If it fails, space is lost until the next writer looks, and nothing else.
-            let _ = match paths::is_dictionary(folder) {
+            let _ = match paths::is_table_file(folder) {
                 true => self.dir.remove_file(folder),
                 false => self.dir.remove_folder(folder),
             };

@@ -55,7 +55,7 @@ pub(crate) fn for_writing(dir: &Arc<dyn Dir>, wait: Duration) -> Result<Opened> 
     let next_table = catalog.next_table;
     Ok(Opened {
         lock,
-        snapshot: catalog::snapshot(dir, catalog, None, None),
+        snapshot: catalog::snapshot(dir, catalog, None, None)?,
         next_table,
         next_file: sweep.next_file,
         next_version: sweep.next_version,
@@ -135,7 +135,7 @@ pub(crate) fn for_reading(
             Ok(catalog) => {
                 let before = before.map(AsRef::as_ref);
                 let pin = pin.map(Arc::new);
-                return Ok(Arc::new(catalog::snapshot(dir, catalog, before, pin)));
+                return Ok(Arc::new(catalog::snapshot(dir, catalog, before, pin)?));
             }
             // Without a pin the manifest may go between two looks.
             Err(_) if pin.is_none() && current(dir.as_ref())? != version => {}

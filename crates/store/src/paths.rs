@@ -13,6 +13,8 @@ pub(crate) const CURRENT: &str = "CURRENT";
 pub(crate) const PINS: &str = "pins";
 /// The folder of tables.
 pub(crate) const TABLES: &str = "tables";
+/// The folder of logs.
+pub(crate) const LOGS: &str = "wal";
 /// The folder of unpublished files.
 pub(crate) const TEMPORARY: &str = starfact_vfs::TEMPORARY_FOLDER;
 
@@ -20,7 +22,11 @@ const MANIFEST: &str = "manifest-";
 const SEGMENT: &str = "seg-";
 const KEY_RUN: &str = "key-";
 const DICTIONARY: &str = "dict-";
+const DELETIONS: &str = "del-";
+const LOG_ENDING: &str = ".wal";
 const LOAD: &str = "load-";
+/// How the name of a log begins before it is published.
+const NEW_LOG: &str = "log-";
 /// How the names in `tmp` begin that `Dir::write_atomic` makes.
 const ATOMIC: &str = "atomic-";
 
@@ -61,17 +67,42 @@ pub(crate) fn dictionary_number(name: &str) -> Option<u64> {
     number::<u32>(column).and_then(|_| number(id))
 }
 
-/// Whether a path of ours is that of a dictionary, a file; else it is a folder.
-pub(crate) fn is_dictionary(path: &str) -> bool {
-    path.rsplit_once('/').is_some_and(|(_, name)| dictionary_number(name).is_some())
+/// The file of the deletions of a table.
+pub(crate) fn deletions(table: TableId, id: u64) -> String {
+    format!("{TABLES}/{table}/{DELETIONS}{id}")
+}
+
+/// The number in the name of a file within the folder of a table.
+pub(crate) fn table_file_number(name: &str) -> Option<u64> {
+    let deletions = || name.strip_prefix(DELETIONS).and_then(number);
+    dictionary_number(name).or_else(deletions)
+}
+
+/// Whether a path of ours is that of a file within the folder of a table; else it is a folder.
+pub(crate) fn is_table_file(path: &str) -> bool {
+    path.rsplit_once('/').is_some_and(|(_, name)| table_file_number(name).is_some())
 }
 
 /// The folder to sync for a new file or folder of ours to be found.
 pub(crate) fn folder_to_sync(path: &str) -> &str {
     match path.rsplit_once('/') {
-        Some((folder, _)) if is_dictionary(path) => folder,
+        Some((folder, _)) if is_table_file(path) => folder,
         _ => path,
     }
+}
+
+pub(crate) fn log(number: u64) -> String {
+    format!("{LOGS}/{number}{LOG_ENDING}")
+}
+
+/// The number in the name of a log within its folder.
+pub(crate) fn log_number(name: &str) -> Option<u64> {
+    name.strip_suffix(LOG_ENDING).and_then(number)
+}
+
+/// A log before it is published.
+pub(crate) fn new_log(number: u64) -> String {
+    format!("{TEMPORARY}/{NEW_LOG}{number}")
 }
 
 /// A folder for what is not to outlive a load.
@@ -81,7 +112,8 @@ pub(crate) fn temporary(number: u64) -> String {
 
 /// Whether a name within `tmp` is one that we make.
 pub(crate) fn is_temporary(name: &str) -> bool {
-    name.starts_with(ATOMIC) || name.strip_prefix(LOAD).and_then(number::<u64>).is_some()
+    let is_numbered = |prefix| name.strip_prefix(prefix).and_then(number::<u64>).is_some();
+    name.starts_with(ATOMIC) || is_numbered(LOAD) || is_numbered(NEW_LOG)
 }
 
 /// The number in the name of a segment's or a key run's folder.
@@ -132,14 +164,21 @@ mod tests {
         for other in ["dict-4", "dict-4-", "dict-x-9", "dict-04-9", "dict-4-9-1", "seg-9"] {
             assert_eq!(dictionary_number(other), None, "{other}");
         }
-        assert!(is_dictionary("tables/3/dict-4-9") && !is_dictionary("tables/3/seg-9"));
+        assert_eq!(deletions(TableId(3), 9), "tables/3/del-9");
+        assert!(is_table_file("tables/3/dict-4-9") && !is_table_file("tables/3/seg-9"));
+        assert!(is_table_file("tables/3/del-9") && !is_table_file("tables/3/del-x"));
         assert_eq!(folder_to_sync("tables/3/dict-4-9"), "tables/3");
         assert_eq!(folder_to_sync("tables/3/seg-9"), "tables/3/seg-9");
         assert_eq!(pin(Version(5), "77-1"), "pins/5-77-1");
         assert_eq!(pinned_version("5-77-1"), Some(Version(5)));
         assert_eq!(pinned_version("x-77-1"), None);
-        assert_eq!(temporary(9), "tmp/load-9");
-        assert!(is_temporary("load-9") && is_temporary("atomic-5-1"));
-        assert!(!is_temporary("load-x") && !is_temporary("notes.txt"));
+        assert_eq!(log(12), "wal/12.wal");
+        assert_eq!(log_number("12.wal"), Some(12));
+        for other in ["12", "12.wal.new", "012.wal", "+1.wal", ".wal", "x.wal", "-1.wal"] {
+            assert_eq!(log_number(other), None, "{other}");
+        }
+        assert_eq!((temporary(9), new_log(9)), ("tmp/load-9".into(), "tmp/log-9".into()));
+        assert!(is_temporary("load-9") && is_temporary("atomic-5-1") && is_temporary("log-9"));
+        assert!(!is_temporary("load-x") && !is_temporary("log-x") && !is_temporary("notes.txt"));
     }
 }

@@ -12,9 +12,14 @@
 //! durable: then the store takes no more writes and removes no files, because nobody knows which
 //! of two epochs a power cut would leave.
 
+use crate::deletions_file::DeletionsFile;
 use crate::garbage::{Item, folders};
+use crate::load::LoadOptions;
 use crate::new_files::NewFiles;
+use crate::policy::{Size, choose};
 use crate::records::Catalog;
+use crate::rewrite::{Rewriting, widen};
+use crate::segment::Segment;
 use crate::snapshot::{Snapshot, Table};
 use crate::store::{Shared, Writer};
 use crate::{catalog, manifest, paths, verify};
@@ -34,6 +39,8 @@ pub(crate) struct Change<'a> {
 /// Publishes a change; after an error it has not happened, unless the error says otherwise.
 pub(crate) fn publish(shared: &Shared, change: Change<'_>) -> Result<Epoch> {
     let writer = shared.writer()?;
+    let mut change = change;
+    store_rows(writer, &mut change)?;
     let named = folders(change.tables.values());
     for folder in change.files.list() {
         if named.contains(folder.as_str()) {
@@ -62,6 +69,43 @@ pub(crate) fn publish(shared: &Shared, change: Change<'_>) -> Result<Epoch> {
         state.next_table = change.next_table;
     }
     Ok(epoch)
+}
+
+/// Writes rows that are in memory into files, and deletions that have changed.
+fn store_rows(writer: &Writer, change: &mut Change<'_>) -> Result<()> {
+    let options = LoadOptions::default();
+    let workers = writer.workers.get(options.threads)?;
+    let tables = change.tables.clone();
+    let rewriting =
+        Rewriting { files: change.files, tables: &tables, options: &options, workers: &workers };
+    for table in change.tables.values_mut() {
+        let known = change.before.table_by_id(table.id());
+        if known.is_some_and(|known| Arc::ptr_eq(known, table)) {
+            continue;
+        }
+        let from = table.segments.partition_point(|segment| !segment.is_in_memory());
+        if from < table.segments.len() {
+            *table = Arc::new(rewriting.rewrite(table, from..table.segments.len())?);
+        }
+        while let Some(range) = choose(&sizes(table)) {
+            *table = Arc::new(rewriting.rewrite(table, widen(table, range))?);
+        }
+        if table.deletions_file.is_none() && !table.deletions.is_empty() {
+            let name = change.files.deletions(table.id());
+            let file = DeletionsFile::write(change.files.dir().as_ref(), name, &table.deletions)?;
+            let deletions_file = Some(Arc::new(file));
+            *table = Arc::new(Table { deletions_file, ..table.as_ref().clone() });
+        }
+    }
+    Ok(())
+}
+
+fn sizes(table: &Table) -> Vec<Size> {
+    let size = |segment: &Arc<Segment>| Size {
+        rows: segment.row_count(),
+        deleted: table.deletions.of(segment.id()).map_or(0, |deleted| deleted.len()),
+    };
+    table.segments.iter().map(size).collect()
 }
 
 /// Steps 2 and 3.

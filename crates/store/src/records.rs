@@ -30,6 +30,12 @@ pub(crate) struct TableRecord {
     pub(crate) dictionaries: Vec<DictionaryRecord>,
     /// The ordinal that the next row gets.
     pub(crate) next_ordinal: u64,
+    /// The row id that the next row gets; that of the next ordinal where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) next_row: Option<u64>,
+    /// Which rows are deleted, if any are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) deletions: Option<DeletionsRecord>,
     /// The number that the next sorted run of segments gets.
     pub(crate) next_run: u64,
     /// Whether all rows in segment order follow the declared sort order.
@@ -57,6 +63,9 @@ pub(crate) struct SegmentRecord {
     pub(crate) rows: u64,
     /// Segments of one run, in order, are one sorted sequence; those of run 0 are in no order.
     pub(crate) run: u64,
+    /// The row id of its first row; where it is not said, the ordinal of that row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) first_row: Option<u64>,
     pub(crate) ordinals: OrdinalsRecord,
     /// Ascending by column.
     pub(crate) files: Vec<FileRecord>,
@@ -68,14 +77,28 @@ pub(crate) struct SegmentRecord {
 pub(crate) enum OrdinalsRecord {
     /// First ordinal, then one more for each row.
     Consecutive(u64),
+    /// In the file of column 0.
+    Stored,
 }
 
-impl OrdinalsRecord {
-    pub(crate) fn first(self) -> u64 {
-        match self {
-            Self::Consecutive(first) => first,
-        }
+impl SegmentRecord {
+    /// The row id of its first row.
+    pub(crate) fn first_row(&self) -> u64 {
+        self.first_row.unwrap_or(match self.ordinals {
+            OrdinalsRecord::Consecutive(first) => first,
+            OrdinalsRecord::Stored => 0,
+        })
     }
+}
+
+/// The file of the deletions of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DeletionsRecord {
+    pub(crate) id: u64,
+    /// Rows that are deleted.
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    pub(crate) checksum: u32,
 }
 
 /// One column file.
@@ -121,10 +144,12 @@ pub(crate) struct KeyRunRecord {
     pub(crate) id: u64,
     pub(crate) key: KeyId,
     pub(crate) rows: u64,
-    /// The ordinals of its rows lie from this one …
-    pub(crate) first_ordinal: u64,
-    /// … to below this one, and all rows with such ordinals that have the key are in this run.
-    pub(crate) ordinal_end: u64,
+    /// The ids of its rows lie from this one …
+    #[serde(rename = "first_ordinal")]
+    pub(crate) first_row: u64,
+    /// … to below this one, and all rows with such ids that have the key are in this run.
+    #[serde(rename = "ordinal_end")]
+    pub(crate) row_end: u64,
     pub(crate) source: KeyRunSource,
 }
 
@@ -134,7 +159,7 @@ pub(crate) struct KeyRunRecord {
 pub(crate) enum KeyRunSource {
     /// In these segments, whose rows happen to be in key order: no file is needed.
     Segments(Vec<SegmentId>),
-    /// In a folder of their own: the key's columns, and as column 0 the ordinals, each less the
-    /// row's place in the run. Bytes per file, the ordinals' last.
+    /// In a folder of their own: the key's columns, and as column 0 the row ids, each less the
+    /// row's place in the run. Bytes per file, the row ids' last.
     Files(Vec<FileRecord>),
 }

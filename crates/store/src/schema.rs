@@ -2,6 +2,7 @@
 //! sort order, all by id. A table's rows are described in [`crate::records`].
 
 use crate::initial::Initial;
+use crate::verify::ORDINALS;
 use serde::{Deserialize, Serialize};
 use starfact_base::{ColumnId, DataType, TableId};
 use std::fmt;
@@ -130,6 +131,7 @@ impl Schema {
         let is_ordinal = |key: &ForeignKey| key.ordinal_column == id;
         match self.column(id) {
             Some(column) => Some(column.data_type),
+            None if id == ORDINALS => Some(DataType::BigInt),
             None => self.foreign_keys.iter().any(is_ordinal).then_some(DataType::BigInt),
         }
     }

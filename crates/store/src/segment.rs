@@ -1,7 +1,8 @@
 //! One segment of a table: which files it has, opened when they are first asked for.
 
+use crate::keys::memory::MemoryKeys;
 use crate::paths;
-use crate::records::{FileRecord, SegmentRecord};
+use crate::records::{FileRecord, OrdinalsRecord, SegmentRecord};
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, Corruption, Error, Result, SegmentId, TableId};
 use starfact_format::{ColumnFile, DictionaryFile};
@@ -18,6 +19,8 @@ pub struct Segment {
     record: SegmentRecord,
     /// One a file of the record.
     opened: Vec<Slot>,
+    /// There if its files are in memory.
+    memory: Option<Arc<MemoryKeys>>,
 }
 
 /// What is known of a file besides its record.
@@ -32,7 +35,12 @@ impl Segment {
     pub(crate) fn new(dir: Arc<dyn Dir>, table: TableId, record: SegmentRecord) -> Self {
         let folder = paths::segment(table, record.id).into();
         let opened = record.files.iter().map(|_| Slot::default()).collect();
-        Self { dir, folder, record, opened }
+        Self { dir, folder, record, opened, memory: None }
+    }
+
+    /// A segment whose files are in memory only.
+    pub(crate) fn in_memory(dir: Arc<dyn Dir>, table: TableId, record: SegmentRecord) -> Self {
+        Self { memory: Some(Arc::default()), ..Self::new(dir, table, record) }
     }
 
     /// Its number, which no other segment of the warehouse has or had.
@@ -45,9 +53,32 @@ impl Segment {
         self.record.rows
     }
 
-    /// The ordinal of its first row; each row's is one more than that of the row before.
-    pub fn first_ordinal(&self) -> u64 {
-        self.record.ordinals.first()
+    /// The row id of its first row; each row's is one more than that of the row before.
+    pub fn first_row(&self) -> u64 {
+        self.record.first_row()
+    }
+
+    /// Whether its rows are in the delta: in the log and in memory, and in no file of their own.
+    pub fn is_in_memory(&self) -> bool {
+        self.memory.is_some()
+    }
+
+    /// The ordinal of its first row, if each row's is one more than that of the row before.
+    pub(crate) fn consecutive(&self) -> Option<u64> {
+        match self.record.ordinals {
+            OrdinalsRecord::Consecutive(first) => Some(first),
+            OrdinalsRecord::Stored => None,
+        }
+    }
+
+    /// The keys of its rows, as long as it is in memory.
+    pub(crate) fn memory_keys(&self) -> Option<&MemoryKeys> {
+        self.memory.as_deref()
+    }
+
+    /// Where its files are.
+    pub(crate) fn dir(&self) -> &Arc<dyn Dir> {
+        &self.dir
     }
 
     /// The number of its run: the segments of one run, in order, are one sequence that follows the
@@ -133,9 +164,9 @@ impl Segment {
         &self.folder
     }
 
-    /// One more than the ordinal of its last row.
-    pub(crate) fn ordinal_end(&self) -> u64 {
-        self.first_ordinal().saturating_add(self.row_count())
+    /// One more than the id of its last row.
+    pub(crate) fn row_end(&self) -> u64 {
+        self.first_row().saturating_add(self.row_count())
     }
 
     /// The files of several columns, all of which it has.
@@ -159,7 +190,8 @@ impl Segment {
         files.sort_by_key(|(file, _)| file.column);
         let (files, opened) = files.into_iter().unzip();
         let record = SegmentRecord { files, ..self.record.clone() };
-        Self { dir: Arc::clone(&self.dir), folder: Arc::clone(&self.folder), record, opened }
+        let (dir, folder) = (Arc::clone(&self.dir), Arc::clone(&self.folder));
+        Self { dir, folder, record, opened, memory: self.memory.clone() }
     }
 
     /// The same segment with files that have taken the place of others.

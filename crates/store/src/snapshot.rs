@@ -1,11 +1,14 @@
 //! What a query sees: every table at one epoch. Nothing in a snapshot ever changes, and the files
 //! that it names stay while it lives.
 
+use crate::deletions_file::DeletionsFile;
 use crate::keys::run::KeyRun;
 use crate::pins::Pin;
+use crate::rows::Deletions;
 use crate::schema::{Check, Column, ForeignKey, Key, KeyId, Schema};
 use crate::segment::Segment;
-use starfact_base::{ColumnId, Epoch, TableId, Version};
+use roaring::RoaringBitmap;
+use starfact_base::{ColumnId, Epoch, SegmentId, TableId, Version};
 use starfact_format::DictionaryFile;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -78,7 +81,12 @@ pub struct Table {
     pub(crate) key_runs: Vec<Arc<KeyRun>>,
     /// Each with its column, ascending by number.
     pub(crate) dictionaries: Vec<(ColumnId, Arc<DictionaryFile>)>,
+    /// The deleted rows of the segments.
+    pub(crate) deletions: Arc<Deletions>,
+    /// The file of exactly these deletions, if it was written.
+    pub(crate) deletions_file: Option<Arc<DeletionsFile>>,
     pub(crate) next_ordinal: u64,
+    pub(crate) next_row: u64,
     pub(crate) next_run: u64,
     pub(crate) is_sorted: bool,
     /// In a reading process: what keeps the writer from removing the files.
@@ -94,7 +102,10 @@ impl Table {
             segments: Vec::new(),
             key_runs: Vec::new(),
             dictionaries: Vec::new(),
+            deletions: Arc::default(),
+            deletions_file: None,
             next_ordinal: 0,
+            next_row: 0,
             next_run: 1,
             is_sorted,
             _pin: None,
@@ -162,9 +173,24 @@ impl Table {
         self.is_sorted
     }
 
-    /// Rows in all segments.
+    /// Rows that are there: those of all segments without the deleted ones.
     pub fn row_count(&self) -> u64 {
+        self.stored_row_count().saturating_sub(self.deletions.rows())
+    }
+
+    /// Rows of all segments, deleted ones included.
+    pub fn stored_row_count(&self) -> u64 {
         self.segments.iter().fold(0, |sum, segment| sum.saturating_add(segment.row_count()))
+    }
+
+    /// Rows that are deleted and still stored.
+    pub fn deleted_row_count(&self) -> u64 {
+        self.deletions.rows()
+    }
+
+    /// The deleted rows of a segment, by their places in it; `None` if there are none.
+    pub fn deleted_rows(&self, segment: SegmentId) -> Option<&RoaringBitmap> {
+        self.deletions.of(segment).map(AsRef::as_ref)
     }
 
     /// One more than the largest ordinal that was ever given to a row.
@@ -189,12 +215,13 @@ impl Table {
         own.fold(0, |sum, (_, file)| sum.saturating_add(file.byte_len()))
     }
 
-    /// Bytes of all files: segments, key runs and dictionaries.
+    /// Bytes of all files: segments, key runs, dictionaries and deletions.
     pub fn bytes(&self) -> u64 {
         let segments = self.segments.iter().map(|segment| segment.byte_len());
         let runs = self.key_runs.iter().map(|run| run.byte_len());
         let dictionaries = self.dictionaries.iter().map(|(_, file)| file.byte_len());
-        segments.chain(runs).chain(dictionaries).fold(0, u64::saturating_add)
+        let deletions = self.deletions_file.iter().map(|file| file.record.bytes);
+        segments.chain(runs).chain(dictionaries).chain(deletions).fold(0, u64::saturating_add)
     }
 
     /// Whether rows in the order of their ordinals are in ascending order of this key.
@@ -202,7 +229,7 @@ impl Table {
         let mut runs = self.key_runs.iter().filter(|run| run.key() == id);
         match (runs.next(), runs.next()) {
             (None, _) => self.segments.is_empty(),
-            (Some(run), None) => run.covers(&self.segments),
+            (Some(run), None) => run.covers(&self.segments) && self.rows_are_ordinals(),
             _ => false,
         }
     }

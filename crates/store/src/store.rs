@@ -139,7 +139,21 @@ impl Store {
         if let Some(reason) = &self.shared.state().stopped {
             return Err(Error::ReadOnly(reason.clone()));
         }
-        Transaction::begin(Arc::clone(&self.shared), taken)
+        Transaction::begin(Arc::clone(&self.shared), Some(taken))
+    }
+
+    /// Begins a transaction that others may commit beside: it takes its turn when it commits, or
+    /// when it creates, drops or loads a table, and fails then if one of them has changed the same
+    /// rows.
+    ///
+    /// # Errors
+    /// As those of [`Store::begin`].
+    pub fn begin_concurrent(&self) -> Result<Transaction> {
+        self.shared.writer()?;
+        if let Some(reason) = &self.shared.state().stopped {
+            return Err(Error::ReadOnly(reason.clone()));
+        }
+        Transaction::begin(Arc::clone(&self.shared), None)
     }
 }
 

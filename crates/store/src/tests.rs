@@ -13,3 +13,4 @@ mod models;
 mod open;
 pub(crate) mod support;
 mod transactions;
+mod writes;

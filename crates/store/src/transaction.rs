@@ -1,4 +1,13 @@
 //! A transaction: changes that become visible together, or not at all.
+//!
+//! ```text
+//!  insert, delete, update     rows in memory, beside the tables: `changes`
+//!  load, create, drop, …      files, and tables that name them; the transaction has its turn then
+//!  commit                     turn ─► newest epoch below the changes ─► constraints ─► durable
+//! ```
+
+mod changes;
+mod rows;
 
 use crate::alter::{self, TableChange};
 use crate::definition::TableDefinition;
@@ -8,8 +17,10 @@ use crate::publish::{Change, publish};
 use crate::snapshot::{Snapshot, Table};
 use crate::store::Shared;
 use crate::turn::Taken;
-use crate::{declare, garbage};
+use crate::{constraints, declare, garbage};
 use arrow::record_batch::RecordBatch;
+use changes::Changes;
+pub(crate) use rows::take_rows;
 use starfact_base::{Epoch, Error, Result, TableId};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,32 +32,55 @@ use std::sync::Arc;
 pub struct Transaction {
     // Fields drop in order: the files go before the next transaction begins.
     files: NewFiles,
+    /// What it began with, or the newest epoch from its turn on.
     before: Arc<Snapshot>,
+    /// `before` with what has been created, dropped and loaded.
     tables: BTreeMap<TableId, Arc<Table>>,
+    /// Rows that are changed, by table.
+    changes: BTreeMap<TableId, Changes>,
     next_table: TableId,
     has_changes: bool,
     shared: Arc<Shared>,
-    _taken: Taken,
+    taken: Option<Taken>,
+}
+
+/// When a commit is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// When it survives a power cut.
+    #[default]
+    Sync,
+    /// When it is visible; it survives a power cut a moment later.
+    Async,
 }
 
 impl Transaction {
-    pub(crate) fn begin(shared: Arc<Shared>, taken: Taken) -> Result<Self> {
+    pub(crate) fn begin(shared: Arc<Shared>, taken: Option<Taken>) -> Result<Self> {
         let files = NewFiles::new(Arc::clone(&shared.dir), Arc::clone(&shared.writer()?.next_file));
         let (before, next_table) = {
             let state = shared.state();
             (Arc::clone(&state.snapshot), state.next_table)
         };
-        let tables = before.by_id().clone();
-        Ok(Self { files, before, tables, next_table, has_changes: false, shared, _taken: taken })
+        let (tables, changes) = (before.by_id().clone(), BTreeMap::new());
+        Ok(Self { files, before, tables, changes, next_table, has_changes: false, shared, taken })
     }
 
-    /// What the transaction sees: the newest epoch and its own changes.
-    pub fn snapshot(&self) -> Arc<Snapshot> {
+    /// What the transaction sees: the epoch that it began with and its own changes.
+    ///
+    /// # Errors
+    /// Rows that cannot be encoded.
+    pub fn snapshot(&self) -> Result<Arc<Snapshot>> {
         if !self.has_changes {
-            return Arc::clone(&self.before);
+            return Ok(Arc::clone(&self.before));
         }
         let (version, epoch) = (self.before.version(), self.before.epoch());
-        Arc::new(Snapshot::new(version, epoch, false, self.tables.clone()))
+        let mut tables = self.tables.clone();
+        for (id, changes) in &self.changes {
+            if let Some(table) = tables.get_mut(id) {
+                *table = Arc::new(changes.view(table)?);
+            }
+        }
+        Ok(Arc::new(Snapshot::new(version, epoch, false, tables)))
     }
 
     /// Creates a table without rows.
@@ -54,6 +88,7 @@ impl Transaction {
     /// # Errors
     /// [`Error::InvalidInput`] says what is wrong with the definition.
     pub fn create_table(&mut self, definition: &TableDefinition) -> Result<TableId> {
+        self.take_turn()?;
         let others = self.tables.values().map(|table| table.schema.as_ref());
         let id = self.next_table;
         let schema = declare::declare(definition, id, others)?;
@@ -63,12 +98,18 @@ impl Transaction {
         Ok(id)
     }
 
-    /// Changes what is declared of a table; its rows stay where they are.
+    /// Changes what is declared of a table; its rows stay where they are. Rows that the transaction
+    /// has changed are checked before, as by a commit.
     ///
     /// # Errors
     /// [`Error::InvalidInput`] says why it cannot be; [`Error::Constraint`] if there are rows that
     /// do not satisfy what is to be declared.
     pub fn alter_table(&mut self, table: TableId, change: &TableChange) -> Result<()> {
+        self.take_turn()?;
+        if !self.changes.is_empty() {
+            // Changed rows have the columns that the table had when they were changed.
+            self.settle_changes()?;
+        }
         let after = alter::alter(&self.tables, self.table(table)?, change)?;
         self.tables.insert(table, Arc::new(after));
         self.has_changes = true;
@@ -80,6 +121,7 @@ impl Transaction {
     /// # Errors
     /// [`Error::Constraint`] while another table references it.
     pub fn drop_table(&mut self, table: TableId) -> Result<()> {
+        self.take_turn()?;
         let name = self.table(table)?.name().to_owned();
         let references = |other: &&Arc<Table>| {
             other.id() != table && other.foreign_keys().iter().any(|key| key.parent == table)
@@ -91,6 +133,7 @@ impl Transaction {
             )));
         }
         self.tables.remove(&table);
+        self.changes.remove(&table);
         self.has_changes = true;
         Ok(())
     }
@@ -112,6 +155,11 @@ impl Transaction {
         batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
         options: &LoadOptions,
     ) -> Result<u64> {
+        self.take_turn()?;
+        if !self.changes.is_empty() {
+            // What the rows may reference or meet must be there before them.
+            self.settle_changes()?;
+        }
         let before = Arc::clone(self.table(table)?);
         let workers = self.shared.writer()?.workers.get(options.threads)?;
         let loaded = load::load(&self.files, &self.tables, &before, batches, options, &workers);
@@ -127,28 +175,85 @@ impl Transaction {
     /// changes that is the number of the last one.
     ///
     /// # Errors
-    /// The operating system's. After [`Error::ReadOnly`] it is not known whether the changes will
-    /// be found when the warehouse is opened again; after any other error they have not happened.
+    /// [`Error::Constraint`] if the changes, taken together, violate a key or a reference;
+    /// [`Error::Conflict`] if another transaction changed the same rows; the operating system's.
+    /// After [`Error::ReadOnly`] it is not known whether the changes will be found when the
+    /// warehouse is opened again; after any other error they have not happened.
     pub fn commit(self) -> Result<Epoch> {
+        self.commit_with(Durability::Sync)
+    }
+
+    /// The same, done at another moment.
+    ///
+    /// # Errors
+    /// As those of [`Transaction::commit`].
+    pub fn commit_with(mut self, _durability: Durability) -> Result<Epoch> {
         if !self.has_changes {
             return Ok(self.before.epoch());
         }
+        self.take_turn()?;
+        self.settle_changes()?;
         let change = Change {
             before: &self.before,
-            tables: self.tables.clone(),
+            tables: std::mem::take(&mut self.tables),
             next_table: self.next_table,
             files: &self.files,
         };
         let epoch = publish(&self.shared, change)?;
         let shared = Arc::clone(&self.shared);
-        let Self { before, tables, .. } = self;
-        drop((before, tables));
+        let Self { before, .. } = self;
+        drop(before);
         shared.collect_garbage();
         Ok(epoch)
     }
 
     fn table(&self, id: TableId) -> Result<&Arc<Table>> {
         self.tables.get(&id).ok_or_else(|| Error::internal(format!("there is no table {id}")))
+    }
+
+    /// Waits until no other transaction is about to commit, and puts the changes on top of the
+    /// newest epoch.
+    fn take_turn(&mut self) -> Result<()> {
+        if self.taken.is_some() {
+            return Ok(());
+        }
+        let taken = self.shared.writer()?.turn.take();
+        let (newest, next_table) = {
+            let state = self.shared.state();
+            if let Some(reason) = &state.stopped {
+                return Err(Error::ReadOnly(reason.clone()));
+            }
+            (Arc::clone(&state.snapshot), state.next_table)
+        };
+        if newest.version() != self.before.version() || newest.epoch() != self.before.epoch() {
+            for (id, changes) in &self.changes {
+                let before = self.table(*id)?;
+                changes.check_conflict(before, newest.table_by_id(*id))?;
+            }
+            self.tables = newest.by_id().clone();
+            self.before = newest;
+            self.next_table = next_table;
+        }
+        self.taken = Some(taken);
+        Ok(())
+    }
+
+    /// Checks the changed rows against all constraints and makes them part of the tables.
+    fn settle_changes(&mut self) -> Result<()> {
+        let mut tables = self.tables.clone();
+        let number = || starfact_base::SegmentId(self.files.number());
+        let mut settled = Vec::with_capacity(self.changes.len());
+        for (id, changes) in &self.changes {
+            let before = self.table(*id)?;
+            let referenced = constraints::referenced_key(&tables, before);
+            let (after, work) = changes.settle(before, referenced, &number)?;
+            tables.insert(*id, Arc::new(after));
+            settled.push(work);
+        }
+        constraints::check(&mut tables, &settled)?;
+        self.tables = tables;
+        self.changes.clear();
+        Ok(())
     }
 
     /// Removes the files of a load that failed.

@@ -19,24 +19,44 @@ impl Table {
         column: ColumnId,
         block: usize,
     ) -> Result<ArrayRef> {
+        self.values_of(segment, column, block, None)
+    }
+
+    /// The same of several columns.
+    pub(crate) fn blocks_values(
+        &self,
+        segment: &Segment,
+        columns: &[ColumnId],
+        block: usize,
+    ) -> Result<Vec<ArrayRef>> {
+        columns.iter().map(|column| self.block_values(segment, *column, block)).collect()
+    }
+
+    /// The values of some rows of a block, or of all.
+    pub(crate) fn values_of(
+        &self,
+        segment: &Segment,
+        column: ColumnId,
+        block: usize,
+        rows: Option<&[u32]>,
+    ) -> Result<ArrayRef> {
         let missing = || Error::internal(format!("no column {column} in table {}", self.name()));
         let data_type = self.schema.type_of(column).ok_or_else(missing)?;
-        match segment.column(column)? {
-            Some(file) => {
-                let block = file.block(block)?;
-                let values = block.decode(0..block.rows())?;
-                widened(values, file.data_type(), data_type)
-            }
-            None => {
-                let before = (block as u64).saturating_mul(BLOCK_ROWS as u64);
-                let rows = segment.row_count().saturating_sub(before).min(BLOCK_ROWS as u64);
-                self.initial_values(column, rows as usize)
-            }
-        }
+        let Some(file) = segment.column(column)? else {
+            let before = (block as u64).saturating_mul(BLOCK_ROWS as u64);
+            let all = segment.row_count().saturating_sub(before).min(BLOCK_ROWS as u64);
+            return self.initial_values(column, rows.map_or(all as usize, <[u32]>::len));
+        };
+        let block = file.block(block)?;
+        let values = match rows {
+            None => block.decode(0..block.rows())?,
+            Some(rows) => block.take(rows)?,
+        };
+        widened(values, file.data_type(), data_type)
     }
 
     /// What rows have in a column that was added after them.
-    pub(crate) fn initial_values(&self, column: ColumnId, rows: usize) -> Result<ArrayRef> {
+    fn initial_values(&self, column: ColumnId, rows: usize) -> Result<ArrayRef> {
         let data_type = self.schema.type_of(column);
         let initial = self.column(column).and_then(|column| column.initial.as_ref());
         let initial = initial.map(|initial| initial.value());

@@ -3,7 +3,8 @@
 
 use crate::initial::Initial;
 use crate::records::{
-    Catalog, DictionaryRecord, FileRecord, KeyRunRecord, KeyRunSource, SegmentRecord, TableRecord,
+    Catalog, DictionaryRecord, FileRecord, KeyRunRecord, KeyRunSource, OrdinalsRecord,
+    SegmentRecord, TableRecord,
 };
 use crate::schema::{ForeignKey, Schema};
 use starfact_base::limits::COLUMNS_MAX;
@@ -13,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Verified = Result<(), Corruption>;
 
-/// The column number under which a key run keeps its ordinals; no column has it.
+/// The column number under which a segment keeps the ordinals of its rows, and a key run the ids of
+/// its rows; no declared column has it.
 pub(crate) const ORDINALS: ColumnId = ColumnId(0);
 
 pub(crate) fn catalog(catalog: &Catalog) -> Verified {
@@ -36,7 +38,8 @@ pub(crate) fn catalog(catalog: &Catalog) -> Verified {
         }
         let numbers = table.segments.iter().map(|segment| segment.id.0);
         let numbers = numbers.chain(table.key_runs.iter().map(|run| run.id));
-        for number in numbers.chain(table.dictionaries.iter().map(|dictionary| dictionary.id)) {
+        let numbers = numbers.chain(table.dictionaries.iter().map(|dictionary| dictionary.id));
+        for number in numbers.chain(table.deletions.iter().map(|deletions| deletions.id)) {
             check(files.insert(number), schema, "file number", "one of its own")?;
             check(number < catalog.next_file, schema, "file number", "below the next one")?;
         }
@@ -147,33 +150,39 @@ fn dictionaries(table: &TableRecord) -> Verified {
 
 fn segments(table: &TableRecord) -> Verified {
     let schema = &table.schema;
+    let next_row = table.next_row.unwrap_or(table.next_ordinal);
     let mut free_from = 0;
     for segment in &table.segments {
         check(segment.rows > 0, schema, "rows of a segment", "at least one")?;
         check(segment.run < table.next_run, schema, "run of a segment", "below the next one")?;
-        let first = segment.ordinals.first();
-        let end = first.checked_add(segment.rows).filter(|&end| end <= table.next_ordinal);
-        check(first >= free_from, schema, "ordinals of a segment", "above those before")?;
+        let first = segment.first_row();
+        let end = first.checked_add(segment.rows).filter(|&end| end <= next_row);
+        check(first >= free_from, schema, "row ids of a segment", "above those before")?;
         let Some(end) = end else {
-            return Err(wrong(schema, "ordinals of a segment", "below the next one"));
+            return Err(wrong(schema, "row ids of a segment", "below the next one"));
         };
         free_from = end;
+        if let OrdinalsRecord::Consecutive(first) = segment.ordinals {
+            let end = first.checked_add(segment.rows);
+            let fits = end.is_some_and(|end| end <= table.next_ordinal);
+            check(fits, schema, "ordinals of a segment", "below the next one")?;
+        }
         segment_files(table, segment)?;
     }
-    let is_sane = table.next_ordinal <= i64::MAX as u64 && table.next_run < u64::MAX / 2;
+    let is_sane = table.next_ordinal <= i64::MAX as u64
+        && next_row <= i64::MAX as u64
+        && table.next_run < u64::MAX / 2;
     check(is_sane, schema, "next ordinal and run", "plausible ones")
 }
 
 fn segment_files(table: &TableRecord, segment: &SegmentRecord) -> Verified {
     let schema = &table.schema;
-    let mut previous = ORDINALS;
+    let mut previous = None;
     for file in &segment.files {
-        check(file.column > previous, schema, "files of a segment", "ascending columns")?;
+        let is_next = previous.is_none_or(|previous| file.column > previous);
+        check(is_next, schema, "files of a segment", "ascending columns")?;
         check(file.column < schema.next_column, schema, "file's column", "below the next one")?;
-        let declared = schema.type_of(file.column);
-        let fits = declared.is_none_or(|declared| {
-            declared == file.data_type || is_widened(schema, file, declared)
-        });
+        let fits = schema.type_of(file.column).is_none_or(|declared| reads_as(file, declared));
         let expected = "the column's, or one that the column's holds all values of";
         check(fits && file.data_type.is_valid(), schema, "file's type", expected)?;
         if let Some(id) = file.dictionary {
@@ -182,24 +191,23 @@ fn segment_files(table: &TableRecord, segment: &SegmentRecord) -> Verified {
             let fits = exists && file.data_type == DataType::Varchar;
             check(fits, schema, "dictionary of a file", "one of its column")?;
         }
-        previous = file.column;
+        previous = Some(file.column);
     }
     let has_file = |id| segment.files.binary_search_by_key(&id, |file| file.column).is_ok();
-    for column in schema.columns.iter().filter(|column| !column.nullable) {
+    // Which rows are deleted is not known here: not all of more rows than there are deleted ones.
+    let has_rows = table.deletions.is_none_or(|deletions| deletions.rows < segment.rows);
+    for column in schema.columns.iter().filter(|column| !column.nullable && has_rows) {
         let is_set = column.initial.is_some() || has_file(column.id);
-        check(is_set, schema, "file of a column without NULL", "one in each segment")?;
+        check(is_set, schema, "file of a column without NULL", "one in each segment with rows")?;
     }
-    Ok(())
+    let has_ordinals = segment.files.first().is_some_and(|file| file.column == ORDINALS);
+    let needs_them = segment.ordinals == OrdinalsRecord::Stored;
+    check(has_ordinals == needs_them, schema, "file of ordinals", "one where it is needed")
 }
 
-/// Whether a file has the type of its column before that became a wider one. Keys and references
-/// are compared as they are stored, so their columns stay what they are.
-fn is_widened(schema: &Schema, file: &FileRecord, declared: DataType) -> bool {
-    let id = file.column;
-    let is_free = schema.column(id).is_some()
-        && !schema.keys.iter().any(|key| key.columns.contains(&id))
-        && !schema.foreign_keys.iter().any(|key| key.columns.contains(&id));
-    is_free && Widening::new(file.data_type, declared).is_some()
+/// Whether a file has the type of its column, or the one from before that became wider.
+fn reads_as(file: &FileRecord, declared: DataType) -> bool {
+    declared == file.data_type || Widening::new(file.data_type, declared).is_some()
 }
 
 fn key_run(table: &TableRecord, run: &KeyRunRecord) -> Verified {
@@ -208,11 +216,11 @@ fn key_run(table: &TableRecord, run: &KeyRunRecord) -> Verified {
         return Err(wrong(schema, "key run", "a key that exists"));
     };
     check(run.rows > 0, schema, "rows of a key run", "at least one")?;
-    let span = run.ordinal_end.checked_sub(run.first_ordinal);
-    let is_within = run.ordinal_end <= table.next_ordinal;
-    check(is_within, schema, "ordinals of a key run", "below the next one")?;
+    let span = run.row_end.checked_sub(run.first_row);
+    let is_within = run.row_end <= table.next_row.unwrap_or(table.next_ordinal);
+    check(is_within, schema, "row ids of a key run", "below the next one")?;
     let fits = span.is_some_and(|span| run.rows <= span);
-    check(fits, schema, "ordinals of a key run", "as many as its rows")?;
+    check(fits, schema, "row ids of a key run", "as many as its rows")?;
     match &run.source {
         KeyRunSource::Files(files) => {
             let columns: Vec<ColumnId> = files.iter().map(|file| file.column).collect();
@@ -220,25 +228,30 @@ fn key_run(table: &TableRecord, run: &KeyRunRecord) -> Verified {
                 Some((last, columns)) if *last == ORDINALS && columns == key.columns);
             let has_codes = files.iter().any(|file| file.dictionary.is_some());
             check(!has_codes, schema, "files of a key run", "no dictionary")?;
+            let has_its_type = |file: &FileRecord| {
+                schema.type_of(file.column).is_some_and(|declared| reads_as(file, declared))
+            };
+            let expected = "the types of the key's columns, or ones that these hold all values of";
+            check(files.iter().all(has_its_type), schema, "files of a key run", expected)?;
             check(fits, schema, "files of a key run", "the key's columns and the ordinals")
         }
         KeyRunSource::Segments(ids) => {
             let mut rows = 0_u64;
-            let mut end = run.first_ordinal;
+            let mut end = run.first_row;
             let mut ahead = table.segments.iter();
             for id in ids {
                 let Some(segment) = ahead.find(|segment| segment.id == *id) else {
                     return Err(wrong(schema, "key run", "segments of the table, in order"));
                 };
-                let first = segment.ordinals.first();
-                check(first >= end, schema, "ordinals of a key run", "those of its segments")?;
+                let first = segment.first_row();
+                check(first >= end, schema, "row ids of a key run", "those of its segments")?;
                 end = first.saturating_add(segment.rows);
                 let has = |column: &ColumnId| segment.files.iter().any(|f| f.column == *column);
                 check(key.columns.iter().all(has), schema, "key run", "segments with the key")?;
                 rows = rows.saturating_add(segment.rows);
             }
-            let is_end = end <= run.ordinal_end;
-            check(is_end, schema, "ordinals of a key run", "those of its segments")?;
+            let is_end = end <= run.row_end;
+            check(is_end, schema, "row ids of a key run", "those of its segments")?;
             check(rows == run.rows, schema, "rows of a key run", "those of its segments")
         }
     }

@@ -11,7 +11,9 @@ pub(crate) fn check(dir: &dyn Dir) {
     ranges_beyond_the_end_are_damage(dir);
     empty_and_large_files_work(dir);
     an_open_file_outlives_its_name(dir);
+    a_flushed_part_is_visible_before_the_end(dir);
     a_synced_part_is_visible_before_the_end(dir);
+    a_file_may_be_renamed_while_it_is_written(dir);
     atomic_files_are_replaced_whole(dir);
     renames_move_files_and_folders(dir);
     renames_refuse_what_they_cannot_replace(dir);
@@ -98,6 +100,35 @@ fn an_open_file_outlives_its_name(dir: &dyn Dir) {
     assert_eq!(&file.bytes(0..4).unwrap()[..], b"kept");
     drop(file);
     assert_eq!(&bytes[..], b"ept");
+}
+
+fn a_flushed_part_is_visible_before_the_end(dir: &dyn Dir) {
+    let mut log = dir.create("flushed/log").unwrap();
+    log.flush().unwrap();
+    assert_eq!(dir.read("flushed/log").unwrap(), b"");
+    log.write(b"one").unwrap();
+    log.flush().unwrap();
+    let early = dir.open("flushed/log").unwrap();
+    log.write(b"two").unwrap();
+    log.write(b"three").unwrap();
+    log.flush().unwrap();
+    log.flush().unwrap();
+    assert_eq!((early.len(), log.position()), (3, 11));
+    assert_eq!(dir.read("flushed/log").unwrap(), b"onetwothree");
+    log.finish().unwrap();
+    assert_eq!(dir.read("flushed/log").unwrap(), b"onetwothree");
+}
+
+fn a_file_may_be_renamed_while_it_is_written(dir: &dyn Dir) {
+    let mut log = dir.create("renamed/tmp/log").unwrap();
+    log.write(b"one").unwrap();
+    log.sync().unwrap();
+    dir.rename("renamed/tmp/log", "renamed/log").unwrap();
+    log.write(b"two").unwrap();
+    log.flush().unwrap();
+    assert_eq!(dir.read("renamed/log").unwrap(), b"onetwo");
+    assert!(!dir.exists("renamed/tmp/log").unwrap());
+    log.finish().unwrap();
 }
 
 fn a_synced_part_is_visible_before_the_end(dir: &dyn Dir) {

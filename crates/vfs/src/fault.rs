@@ -1,7 +1,8 @@
 //! A directory that fails on purpose, to test what becomes of a warehouse when writing fails.
 //!
-//! Every operation that changes the directory has a number, from 0: create, write, sync, rename,
-//! remove and sync_folder. `write_atomic` is made of these, so its steps are counted one by one.
+//! Every operation that changes the directory has a number, from 0: create, write, flush, sync,
+//! rename, remove and sync_folder. `write_atomic` is made of these, so its steps are counted one by
+//! one.
 //! A test runs once without a fault to learn how many there are, and then once for each:
 //!
 //! ```
@@ -273,6 +274,13 @@ impl WriteFile for FaultWriteFile {
 
     fn position(&self) -> u64 {
         self.inner.position()
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        match self.count("flush") {
+            Verdict::Pass => self.inner.flush(),
+            Verdict::Fail(error) | Verdict::Tear(error) => Err(error),
+        }
     }
 
     fn sync(&mut self) -> Result<()> {

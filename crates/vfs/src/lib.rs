@@ -116,16 +116,19 @@ pub trait Dir: Send + Sync + Debug {
 }
 
 /// A new file, written from start to end. Dropped without [`WriteFile::finish`], it stays as an
-/// incomplete file.
+/// incomplete file. It may be renamed while it is written.
 ///
 /// After an error every later call fails too: a failed write or sync may have lost any of the
 /// bytes before it, so there is nothing to retry.
 pub trait WriteFile: Send + Debug {
-    /// Appends bytes. They may be buffered, and readers need not see them before a sync.
+    /// Appends bytes. They may be buffered, and readers need not see them before a flush or a sync.
     fn write(&mut self, bytes: &[u8]) -> Result<()>;
 
     /// Bytes written so far, which is the offset of the next one.
     fn position(&self) -> u64;
+
+    /// Makes all bytes so far visible to those who open the file from now on; not durable.
+    fn flush(&mut self) -> Result<()>;
 
     /// Makes all bytes so far durable and visible to those who open the file from now on.
     fn sync(&mut self) -> Result<()>;

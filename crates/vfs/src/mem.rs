@@ -352,6 +352,10 @@ impl WriteFile for MemWriteFile {
         self.position
     }
 
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     fn sync(&mut self) -> Result<()> {
         let mut state = self.dir.state();
         let file = state.file(self.id, &self.path)?;

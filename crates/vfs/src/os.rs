@@ -130,9 +130,8 @@ impl Dir for OsDir {
             .map_err(|error| Error::io("create", path, error))?;
         Ok(Box::new(OsWriteFile {
             path: path.to_owned(),
-            file: BufWriter::with_capacity(WRITE_BUFFER_BYTES, file),
+            file: Some(BufWriter::with_capacity(WRITE_BUFFER_BYTES, file)),
             position: 0,
-            is_failed: false,
         }))
     }
 
@@ -193,24 +192,26 @@ impl Dir for OsDir {
 #[derive(Debug)]
 struct OsWriteFile {
     path: String,
-    file: BufWriter<File>,
+    /// `None` after a failure.
+    file: Option<BufWriter<File>>,
     position: u64,
-    is_failed: bool,
 }
 
 impl OsWriteFile {
-    /// Runs one operation; after the first failure no other is tried.
+    /// Runs one operation; after the first failure no other is tried, and what is still in the
+    /// buffer is never written.
     fn run(
         &mut self,
         op: &'static str,
         operation: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> Result<()> {
-        if self.is_failed {
+        let Some(file) = &mut self.file else {
             let error = io::Error::other("an earlier write or sync of this file failed");
             return Err(Error::io(op, &self.path, error));
-        }
-        operation(&mut self.file).map_err(|error| {
-            self.is_failed = true;
+        };
+        operation(file).map_err(|error| {
+            // Dropped whole, the writer would try once more to write its buffer.
+            drop(self.file.take().map(BufWriter::into_parts));
             Error::io(op, &self.path, error)
         })
     }
@@ -227,8 +228,13 @@ impl WriteFile for OsWriteFile {
         self.position
     }
 
+    fn flush(&mut self) -> Result<()> {
+        self.run("write", BufWriter::flush)
+    }
+
     fn sync(&mut self) -> Result<()> {
-        self.run("write", |file| file.flush())?;
+        self.flush()?;
+        // This syncs the length of a file that has grown, too, and leaves out only the times.
         self.run("sync", |file| file.get_ref().sync_data())
     }
 

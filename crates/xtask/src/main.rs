@@ -8,7 +8,7 @@
 mod ci;
 mod tidy;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask tidy | ci";
@@ -30,8 +30,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// The top folder of the repository.
+/// The top folder of the repository. Cargo says where it is when it runs this program: a cached
+/// program may have been compiled in another copy.
 fn root() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.ancestors().nth(2).unwrap_or(own).to_path_buf()
+    let own = std::env::var_os("CARGO_MANIFEST_DIR");
+    let own = own.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    own.ancestors().nth(2).unwrap_or(&own).to_path_buf()
 }

@@ -138,7 +138,7 @@ fn found(scan: &Scan, ids: &[ColumnId], model: &Model) -> Vec<u32> {
 
 /// The place in the table of the first row of a morsel: there are no gaps.
 fn first_row(scan: &Scan, morsel: &Morsel) -> u32 {
-    let before = scan.segment(morsel).unwrap().first_ordinal();
+    let before = scan.segment(morsel).unwrap().first_row();
     before as u32 + (morsel.block_idx * BLOCK_ROWS) as u32
 }
 

@@ -21,9 +21,14 @@ pub(super) fn table_statistics(table: &Table, columns: &[&Column]) -> Result<Sta
             let value = bound.and_then(|bound| scalar_value(&bound, column.data_type));
             value.map_or(Precision::Absent, Precision::Exact)
         };
+        // Nobody knows which of the deleted rows were NULL.
+        let nulls = match table.deleted_row_count() == 0 || bounds.nulls == 0 {
+            true => Precision::Exact(bounds.nulls as usize),
+            false => Precision::Inexact(bounds.nulls as usize),
+        };
         let is_key = table.primary_key().is_some_and(|key| key.columns == [column.id]);
         column_statistics.push(ColumnStatistics {
-            null_count: Precision::Exact(bounds.nulls as usize),
+            null_count: nulls,
             min_value: exact(bounds.min),
             max_value: exact(bounds.max),
             sum_value: Precision::Absent,

@@ -179,7 +179,7 @@ impl Partition {
             }
         }
         self.count_block(morsel, scan.filter_columns().collect())?;
-        let mut selection = Selection::all(morsel.rows());
+        let mut selection = scan.live(morsel).map_err(external)?;
         let dynamic = self.dynamic.iter().flatten().map(|dynamic| dynamic.filters.as_slice());
         let mut answers = BitmapAnswers::default();
         for filters in [scan.filters()].into_iter().chain(dynamic) {

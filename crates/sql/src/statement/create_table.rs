@@ -52,7 +52,7 @@ fn create_as(
     if !create(&mut transaction, wanted, &definition)? {
         return Ok(Outcome::Done { tag: "CREATE TABLE".into() });
     }
-    let snapshot = transaction.snapshot();
+    let snapshot = transaction.snapshot()?;
     let Some(table) = snapshot.table(&definition.name) else {
         return Err(Error::internal("a table that was just created is not there"));
     };
@@ -96,7 +96,7 @@ fn create(
     wanted: &CreateTable,
     definition: &TableDefinition,
 ) -> Result<bool> {
-    let snapshot = transaction.snapshot();
+    let snapshot = transaction.snapshot()?;
     if let Some(existing) = names::table(&snapshot, &definition.name) {
         if wanted.if_not_exists {
             return Ok(false);

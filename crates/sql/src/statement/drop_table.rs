@@ -13,7 +13,7 @@ pub(super) fn drop_table(
     if_exists: bool,
 ) -> Result<Outcome> {
     let mut transaction = context.inner.store.begin()?;
-    let snapshot = transaction.snapshot();
+    let snapshot = transaction.snapshot()?;
     let mut left: Vec<TableId> = Vec::with_capacity(tables.len());
     for name in tables {
         match names::find_table(&snapshot, name) {

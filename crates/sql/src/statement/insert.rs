@@ -177,7 +177,7 @@ pub(super) fn load(
     batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
 ) -> Result<u64> {
     let mut transaction = context.inner.store.begin()?;
-    let snapshot = transaction.snapshot();
+    let snapshot = transaction.snapshot()?;
     // The table may have changed since the statement was planned.
     let Some(table) = snapshot.table_by_id(table.id()) else {
         return Err(Error::sql(format!("table \"{}\" was dropped meanwhile", table.name())));

@@ -250,7 +250,7 @@ pub(crate) fn append(
     batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
 ) -> Result<u64> {
     let mut transaction = context.inner.store.begin()?;
-    let snapshot = transaction.snapshot();
+    let snapshot = transaction.snapshot()?;
     let Some(table) = names::table(&snapshot, table) else {
         let names = snapshot.tables().map(|table| table.name());
         return Err(Error::sql(format!("there is no table \"{table}\""))

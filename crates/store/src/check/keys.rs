@@ -3,7 +3,7 @@
 use super::Check;
 use crate::keys::index::layout_of;
 use crate::keys::layout::{Layout, NormalKey, by_width, nulls_of};
-use crate::keys::run::{RunBlocks, decode_block};
+use crate::keys::run::RunBlocks;
 use crate::keys::search::find_each;
 use crate::schema::Key;
 use starfact_base::limits::BLOCK_ROWS;
@@ -11,7 +11,7 @@ use starfact_base::{Corruption, Error, Result};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-/// A set of pairs of a key and an ordinal: their number, and the sum of their hashes.
+/// A set of pairs of a key and a row id: their number, and the sum of their hashes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Pairs {
     count: u64,
@@ -19,17 +19,18 @@ struct Pairs {
 }
 
 impl Pairs {
-    fn add(&mut self, key: &impl Hash, ordinal: u64) {
+    fn add(&mut self, key: &impl Hash, row: u64) {
         let mut hasher = DefaultHasher::new();
         key.hash(&mut hasher);
-        ordinal.hash(&mut hasher);
+        row.hash(&mut hasher);
         self.count += 1;
         self.hash = self.hash.wrapping_add(hasher.finish());
     }
 }
 
 impl Check<'_> {
-    /// Each run ascends, no key is in two of them, and together they are the keys of all rows.
+    /// Each run ascends, no live row has the key of another, and together the runs have the keys of
+    /// all live rows.
     pub(super) fn check_key(&self, key: &Key) -> Result<()> {
         let layout = layout_of(self.table, key)?;
         by_width!(layout, K => self.check_key_of::<K>(key, &layout))
@@ -38,8 +39,7 @@ impl Check<'_> {
     fn check_key_of<K: NormalKey>(&self, key: &Key, layout: &Layout) -> Result<()> {
         let mut in_runs = Pairs::default();
         let mut earlier: Vec<Arc<RunBlocks>> = Vec::new();
-        for run in self.table.key_runs.iter().filter(|run| run.key() == key.id) {
-            let blocks = run.open()?;
+        for blocks in self.table.runs(key, layout)? {
             let fault = self.check_run::<K>(layout, &blocks, &earlier, &mut in_runs)?;
             if let Some((what, expected, found)) = fault {
                 self.wrong_key(key, &what, expected, &found);
@@ -49,7 +49,7 @@ impl Check<'_> {
         }
         let in_rows = self.pairs_of_rows::<K>(key, layout)?;
         if in_rows != in_runs {
-            let expected = format!("the keys of {} rows with their ordinals", in_rows.count);
+            let expected = format!("the keys of {} rows with their ids", in_rows.count);
             let found = match in_rows.count == in_runs.count {
                 true => "others".to_owned(),
                 false => format!("{} keys", in_runs.count),
@@ -69,11 +69,11 @@ impl Check<'_> {
     ) -> Result<Option<(String, &'static str, String)>> {
         let mut last: Option<K> = None;
         for block in 0..blocks.count() {
-            let (keys, ordinals) = match blocks.load::<K>(layout, block) {
+            let (keys, rows) = match blocks.load::<K>(layout, block) {
                 Ok(loaded) => loaded,
                 Err(Error::Corrupt { corruption, .. }) => {
                     let Corruption { what, found, .. } = corruption;
-                    return Ok(Some((what, "ordinals of rows of the run", found)));
+                    return Ok(Some((what, "ids of rows of the run", found)));
                 }
                 Err(other) => return Err(other),
             };
@@ -84,16 +84,20 @@ impl Check<'_> {
             }
             let mut repeated = None;
             for run in earlier {
-                find_each(layout, run, &keys, &mut |_, ordinal| {
-                    repeated.get_or_insert(ordinal);
+                find_each(layout, run, &keys, &mut |place, earlier| {
+                    let is_live = |row: &u64| self.table.is_live(*row);
+                    if is_live(&earlier) && rows.get(place).is_some_and(is_live) {
+                        repeated.get_or_insert(earlier);
+                    }
                     Ok(())
                 })?;
             }
-            if let Some(ordinal) = repeated {
-                let what = format!("key of the row with ordinal {ordinal}");
+            if let Some(row) = repeated {
+                let what = format!("key of row {row}");
                 return Ok(Some((what, "one row with it", "two".into())));
             }
-            keys.iter().zip(&ordinals).for_each(|(key, ordinal)| pairs.add(key, *ordinal));
+            let live = keys.iter().zip(&rows).filter(|(_, row)| self.table.is_live(**row));
+            live.for_each(|(key, row)| pairs.add(key, *row));
             last = keys.last().cloned();
             (self.options.proceed)(0)?;
         }
@@ -103,14 +107,15 @@ impl Check<'_> {
     fn pairs_of_rows<K: NormalKey>(&self, key: &Key, layout: &Layout) -> Result<Pairs> {
         let mut pairs = Pairs::default();
         for segment in &self.table.segments {
-            let files = segment.columns(&key.columns)?;
             for block in 0..segment.block_count() {
-                let values = decode_block(&files, block)?;
+                let values = self.table.blocks_values(segment, &key.columns, block)?;
                 let nulls = nulls_of(&values);
-                let first = segment.first_ordinal() + (block * BLOCK_ROWS) as u64;
+                let first = segment.first_row() + (block * BLOCK_ROWS) as u64;
                 for (row, key) in K::encode(layout, &values)?.iter().enumerate() {
-                    if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
-                        pairs.add(key, first + row as u64);
+                    let has_key = nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+                    let row = first + row as u64;
+                    if has_key && self.table.is_live(row) {
+                        pairs.add(key, row);
                     }
                 }
                 (self.options.proceed)(0)?;

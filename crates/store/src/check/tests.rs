@@ -178,7 +178,7 @@ fn a_key_that_rows_and_runs_do_not_agree_on_is_found() {
         catalog.tables[0].key_runs.pop();
     });
     let fault = &faults(&dir, &OPTIONS)[0];
-    assert!(fault.contains("the keys of 6 rows with their ordinals, found 4 keys"), "{fault}");
+    assert!(fault.contains("the keys of 6 rows with their ids, found 4 keys"), "{fault}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use crate::keys::layout::{Layout, NormalKey};
 use crate::keys::run::RunBlocks;
+use crate::snapshot::Table;
 use starfact_base::Result;
 use std::sync::Arc;
 
@@ -21,14 +22,15 @@ pub(crate) struct DenseKeys<K> {
 }
 
 impl<K: NormalKey> DenseKeys<K> {
-    /// Reads all keys of `runs`; `None` if they are not dense, or take more than `memory_bytes`.
+    /// Reads all keys of the live rows in `runs` of `table`; `None` if they are not dense, or take
+    /// more than `memory_bytes`.
     pub(crate) fn read(
         layout: &Layout,
         runs: &[Arc<RunBlocks>],
-        (rows, ordinal_end): (u64, u64),
+        table: &Table,
         memory_bytes: usize,
     ) -> Result<Option<Self>> {
-        if ordinal_end >= u64::from(NONE) {
+        if table.next_ordinal >= u64::from(NONE) {
             return Ok(None);
         }
         let mut ends: Option<(K, K)> = None;
@@ -43,22 +45,27 @@ impl<K: NormalKey> DenseKeys<K> {
             });
         }
         let Some((first, last)) = ends else { return Ok(None) };
-        let most = rows.saturating_mul(SPREAD_MAX).max(ENTRIES_MIN);
+        let most = table.row_count().saturating_mul(SPREAD_MAX).max(ENTRIES_MIN);
         let most = most.min((memory_bytes / size_of::<u32>()) as u64);
         let Some(span) = last.offset_from(&first).filter(|span| *span < most) else {
             return Ok(None);
         };
         let mut dense = Self { first, ordinals: vec![NONE; span as usize + 1] };
         for run in runs {
-            dense.add(layout, run)?;
+            dense.add(layout, run, table)?;
         }
         Ok(Some(dense))
     }
 
-    fn add(&mut self, layout: &Layout, run: &RunBlocks) -> Result<()> {
+    fn add(&mut self, layout: &Layout, run: &RunBlocks, table: &Table) -> Result<()> {
+        let all_live = table.deletions.is_empty();
         for block in 0..run.count() {
-            let (keys, ordinals) = run.load::<K>(layout, block)?;
-            for (key, ordinal) in keys.iter().zip(ordinals) {
+            let (keys, rows) = run.load::<K>(layout, block)?;
+            let ordinals = table.ordinals_of(&rows)?;
+            for ((key, ordinal), row) in keys.iter().zip(ordinals).zip(rows) {
+                if !all_live && !table.is_live(row) {
+                    continue;
+                }
                 let offset = key.offset_from(&self.first).map(|offset| offset as usize);
                 if let Some(entry) = offset.and_then(|offset| self.ordinals.get_mut(offset)) {
                     *entry = ordinal as u32;

@@ -8,7 +8,7 @@
 use crate::edges::key_at;
 use crate::keys::files::RunFilesWriter;
 use crate::keys::layout::{Layout, NormalKey, by_width, nulls_of};
-use crate::keys::run::{KeyRun, decode_block, stored};
+use crate::keys::run::{KeyRun, RunBlocks, decode_block, stored};
 use crate::keys::sorter::KeySorter;
 use crate::keys::unique::UniqueCheck;
 use crate::load::{Job, RowNumbers};
@@ -31,11 +31,41 @@ pub(crate) fn index(
     new: &[Arc<Segment>],
     numbers: &RowNumbers,
 ) -> Result<()> {
+    add_runs(job, table, new, numbers, Mode { is_checked: true, is_last: true })
+}
+
+/// Indexes the keys of rows that are written again, some segments of `table`; they are known to be
+/// unique.
+pub(crate) fn index_again(
+    job: &Job<'_>,
+    table: &mut Table,
+    new: &[Arc<Segment>],
+    is_last: bool,
+) -> Result<()> {
+    add_runs(job, table, new, &RowNumbers::InOrder, Mode { is_checked: false, is_last })
+}
+
+/// How to index.
+#[derive(Clone, Copy)]
+struct Mode {
+    /// Whether new keys are compared with those of other rows.
+    is_checked: bool,
+    /// Whether the new segments are the last ones.
+    is_last: bool,
+}
+
+fn add_runs(
+    job: &Job<'_>,
+    table: &mut Table,
+    new: &[Arc<Segment>],
+    numbers: &RowNumbers,
+    mode: Mode,
+) -> Result<()> {
     let schema = Arc::clone(&table.schema);
     let mut first_fault: Option<(u64, Error)> = None;
     for key in &schema.keys {
         let layout = layout_of(table, key)?;
-        let task = Task { job, table, key, layout: &layout, new };
+        let task = Task { job, table, key, layout: &layout, new, mode };
         let (runs, fault) = by_width!(layout, K => task.run::<K>(numbers)?);
         if let Some(fault) = fault
             && first_fault.as_ref().is_none_or(|(row, _)| fault.0 < *row)
@@ -45,6 +75,71 @@ pub(crate) fn index(
         table.key_runs = runs;
     }
     first_fault.map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// Checks that the rows of a segment in memory, the last of `table`, have keys of their own.
+pub(crate) fn check_memory(
+    table: &Table,
+    segment: &Arc<Segment>,
+    numbers: &RowNumbers,
+) -> Result<()> {
+    let mut first_fault: Option<(u64, Error)> = None;
+    for key in table.keys() {
+        let layout = layout_of(table, key)?;
+        let fault = by_width!(layout, K => {
+            let own = table.memory_run(segment, key, &layout)?;
+            let mut earlier = Vec::new();
+            for run in table.key_runs.iter().filter(|run| run.key() == key.id) {
+                earlier.push(run.open()?);
+            }
+            for run in table.memory_runs(key, &layout)? {
+                if !own.as_ref().is_some_and(|own| Arc::ptr_eq(own, &run)) {
+                    earlier.push(run);
+                }
+            }
+            let rows = (table, segment.first_row());
+            let mut check = UniqueCheck::<K>::new(&layout, earlier, numbers, rows);
+            if let Some((keys, rows)) = own.as_ref().and_then(|own| own.memory::<K>()) {
+                check.check(keys, rows)?;
+            }
+            check.finish(&table.schema, key)?
+        });
+        if let Some(fault) = fault
+            && first_fault.as_ref().is_none_or(|(row, _)| fault.0 < *row)
+        {
+            first_fault = Some(fault);
+        }
+    }
+    first_fault.map_or(Ok(()), |(_, error)| Err(error))
+}
+
+impl Table {
+    /// The sorted keys of the segments in memory.
+    pub(crate) fn memory_runs(&self, key: &Key, layout: &Layout) -> Result<Vec<Arc<RunBlocks>>> {
+        let mut runs = Vec::new();
+        for segment in &self.segments {
+            runs.extend(self.memory_run(segment, key, layout)?);
+        }
+        Ok(runs)
+    }
+
+    /// The sorted keys of a segment, if it is in memory.
+    fn memory_run(
+        &self,
+        segment: &Segment,
+        key: &Key,
+        layout: &Layout,
+    ) -> Result<Option<Arc<RunBlocks>>> {
+        segment.memory_keys().map(|keys| keys.run(segment, key, layout)).transpose()
+    }
+
+    /// All runs of a key: those in files and segments, and those in memory.
+    pub(crate) fn runs(&self, key: &Key, layout: &Layout) -> Result<Vec<Arc<RunBlocks>>> {
+        let stored = self.key_runs.iter().filter(|run| run.key() == key.id);
+        let mut runs = stored.map(|run| run.open()).collect::<Result<Vec<_>>>()?;
+        runs.extend(self.memory_runs(key, layout)?);
+        Ok(runs)
+    }
 }
 
 /// How a key of a table becomes normal keys.
@@ -60,6 +155,7 @@ pub(crate) struct Task<'a> {
     pub(crate) key: &'a Key,
     pub(crate) layout: &'a Layout,
     pub(crate) new: &'a [Arc<Segment>],
+    mode: Mode,
 }
 
 type Outcome = (Vec<Arc<KeyRun>>, Option<(u64, Error)>);
@@ -70,17 +166,21 @@ impl Task<'_> {
         let mut runs = self.table.key_runs.clone();
         let ends = self.ends_if_ascending::<K>()?;
         let extended = match &ends {
-            Some((first, _)) => self.find_extendable(first)?,
-            None => None,
+            Some((first, _)) if self.mode.is_last => self.find_extendable(first)?,
+            _ => None,
         };
         let mut earlier = Vec::new();
-        for run in runs.iter().filter(|run| run.key() == self.key.id) {
+        for run in runs.iter().filter(|run| run.key() == self.key.id && self.mode.is_checked) {
             if extended.as_ref().is_none_or(|extended| extended.record().id != run.record().id) {
                 earlier.push(run.open()?);
             }
         }
-        let first_ordinal = self.new.first().map_or(0, |segment| segment.first_ordinal());
-        let mut check = UniqueCheck::<K>::new(self.layout, earlier, numbers, first_ordinal);
+        if self.mode.is_checked {
+            earlier.extend(self.table.memory_runs(self.key, self.layout)?);
+        }
+        let first_row = self.new.first().map_or(0, |segment| segment.first_row());
+        let rows = (self.table, first_row);
+        let mut check = UniqueCheck::<K>::new(self.layout, earlier, numbers, rows);
         let run = if ends.is_some() {
             let new = self.in_segments(extended.as_ref());
             self.check_segments(&mut check)?;
@@ -155,8 +255,8 @@ impl Task<'_> {
             id,
             key: self.key.id,
             rows,
-            first_ordinal: segments.first().map_or(0, |segment| segment.first_ordinal()),
-            ordinal_end: segments.last().map_or(0, |segment| segment.ordinal_end()),
+            first_row: segments.first().map_or(0, |segment| segment.first_row()),
+            row_end: segments.last().map_or(0, |segment| segment.row_end()),
             source,
         };
         let dir = Arc::clone(self.job.files.dir());
@@ -172,9 +272,9 @@ impl Task<'_> {
         if !check.has_earlier() {
             return Ok(());
         }
-        self.each_block::<K>(|keys, first_ordinal| {
-            let ordinals: Vec<u64> = (first_ordinal..).take(keys.len()).collect();
-            check.check(&keys, &ordinals)
+        self.each_block::<K>(|keys, first_row| {
+            let rows: Vec<u64> = (first_row..).take(keys.len()).collect();
+            check.check(&keys, &rows)
         })
     }
 
@@ -186,8 +286,8 @@ impl Task<'_> {
             KeySorter::<K>::new(job.files, self.layout, columns, job.workers, memory_bytes);
         self.each_row(&mut sorter)?;
         let mut output: Option<(u64, RunFilesWriter)> = None;
-        sorter.finish(&mut |keys, ordinals| {
-            check.check(keys, ordinals)?;
+        sorter.finish(&mut |keys, row_ids| {
+            check.check(keys, row_ids)?;
             if check.has_failed() {
                 return Ok(());
             }
@@ -199,8 +299,8 @@ impl Task<'_> {
             }
             match &mut output {
                 Some((_, writer)) => {
-                    let rows = ordinals.iter().zip(writer.rows()..);
-                    let numbers = rows.map(|(ordinal, place)| stored(*ordinal, place));
+                    let rows = row_ids.iter().zip(writer.rows()..);
+                    let numbers = rows.map(|(row, place)| stored(*row, place));
                     writer.append(self.layout, keys, numbers, job.workers)
                 }
                 None => Ok(()),
@@ -219,7 +319,7 @@ impl Task<'_> {
                 let values = decode_block(&columns, block)?;
                 let nulls = nulls_of(&values);
                 let keys = K::encode(self.layout, &values)?;
-                let first = segment.first_ordinal() + (block * BLOCK_ROWS) as u64;
+                let first = segment.first_row() + (block * BLOCK_ROWS) as u64;
                 let rows = keys.into_iter().zip(first..).enumerate();
                 let has_key = |row: usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
                 let rows = rows.filter(|(row, _)| has_key(*row));
@@ -229,7 +329,7 @@ impl Task<'_> {
         Ok(())
     }
 
-    /// Calls `visit` with the keys of each block, none of which is NULL, and its first ordinal.
+    /// Calls `visit` with the keys of each block, none of which is NULL, and its first row id.
     fn each_block<K: NormalKey>(
         &self,
         mut visit: impl FnMut(Vec<K>, u64) -> Result<()>,
@@ -238,7 +338,7 @@ impl Task<'_> {
             let columns = segment.columns(&self.key.columns)?;
             for block in 0..segment.block_count() {
                 let keys = K::encode(self.layout, &decode_block(&columns, block)?)?;
-                visit(keys, segment.first_ordinal() + (block * BLOCK_ROWS) as u64)?;
+                visit(keys, segment.first_row() + (block * BLOCK_ROWS) as u64)?;
             }
         }
         Ok(())

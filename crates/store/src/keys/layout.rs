@@ -11,6 +11,7 @@
 //! As few bits as the types need decide which of the three a list of columns gets; everything that
 //! works with keys is generic over [`NormalKey`].
 
+use crate::keys::memory::AnyKeys;
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, new_null_array};
 use arrow::array::{BooleanArray, Float32Array, Float64Array};
 use arrow::buffer::NullBuffer;
@@ -23,6 +24,7 @@ use arrow::row::{RowConverter, SortField};
 use starfact_base::data_type::Physical;
 use starfact_base::{DataType, Error, Result, Scalar};
 use starfact_encoding::{Widening, arrow_type, data_type_of};
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -147,6 +149,19 @@ impl Layout {
         columns.into_iter().zip(self.types()).map(fit).collect()
     }
 
+    /// A value of the first column, of a file of this type, as one of the layout's; `None` if it
+    /// has none.
+    pub(crate) fn fit_first<'a>(
+        &self,
+        from: DataType,
+        value: &'a Scalar,
+    ) -> Option<Cow<'a, Scalar>> {
+        match self.first_type()? {
+            to if from == to => Some(Cow::Borrowed(value)),
+            to => Widening::new(from, to)?.scalar(value).map(Cow::Owned),
+        }
+    }
+
     fn converter(&self) -> Result<&RowConverter> {
         self.converter.as_ref().ok_or_else(|| Error::internal("a key of another width"))
     }
@@ -192,10 +207,19 @@ pub(crate) trait NormalKey: Clone + Debug + Eq + Hash + Ord + Send + Sync + 'sta
 
     /// Its distance from a lower key of one column, if that is a small number.
     fn offset_from(&self, base: &Self) -> Option<u64>;
+
+    /// Bytes that are equal if and only if the keys are.
+    fn bytes(&self) -> Vec<u8>;
+
+    /// Keys whose width is not in their type any more.
+    fn wrap(keys: Vec<Self>) -> AnyKeys;
+
+    /// The inverse of [`NormalKey::wrap`]; `None` if they are of another width.
+    fn unwrap(keys: &AnyKeys) -> Option<&[Self]>;
 }
 
 macro_rules! fixed_key {
-    ($word:ty) => {
+    ($word:ty, $width:ident) => {
         impl NormalKey for $word {
             fn byte_len(&self) -> usize {
                 size_of::<Self>()
@@ -257,12 +281,27 @@ macro_rules! fixed_key {
             fn offset_from(&self, base: &Self) -> Option<u64> {
                 self.checked_sub(*base).and_then(|offset| u64::try_from(offset).ok())
             }
+
+            fn bytes(&self) -> Vec<u8> {
+                self.to_le_bytes().to_vec()
+            }
+
+            fn wrap(keys: Vec<Self>) -> AnyKeys {
+                AnyKeys::$width(keys)
+            }
+
+            fn unwrap(keys: &AnyKeys) -> Option<&[Self]> {
+                match keys {
+                    AnyKeys::$width(keys) => Some(keys),
+                    _ => None,
+                }
+            }
         }
     };
 }
 
-fixed_key!(u64);
-fixed_key!(u128);
+fixed_key!(u64, Word);
+fixed_key!(u128, Double);
 
 impl NormalKey for Box<[u8]> {
     fn byte_len(&self) -> usize {
@@ -308,6 +347,21 @@ impl NormalKey for Box<[u8]> {
 
     fn offset_from(&self, _base: &Self) -> Option<u64> {
         None
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.to_vec()
+    }
+
+    fn wrap(keys: Vec<Self>) -> AnyKeys {
+        AnyKeys::Bytes(keys)
+    }
+
+    fn unwrap(keys: &AnyKeys) -> Option<&[Self]> {
+        match keys {
+            AnyKeys::Bytes(keys) => Some(keys),
+            _ => None,
+        }
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) use check::check;
 
 use crate::keys::dense::DenseKeys;
 use crate::keys::index::layout_of;
-use crate::keys::layout::{Layout, NormalKey, Width, nulls_of};
+use crate::keys::layout::{Layout, NormalKey, Width, nulls_of, ours};
 use crate::keys::run::{RunBlocks, decode_block};
 use crate::keys::search::find_each;
 use crate::load::{Job, RowNumbers};
@@ -24,16 +24,19 @@ use crate::schema::ForeignKey;
 use crate::segment::Segment;
 use crate::snapshot::Table;
 use crate::{paths, violation};
-use arrow::array::{ArrayRef, Int64Array};
+use arrow::array::{Array, ArrayRef, Int64Array};
 use arrow::buffer::NullBuffer;
+use arrow::compute::concat;
 use starfact_base::limits::BLOCK_ROWS;
-use starfact_base::{DataType, Error, Result, TableId};
+use starfact_base::{ColumnId, DataType, Error, Result, TableId};
 use starfact_encoding::EncodeOptions;
 use starfact_format::ColumnWriter;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Bytes that the keys of parents may take for rows in memory.
+const MEMORY_BYTES: usize = 64 << 20;
 /// Blocks whose keys are sorted together.
 const SORTED_BLOCKS: usize = 16;
 /// All keys of the parent are read if it has at most this many for each referencing row.
@@ -53,7 +56,8 @@ pub(crate) fn resolve(
         return Ok(());
     }
     let from = table.segments.len().saturating_sub(new_count);
-    let new = table.segments.split_off(from);
+    // They stay in the table until its rows, which may reference each other, are looked up.
+    let new = table.segments.get(from..).unwrap_or_default().to_vec();
     let rows = new.iter().map(|segment| segment.row_count()).sum::<u64>();
     let mut parents: Vec<Parent> = Vec::with_capacity(schema.foreign_keys.len());
     for foreign_key in &schema.foreign_keys {
@@ -68,22 +72,48 @@ pub(crate) fn resolve(
     }
     let dir = job.files.dir();
     job.workers.each(&mut tasks, |task| task.run(dir.as_ref()))?;
-    let first_ordinal = new.first().map_or(0, |segment| segment.first_ordinal());
-    report(&tasks, table, numbers, first_ordinal)?;
+    let first_row = new.first().map_or(0, |segment| segment.first_row());
+    report(&tasks, table, numbers, first_row)?;
     let mut files: Vec<Vec<FileRecord>> = vec![Vec::new(); new.len()];
     for task in tasks {
         if let (Some(files), Some(file)) = (files.get_mut(task.segment_idx), task.file) {
             files.push(file);
         }
     }
+    table.segments.truncate(from);
     let with_files = new.iter().zip(&files).map(|(segment, files)| segment.with_files(files));
     table.segments.extend(with_files.map(Arc::new));
     Ok(())
 }
 
+/// The ordinals that the rows of a segment in memory reference: a column for each foreign key.
+pub(crate) fn resolve_memory(
+    tables: &BTreeMap<TableId, Arc<Table>>,
+    table: &Table,
+    segment: &Segment,
+    numbers: &RowNumbers,
+) -> Result<Vec<(ColumnId, ArrayRef)>> {
+    let rows = segment.row_count();
+    let mut parents = Vec::with_capacity(table.foreign_keys().len());
+    for foreign_key in table.foreign_keys() {
+        parents.push(Parent::open(tables, table, foreign_key, rows, MEMORY_BYTES)?);
+    }
+    let (mut tasks, mut columns) = (Vec::new(), Vec::new());
+    for (foreign_key, parent) in table.foreign_keys().iter().zip(&parents) {
+        let (file, fault) = (None, None);
+        let mut task = Task { segment_idx: 0, segment, foreign_key, parent, file, fault };
+        let ordinals = task.resolve(0..segment.block_count())?;
+        let parts: Vec<&dyn Array> = ordinals.iter().map(|part| part as &dyn Array).collect();
+        columns.push((foreign_key.ordinal_column, concat(&parts).map_err(ours)?));
+        tasks.push(task);
+    }
+    report(&tasks, table, numbers, segment.first_row())?;
+    Ok(columns)
+}
+
 /// The referenced key of one foreign key.
-struct Parent {
-    name: String,
+pub(crate) struct Parent {
+    table: Table,
     columns: String,
     layout: Layout,
     keys: ParentKeys,
@@ -119,24 +149,18 @@ impl Parent {
         let parent = parent.ok_or_else(|| Error::internal("a reference to a missing table"))?;
         let key = parent.schema.key_on(&foreign_key.parent_columns);
         let key = key.ok_or_else(|| Error::internal("a reference to a missing key"))?;
-        let mut runs = Vec::new();
-        let mut parent_rows = 0;
-        for run in parent.key_runs.iter().filter(|run| run.key() == key.id) {
-            runs.push(run.open()?);
-            parent_rows += run.rows();
-        }
         let layout = layout_of(parent, key)?;
-        let size = (parent_rows, parent.next_ordinal);
-        let is_worth_it = parent_rows <= rows.saturating_mul(PARENT_ROWS_PER_ROW);
+        let runs = parent.runs(key, &layout)?;
+        let is_worth_it = parent.row_count() <= rows.saturating_mul(PARENT_ROWS_PER_ROW);
         let memory_bytes = memory_bytes / table.foreign_keys().len().max(1);
         let memory_bytes = if is_worth_it { memory_bytes } else { 0 };
         let keys = match layout.width() {
-            Width::Word => ParentKeys::Word(Lookup::new(&layout, runs, size, memory_bytes)?),
-            Width::Double => ParentKeys::Double(Lookup::new(&layout, runs, size, memory_bytes)?),
-            Width::Bytes => ParentKeys::Bytes(Lookup::new(&layout, runs, size, memory_bytes)?),
+            Width::Word => ParentKeys::Word(Lookup::new(&layout, runs, parent, memory_bytes)?),
+            Width::Double => ParentKeys::Double(Lookup::new(&layout, runs, parent, memory_bytes)?),
+            Width::Bytes => ParentKeys::Bytes(Lookup::new(&layout, runs, parent, memory_bytes)?),
         };
         let columns = parent.schema.column_names(&key.columns);
-        Ok(Self { name: parent.name().to_owned(), columns, layout, keys })
+        Ok(Self { table: parent.clone(), columns, layout, keys })
     }
 }
 
@@ -144,13 +168,13 @@ impl<K: NormalKey> Lookup<K> {
     fn new(
         layout: &Layout,
         runs: Vec<Arc<RunBlocks>>,
-        size: (u64, u64),
+        parent: &Table,
         memory_bytes: usize,
     ) -> Result<Self> {
         let is_one_column = layout.types().count() == 1;
         if is_one_column
             && memory_bytes > 0
-            && let Some(dense) = DenseKeys::read(layout, &runs, size, memory_bytes)?
+            && let Some(dense) = DenseKeys::read(layout, &runs, parent, memory_bytes)?
         {
             return Ok(Self::Dense(dense));
         }
@@ -158,36 +182,55 @@ impl<K: NormalKey> Lookup<K> {
     }
 
     /// The ordinals of `keys`, `None` for those that do not exist.
-    fn find(&self, layout: &Layout, keys: Vec<Option<K>>) -> Result<Vec<Option<u64>>> {
+    fn find(
+        &self,
+        parent: &Table,
+        layout: &Layout,
+        keys: Vec<Option<K>>,
+    ) -> Result<Vec<Option<u64>>> {
         match self {
             Self::Dense(dense) => {
                 Ok(keys.iter().map(|key| key.as_ref().and_then(|key| dense.find(key))).collect())
             }
-            Self::Runs(runs) => find_sorted(layout, runs, keys),
+            Self::Runs(runs) => ordinals(parent, find_sorted(parent, layout, runs, keys)?),
         }
     }
 }
 
-fn find_sorted<K: NormalKey>(
+/// The ids of the live rows with `keys`, `None` for those that do not exist.
+pub(crate) fn find_sorted<K: NormalKey>(
+    parent: &Table,
     layout: &Layout,
     runs: &[Arc<RunBlocks>],
     keys: Vec<Option<K>>,
 ) -> Result<Vec<Option<u64>>> {
-    let mut ordinals = vec![None; keys.len()];
+    let mut found_rows = vec![None; keys.len()];
     let mut pairs: Vec<(K, u32)> =
         keys.into_iter().zip(0..).filter_map(|(key, row)| Some((key?, row))).collect();
     pairs.sort_unstable();
     let (keys, rows): (Vec<K>, Vec<u32>) = pairs.into_iter().unzip();
     for run in runs {
-        find_each(layout, run, &keys, &mut |place, ordinal| {
+        find_each(layout, run, &keys, &mut |place, found| {
             let row = rows.get(place).map(|row| *row as usize);
-            if let Some(found) = row.and_then(|row| ordinals.get_mut(row)) {
-                *found = Some(ordinal);
+            if let Some(slot) = row.and_then(|row| found_rows.get_mut(row))
+                && parent.is_live(found)
+            {
+                *slot = Some(found);
             }
             Ok(())
         })?;
     }
-    Ok(ordinals)
+    Ok(found_rows)
+}
+
+/// The ordinals of rows.
+fn ordinals(table: &Table, rows: Vec<Option<u64>>) -> Result<Vec<Option<u64>>> {
+    if table.rows_are_ordinals() {
+        return Ok(rows);
+    }
+    let known: Vec<u64> = rows.iter().flatten().copied().collect();
+    let mut ordinals = table.ordinals_of(&known)?.into_iter();
+    Ok(rows.iter().map(|row| row.and_then(|_| ordinals.next())).collect())
 }
 
 /// One foreign key of one segment.
@@ -253,7 +296,7 @@ impl Task<'_> {
                 keys.push((!is_set(&misfits)).then_some(key));
             }
         }
-        let ordinals = lookup.find(&self.parent.layout, keys)?;
+        let ordinals = lookup.find(&self.parent.table, &self.parent.layout, keys)?;
         for (row, (ordinal, is_null)) in ordinals.iter().zip(&is_null).enumerate() {
             if ordinal.is_none() && !is_null {
                 self.fault.get_or_insert_default().push(first_row + row as u64);
@@ -267,15 +310,10 @@ impl Task<'_> {
 }
 
 /// Fails with the first row of the input that references nothing, if there is one.
-fn report(
-    tasks: &[Task<'_>],
-    table: &Table,
-    numbers: &RowNumbers,
-    first_ordinal: u64,
-) -> Result<()> {
+fn report(tasks: &[Task<'_>], table: &Table, numbers: &RowNumbers, first_row: u64) -> Result<()> {
     let mut first: Option<(u64, u64, &Task<'_>)> = None;
     for task in tasks {
-        let before = task.segment.first_ordinal().saturating_sub(first_ordinal);
+        let before = task.segment.first_row().saturating_sub(first_row);
         for place in task.fault.iter().flatten() {
             let number = numbers.number(before + place)?;
             if first.is_none_or(|(first, ..)| number < first) {
@@ -286,8 +324,8 @@ fn report(
     let Some((number, place, task)) = first else { return Ok(()) };
     let (block, row) = (place / BLOCK_ROWS as u64, place % BLOCK_ROWS as u64);
     let columns = &task.foreign_key.columns;
-    let values = decode_block(&task.segment.columns(columns)?, block as usize)?;
+    let values = table.blocks_values(task.segment, columns, block as usize)?;
     let text = violation::columns_and_values(&table.schema, columns, &values, row as usize);
-    let parent = (task.parent.name.as_str(), task.parent.columns.as_str());
+    let parent = (task.parent.table.name(), task.parent.columns.as_str());
     Err(violation::unresolved(&table.schema, &text, number, parent))
 }

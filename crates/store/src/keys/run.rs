@@ -1,12 +1,15 @@
-//! A key run: the keys of some rows in ascending order, each with its row's ordinal.
+//! A key run: the keys of some rows in ascending order, each with its row's id.
 //!
 //! Where the rows of some segments are in key order anyway, the run is those segments and takes no
 //! space. Otherwise it has a folder with a column file for each column of the key and one, numbered
-//! 0, for the ordinals, each less the row's place in the run. Neighbours in key order often have
-//! ordinals that follow one another, as the lines of one order do: then the differences are runs of
-//! equal numbers, and small on disk. Rows with a NULL in the key are in no run.
+//! 0, for the row ids, each less the row's place in the run. Neighbours in key order often have
+//! ids that follow one another, as the lines of one order do: then the differences are runs of
+//! equal numbers, and small on disk. Rows with a NULL in the key are in no run. Deleted rows stay
+//! in their runs: whoever finds a row asks whether it is live. Files may have the types that the
+//! key's columns had before these became wider: the order of their values is the same.
 
 use crate::keys::layout::{Layout, NormalKey, nulls_of};
+use crate::keys::memory::SortedKeys;
 use crate::paths;
 use crate::records::{FileRecord, KeyRunRecord, KeyRunSource};
 use crate::schema::KeyId;
@@ -17,6 +20,7 @@ use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, Corruption, Error, Result, Scalar, TableId};
 use starfact_format::ColumnFile;
 use starfact_vfs::Dir;
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -100,13 +104,14 @@ impl KeyRun {
         let mut first_block = 0;
         for segment in &self.segments {
             let columns = segment.columns(&self.columns)?;
-            let ordinals = RunOrdinals::From(segment.first_ordinal());
+            let rows = RunRows::From(segment.first_row());
             let blocks = segment.block_count();
-            parts.push(RunPart { first_block, blocks, columns, ordinals });
+            parts.push(RunPart { first_block, blocks, columns, rows });
             first_block += blocks;
         }
-        let ordinals = self.record.first_ordinal..self.record.ordinal_end;
-        Ok(Arc::clone(self.opened.get_or_init(|| Arc::new(RunBlocks { parts, ordinals }))))
+        let rows = self.record.first_row..self.record.row_end;
+        let blocks = RunBlocks { parts, rows, memory: None };
+        Ok(Arc::clone(self.opened.get_or_init(|| Arc::new(blocks))))
     }
 
     fn open_files(&self, records: &[FileRecord]) -> Result<RunPart> {
@@ -115,10 +120,10 @@ impl KeyRun {
             open_column(self.dir.as_ref(), &path, record, self.record.rows).map(Arc::new)
         };
         let mut columns = records.iter().map(open).collect::<Result<Vec<_>>>()?;
-        let ordinals = columns.pop().ok_or_else(|| Error::internal("a key run without files"))?;
-        let blocks = ordinals.block_count();
-        let ordinals = RunOrdinals::File(ordinals);
-        Ok(RunPart { first_block: 0, blocks, columns, ordinals })
+        let rows = columns.pop().ok_or_else(|| Error::internal("a key run without files"))?;
+        let blocks = rows.block_count();
+        let rows = RunRows::File(rows);
+        Ok(RunPart { first_block: 0, blocks, columns, rows })
     }
 }
 
@@ -126,8 +131,10 @@ impl KeyRun {
 #[derive(Debug)]
 pub(crate) struct RunBlocks {
     parts: Vec<RunPart>,
-    /// Where all ordinals lie; anything else is damage.
-    ordinals: Range<u64>,
+    /// Where all row ids lie; anything else is damage.
+    rows: Range<u64>,
+    /// The run, if it is in memory; there are no parts then.
+    memory: Option<SortedKeys>,
 }
 
 #[derive(Debug)]
@@ -135,11 +142,11 @@ struct RunPart {
     first_block: usize,
     blocks: usize,
     columns: Vec<Arc<ColumnFile>>,
-    ordinals: RunOrdinals,
+    rows: RunRows,
 }
 
 #[derive(Debug)]
-enum RunOrdinals {
+enum RunRows {
     /// Consecutive from this one on.
     From(u64),
     /// In a file.
@@ -147,8 +154,22 @@ enum RunOrdinals {
 }
 
 impl RunBlocks {
+    /// A run in memory.
+    pub(crate) fn in_memory(sorted: SortedKeys) -> Self {
+        Self { parts: Vec::new(), rows: 0..0, memory: Some(sorted) }
+    }
+
+    /// The keys and rows of a run in memory.
+    pub(crate) fn memory<K: NormalKey>(&self) -> Option<(&[K], &[u64])> {
+        let memory = self.memory.as_ref()?;
+        Some((K::unwrap(&memory.keys)?, &memory.rows))
+    }
+
     /// Blocks in the run.
     pub(crate) fn count(&self) -> usize {
+        if let Some(memory) = &self.memory {
+            return usize::from(!memory.rows.is_empty());
+        }
         self.parts.last().map_or(0, |part| part.first_block + part.blocks)
     }
 
@@ -163,68 +184,73 @@ impl RunBlocks {
     }
 
     /// The upper bound of the first key column in a block; `None` if it is not known.
-    pub(crate) fn upper_bound(&self, block: usize) -> Option<&Scalar> {
+    pub(crate) fn upper_bound(&self, layout: &Layout, block: usize) -> Option<Cow<'_, Scalar>> {
         let (part, idx) = self.part(block).ok()?;
-        part.columns.first()?.zones().get(idx)?.stats.max.as_ref()
+        let file = part.columns.first()?;
+        layout.fit_first(file.data_type(), file.zones().get(idx)?.stats.max.as_ref()?)
     }
 
     /// The lower bound of the first key column in a block; `None` if it is not known.
-    pub(crate) fn lower_bound(&self, block: usize) -> Option<&Scalar> {
+    pub(crate) fn lower_bound(&self, layout: &Layout, block: usize) -> Option<Cow<'_, Scalar>> {
         let (part, idx) = self.part(block).ok()?;
-        part.columns.first()?.zones().get(idx)?.stats.min.as_ref()
+        let file = part.columns.first()?;
+        layout.fit_first(file.data_type(), file.zones().get(idx)?.stats.min.as_ref()?)
     }
 
-    /// The keys of a block and their ordinals.
+    /// The keys of a block and their row ids.
     pub(crate) fn load<K: NormalKey>(
         &self,
         layout: &Layout,
         block: usize,
     ) -> Result<(Vec<K>, Vec<u64>)> {
+        if let Some((keys, rows)) = self.memory::<K>() {
+            return Ok((keys.to_vec(), rows.to_vec()));
+        }
         let (part, idx) = self.part(block)?;
-        let columns = decode_block(&part.columns, idx)?;
+        let columns = layout.fit(decode_block(&part.columns, idx)?)?;
         if nulls_of(&columns).is_some_and(|nulls| nulls.null_count() > 0) {
             return Err(Error::internal("a NULL in a key run"));
         }
         let keys = K::encode(layout, &columns)?;
-        let ordinals = match &part.ordinals {
-            RunOrdinals::From(first) => {
+        let rows = match &part.rows {
+            RunRows::From(first) => {
                 let start = first + (idx * BLOCK_ROWS) as u64;
                 (start..start + keys.len() as u64).collect()
             }
-            RunOrdinals::File(file) => self.read_ordinals(file, idx)?,
+            RunRows::File(file) => self.read_rows(file, idx)?,
         };
-        Ok((keys, ordinals))
+        Ok((keys, rows))
     }
 
-    fn read_ordinals(&self, file: &ColumnFile, idx: usize) -> Result<Vec<u64>> {
+    fn read_rows(&self, file: &ColumnFile, idx: usize) -> Result<Vec<u64>> {
         let block = file.block(idx)?;
         let array = block.decode(0..block.rows())?;
         let array = array
             .as_primitive_opt::<Int64Type>()
             .filter(|array| array.null_count() == 0)
-            .ok_or_else(|| Error::internal("ordinals that are not numbers"))?;
+            .ok_or_else(|| Error::internal("row ids that are not numbers"))?;
         let places = (idx * BLOCK_ROWS) as u64..;
-        let rows = array.values().iter().zip(places);
-        let ordinals: Vec<u64> = rows.map(|(stored, place)| ordinal(*stored, place)).collect();
-        // A negative number is larger than any ordinal.
-        match ordinals.iter().find(|ordinal| !self.ordinals.contains(ordinal)) {
-            None => Ok(ordinals),
+        let pairs = array.values().iter().zip(places);
+        let rows: Vec<u64> = pairs.map(|(stored, place)| row_id(*stored, place)).collect();
+        // A negative number is larger than any row id.
+        match rows.iter().find(|row| !self.rows.contains(row)) {
+            None => Ok(rows),
             Some(found) => {
-                let what = format!("ordinal in block {idx}");
-                let expected = format!("{} to below {}", self.ordinals.start, self.ordinals.end);
+                let what = format!("row id in block {idx}");
+                let expected = format!("{} to below {}", self.rows.start, self.rows.end);
                 Err(Corruption::new(0, what, expected, found).in_file(file.path()))
             }
         }
     }
 }
 
-/// What is stored for the ordinal of the row at a place in a run.
-pub(crate) fn stored(ordinal: u64, place: u64) -> i64 {
-    ordinal.wrapping_sub(place) as i64
+/// What is stored for the row id at a place in a run.
+pub(crate) fn stored(row: u64, place: u64) -> i64 {
+    row.wrapping_sub(place) as i64
 }
 
 /// The inverse of [`stored`]; damage may make it any number.
-fn ordinal(stored: i64, place: u64) -> u64 {
+fn row_id(stored: i64, place: u64) -> u64 {
     (stored as u64).wrapping_add(place)
 }
 

@@ -5,7 +5,7 @@ use crate::keys::run::RunBlocks;
 use starfact_base::{Result, Scalar};
 use std::cmp::Ordering;
 
-/// Calls `visit` with the place in `keys` and the ordinal of every key that the run has.
+/// Calls `visit` with the place in `keys` and the row id of every key that the run has.
 ///
 /// `keys` are in ascending order; equal ones are each visited.
 pub(crate) fn find_each<K: NormalKey>(
@@ -14,22 +14,29 @@ pub(crate) fn find_each<K: NormalKey>(
     keys: &[K],
     visit: &mut dyn FnMut(usize, u64) -> Result<()>,
 ) -> Result<()> {
+    if let Some((known, rows)) = run.memory::<K>() {
+        merge(keys, known, &mut |place, found| match rows.get(found) {
+            Some(row) => visit(place, *row),
+            None => Ok(()),
+        })?;
+        return Ok(());
+    }
     let (mut at, mut block) = (0, 0);
     while let Some(key) = keys.get(at) {
         let first = key.first(layout);
-        block = skip_blocks(run, block, first.as_ref());
+        block = skip_blocks(layout, run, block, first.as_ref());
         if block >= run.count() {
             break;
         }
         let rest = keys.get(at..).unwrap_or_default();
-        let below = count_below(layout, rest, run.lower_bound(block));
+        let below = count_below(layout, rest, run.lower_bound(layout, block).as_deref());
         if below > 0 {
             at += below;
             continue;
         }
-        let (block_keys, ordinals) = run.load::<K>(layout, block)?;
-        at += merge(rest, &block_keys, &mut |place, found| match ordinals.get(found) {
-            Some(ordinal) => visit(at + place, *ordinal),
+        let (block_keys, rows) = run.load::<K>(layout, block)?;
+        at += merge(rest, &block_keys, &mut |place, found| match rows.get(found) {
+            Some(row) => visit(at + place, *row),
             None => Ok(()),
         })?;
         block += 1;
@@ -38,10 +45,10 @@ pub(crate) fn find_each<K: NormalKey>(
 }
 
 /// The first block, from `block` on, that does not end below a key that begins with `first`.
-fn skip_blocks(run: &RunBlocks, block: usize, first: Option<&Scalar>) -> usize {
+fn skip_blocks(layout: &Layout, run: &RunBlocks, block: usize, first: Option<&Scalar>) -> usize {
     let Some(first) = first else { return block };
     let is_below = |block: usize| {
-        let bound = run.upper_bound(block).and_then(|bound| bound.compare(first));
+        let bound = run.upper_bound(layout, block).and_then(|bound| bound.compare(first));
         bound == Some(Ordering::Less)
     };
     let (mut low, mut high) = (block, run.count());

@@ -1,4 +1,4 @@
-//! Checks that no two rows have the same key: neighbours among the sorted new keys, and equal keys
+//! Checks that no two live rows have the same key: neighbours among the sorted new keys, and equal keys
 //! in the runs of earlier rows.
 //!
 //! Of all rows at fault, the one that comes first in the input is reported. To find it, the check
@@ -9,6 +9,7 @@ use crate::keys::run::RunBlocks;
 use crate::keys::search::find_each;
 use crate::load::RowNumbers;
 use crate::schema::{Key, Schema};
+use crate::snapshot::Table;
 use crate::violation;
 use starfact_base::{Error, Result};
 use std::sync::Arc;
@@ -18,9 +19,11 @@ pub(crate) struct UniqueCheck<'a, K> {
     layout: &'a Layout,
     earlier: Vec<Arc<RunBlocks>>,
     numbers: &'a RowNumbers,
-    /// The ordinal of the first new row.
-    first_ordinal: u64,
-    /// The last key and its ordinal.
+    /// The table, which tells whether an earlier row is live.
+    table: &'a Table,
+    /// The id of the first new row.
+    first_row: u64,
+    /// The last key and the id of its row.
     last: Option<(K, u64)>,
     /// While keys repeat: the two lowest numbers of rows with the last key.
     repeated: Option<(u64, u64)>,
@@ -40,9 +43,10 @@ impl<'a, K: NormalKey> UniqueCheck<'a, K> {
         layout: &'a Layout,
         earlier: Vec<Arc<RunBlocks>>,
         numbers: &'a RowNumbers,
-        first_ordinal: u64,
+        (table, first_row): (&'a Table, u64),
     ) -> Self {
-        Self { layout, earlier, numbers, first_ordinal, last: None, repeated: None, worst: None }
+        let (last, repeated, worst) = (None, None, None);
+        Self { layout, earlier, numbers, table, first_row, last, repeated, worst }
     }
 
     /// Whether there are earlier keys to compare with.
@@ -56,15 +60,17 @@ impl<'a, K: NormalKey> UniqueCheck<'a, K> {
     }
 
     /// Checks keys that follow those before.
-    pub(crate) fn check(&mut self, keys: &[K], ordinals: &[u64]) -> Result<()> {
-        self.check_neighbours(keys, ordinals)?;
+    pub(crate) fn check(&mut self, keys: &[K], rows: &[u64]) -> Result<()> {
+        self.check_neighbours(keys, rows)?;
         for run in std::mem::take(&mut self.earlier) {
-            find_each(self.layout, &run, keys, &mut |place, _| {
-                let (Some(key), Some(ordinal)) = (keys.get(place), ordinals.get(place)) else {
+            find_each(self.layout, &run, keys, &mut |place, earlier| {
+                let (Some(key), Some(row)) = (keys.get(place), rows.get(place)) else {
                     return Ok(());
                 };
-                let row = self.number(*ordinal)?;
-                self.fault(row, None, key);
+                if self.table.is_live(earlier) {
+                    let number = self.number(*row)?;
+                    self.fault(number, None, key);
+                }
                 Ok(())
             })?;
             self.earlier.push(run);
@@ -72,49 +78,45 @@ impl<'a, K: NormalKey> UniqueCheck<'a, K> {
         Ok(())
     }
 
-    fn check_neighbours(&mut self, keys: &[K], ordinals: &[u64]) -> Result<()> {
-        let (Some(first), Some(first_ordinal)) = (keys.first(), ordinals.first()) else {
+    fn check_neighbours(&mut self, keys: &[K], rows: &[u64]) -> Result<()> {
+        let (Some(first), Some(first_row)) = (keys.first(), rows.first()) else {
             return Ok(());
         };
-        if let Some((last, ordinal)) = self.last.take() {
-            self.compare((&last, ordinal), (first, *first_ordinal))?;
+        if let Some((last, row)) = self.last.take() {
+            self.compare((&last, row), (first, *first_row))?;
         }
-        let pairs = keys.iter().zip(ordinals);
-        let next = keys.iter().skip(1).zip(ordinals.iter().skip(1));
-        for ((key, ordinal), (next, next_ordinal)) in pairs.zip(next) {
+        let pairs = keys.iter().zip(rows);
+        let next = keys.iter().skip(1).zip(rows.iter().skip(1));
+        for ((key, row), (next, next_row)) in pairs.zip(next) {
             if key == next || self.repeated.is_some() {
-                self.compare((key, *ordinal), (next, *next_ordinal))?;
+                self.compare((key, *row), (next, *next_row))?;
             }
         }
-        self.last = keys.last().cloned().zip(ordinals.last().copied());
+        self.last = keys.last().cloned().zip(rows.last().copied());
         Ok(())
     }
 
-    fn compare(
-        &mut self,
-        (key, ordinal): (&K, u64),
-        (next, next_ordinal): (&K, u64),
-    ) -> Result<()> {
+    fn compare(&mut self, (key, row): (&K, u64), (next, next_row): (&K, u64)) -> Result<()> {
         if key != next {
             self.repeated = None;
             return Ok(());
         }
-        let row = self.number(next_ordinal)?;
+        let second = self.number(next_row)?;
         let (first, second) = match self.repeated {
             None => {
-                let before = self.number(ordinal)?;
-                (before.min(row), before.max(row))
+                let first = self.number(row)?;
+                (first.min(second), first.max(second))
             }
-            Some((first, _)) if row < first => (row, first),
-            Some((first, second)) => (first, second.min(row)),
+            Some((first, _)) if second < first => (second, first),
+            Some((first, other)) => (first, other.min(second)),
         };
         self.repeated = Some((first, second));
         self.fault(second, Some(first), key);
         Ok(())
     }
 
-    fn number(&self, ordinal: u64) -> Result<u64> {
-        self.numbers.number(ordinal.saturating_sub(self.first_ordinal))
+    fn number(&self, row: u64) -> Result<u64> {
+        self.numbers.number(row.saturating_sub(self.first_row))
     }
 
     fn fault(&mut self, row: u64, other: Option<u64>, key: &K) {

@@ -28,6 +28,11 @@ pub(crate) struct CheckedRows {
 
 type Progress = dyn Fn(u64) + Send + Sync;
 
+/// Checks rows that are to be kept in memory; `None` if there are none.
+pub(crate) fn check_rows(table: &Table, rows: &RecordBatch) -> Result<Option<CheckedRows>> {
+    Input::new(table, None).check(rows.clone())
+}
+
 /// Checks batches one after the other and counts their rows.
 pub(crate) struct Input<'a> {
     table: &'a Table,

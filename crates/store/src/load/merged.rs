@@ -42,7 +42,7 @@ fn merge_group<K: NormalKey>(
     let with_numbers = group.iter().flatten().all(|written| written.numbers.is_some());
     let runs: Vec<SortedRun> =
         group.iter().map(|written| open(job, written)).collect::<Result<_>>()?;
-    let mut writer = SegmentsWriter::new(job.files, job.before, with_numbers);
+    let mut writer = SegmentsWriter::new(job, with_numbers);
     let mut merger = Merger::<K>::new(&runs, layout, places);
     while let Some(step) = merger.next_step()? {
         let order = UInt32Array::from_iter_values(step.pairs.into_iter().map(|(_, place)| place));
@@ -60,15 +60,16 @@ fn merge_group<K: NormalKey>(
     Ok(written)
 }
 
-/// Opens the files of a run: the visible columns, then the numbers of the rows.
+/// Opens the files of a run: the columns of the job, then the numbers of the rows.
 fn open(job: &Job<'_>, run: &[Written]) -> Result<SortedRun> {
-    let ids: Vec<ColumnId> = job.before.columns().iter().map(|column| column.id).collect();
+    let ids: Vec<ColumnId> = job.columns.iter().map(|column| column.id).collect();
     let mut parts = Vec::with_capacity(run.len());
     for written in run {
         let record = SegmentRecord {
             id: written.id,
             rows: written.rows,
             run: 0,
+            first_row: None,
             ordinals: OrdinalsRecord::Consecutive(0),
             files: written.files.clone(),
         };

@@ -41,7 +41,7 @@ struct OpenRun<'a, K> {
 
 impl<'a, K: NormalKey> RunsWriter<'a, K> {
     pub(crate) fn new(job: &'a Job<'a>, layout: Option<&'a Layout>) -> Self {
-        let columns = job.before.columns();
+        let columns = job.columns;
         let place = |id| columns.iter().position(|column| column.id == id);
         let places = job.before.sorted_by().iter().filter_map(|id| place(*id)).collect();
         Self { job, layout, places, open: None, finished: Vec::new(), rows: 0, order: None }
@@ -61,7 +61,7 @@ impl<'a, K: NormalKey> RunsWriter<'a, K> {
         if !self.open.as_ref().is_some_and(follows) {
             self.close()?;
             let with_numbers = !is_only && self.needs_numbers();
-            let writer = SegmentsWriter::new(self.job.files, self.job.before, with_numbers);
+            let writer = SegmentsWriter::new(self.job, with_numbers);
             self.open = Some(OpenRun { writer, last: None });
         }
         if let Some(open) = &mut self.open {
@@ -77,7 +77,8 @@ impl<'a, K: NormalKey> RunsWriter<'a, K> {
     /// Whether the rows are put in another order, and messages may have to name them.
     fn needs_numbers(&self) -> bool {
         let before = self.job.before;
-        self.layout.is_some() && !(before.keys().is_empty() && before.foreign_keys().is_empty())
+        let has_messages = !(before.keys().is_empty() && before.foreign_keys().is_empty());
+        self.layout.is_some() && has_messages
     }
 
     fn close(&mut self) -> Result<()> {

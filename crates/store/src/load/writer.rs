@@ -3,6 +3,7 @@
 //! Each column goes its own way through all segments: what is shared between the threads is only
 //! the plan of which rows go where.
 
+use super::Job;
 use super::chunk::Rows;
 use crate::keys::layout::ours;
 use crate::new_files::NewFiles;
@@ -10,6 +11,7 @@ use crate::paths;
 use crate::records::FileRecord;
 use crate::schema::Column;
 use crate::snapshot::Table;
+use crate::verify::ORDINALS;
 use crate::workers::Workers;
 use arrow::array::ArrayRef;
 use arrow::compute::take;
@@ -83,35 +85,61 @@ impl std::fmt::Debug for ColumnOutput {
     }
 }
 
-/// How a column asks to be encoded.
-pub(crate) fn column_options(column: &Column) -> EncodeOptions {
-    let wanted = column.encoding.as_deref();
-    let encoding = EncodingName::ALL.into_iter().find(|name| Some(name.as_str()) == wanted);
-    EncodeOptions { encoding }
+/// A column of rows that are written.
+#[derive(Clone, Debug)]
+pub(crate) struct RowColumn {
+    pub(crate) id: ColumnId,
+    pub(crate) data_type: DataType,
+    pub(crate) options: EncodeOptions,
+    pub(crate) bitmaps: BitmapPolicy,
 }
 
-/// Which of its blocks get bitmap indexes while they are written.
-pub(crate) fn column_bitmaps(column: &Column) -> BitmapPolicy {
-    match column.bitmap {
-        Some(true) => BitmapPolicy::WherePays,
-        _ => BitmapPolicy::Never,
+impl RowColumn {
+    /// A column that users see, encoded as they asked for.
+    pub(crate) fn visible(column: &Column) -> Self {
+        let wanted = column.encoding.as_deref();
+        let encoding = EncodingName::ALL.into_iter().find(|name| Some(name.as_str()) == wanted);
+        let bitmaps = match column.bitmap {
+            Some(true) => BitmapPolicy::WherePays,
+            _ => BitmapPolicy::Never,
+        };
+        let (id, data_type, options) = (column.id, column.data_type, EncodeOptions { encoding });
+        Self { id, data_type, options, bitmaps }
+    }
+
+    /// A column of ordinals.
+    pub(crate) fn hidden(id: ColumnId) -> Self {
+        let (options, bitmaps) = (EncodeOptions::default(), BitmapPolicy::Never);
+        Self { id, data_type: DataType::BigInt, options, bitmaps }
+    }
+
+    /// The columns of a table that users see.
+    pub(crate) fn visible_of(table: &Table) -> Vec<Self> {
+        table.columns().iter().map(Self::visible).collect()
+    }
+
+    /// All columns of a table: those that users see, references, and the rows' own ordinals.
+    pub(crate) fn all_of(table: &Table) -> Vec<Self> {
+        let mut columns = Self::visible_of(table);
+        columns.extend(table.foreign_keys().iter().map(|key| Self::hidden(key.ordinal_column)));
+        columns.push(Self::hidden(ORDINALS));
+        columns
     }
 }
 
 impl<'a> SegmentsWriter<'a> {
-    /// For rows with the visible columns of `table` and, if so, their numbers.
-    pub(crate) fn new(files: &'a NewFiles, table: &Table, with_numbers: bool) -> Self {
-        let output = |(idx, column): (usize, &Column)| ColumnOutput {
+    /// For rows with the columns of the job and, if so, their numbers.
+    pub(crate) fn new(job: &Job<'a>, with_numbers: bool) -> Self {
+        let output = |(idx, column): (usize, &RowColumn)| ColumnOutput {
             idx,
             id: Some(column.id),
             data_type: column.data_type,
-            options: column_options(column),
-            bitmaps: column_bitmaps(column),
+            options: column.options,
+            bitmaps: column.bitmaps,
             writer: None,
             finished: Vec::new(),
         };
-        let mut columns: Vec<ColumnOutput> =
-            table.columns().iter().enumerate().map(output).collect();
+        let mut columns: Vec<ColumnOutput> = job.columns.iter().enumerate().map(output).collect();
         if with_numbers {
             columns.push(ColumnOutput {
                 idx: columns.len(),
@@ -123,7 +151,7 @@ impl<'a> SegmentsWriter<'a> {
                 finished: Vec::new(),
             });
         }
-        Self { files, table: table.id(), columns, segments: Vec::new() }
+        Self { files: job.files, table: job.before.id(), columns, segments: Vec::new() }
     }
 
     /// Appends rows.

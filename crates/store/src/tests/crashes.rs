@@ -54,7 +54,7 @@ fn load_fact(store: &Store) -> Result<()> {
 
 fn drop_fact(store: &Store) -> Result<()> {
     let mut transaction = store.begin()?;
-    let id = transaction.snapshot().table("fact").map(|table| table.id());
+    let id = transaction.snapshot().unwrap().table("fact").map(|table| table.id());
     transaction.drop_table(id.unwrap())?;
     transaction.commit()?;
     Ok(())
@@ -95,7 +95,7 @@ fn visit(store: &Store, cities: [&str; 3]) -> Result<()> {
 /// Several changes of what is declared, in one commit.
 fn alter_visits(store: &Store) -> Result<()> {
     let mut transaction = store.begin()?;
-    let table = Arc::clone(transaction.snapshot().table("visits").unwrap());
+    let table = Arc::clone(transaction.snapshot().unwrap().table("visits").unwrap());
     let day = table.column_named("day").unwrap().id;
     for change in [
         TableChange::AddColumn {
@@ -113,7 +113,7 @@ fn alter_visits(store: &Store) -> Result<()> {
 
 fn drop_visits(store: &Store) -> Result<()> {
     let mut transaction = store.begin()?;
-    let id = transaction.snapshot().table("visits").map(|table| table.id());
+    let id = transaction.snapshot().unwrap().table("visits").map(|table| table.id());
     transaction.drop_table(id.unwrap())?;
     transaction.commit()?;
     Ok(())
@@ -382,7 +382,7 @@ fn leftovers_of_a_crash_go_with_the_next_writer() {
     let (faulty, store) = open_faulty(&dir, None);
     let store = store.unwrap();
     let mut transaction = store.begin().unwrap();
-    let id = transaction.snapshot().table("dim").unwrap().id();
+    let id = transaction.snapshot().unwrap().table("dim").unwrap().id();
     let mut batches = (0..50).map(|i| Ok(dimension_rows((0..20).map(|j| 100 + j * 50 + i))));
     transaction.load(id, &mut batches, &small_options()).unwrap();
     faulty.set_fault(Some(Fault {

@@ -320,7 +320,7 @@ fn a_dictionary_goes_when_no_segment_and_no_reader_needs_it() {
 fn a_load_that_fails_or_is_not_committed_leaves_no_dictionary() {
     let (dir, store) = store();
     let mut transaction = store.begin().unwrap();
-    let id = transaction.snapshot().table("visits").unwrap().id();
+    let id = transaction.snapshot().unwrap().table("visits").unwrap().id();
     let mut one = std::iter::once(Ok(rows(300, &["Bern", "Zug"])));
     transaction.load(id, &mut one, &always()).unwrap();
     assert_eq!(dictionary_files(&dir).len(), 2);

@@ -245,7 +245,7 @@ fn parents_may_be_loaded_in_the_same_transaction() {
     transaction.load(dim, &mut std::iter::once(Ok(rows)), &options).unwrap();
     let rows = batch(vec![ints([1, 2]), ints([8, 9]), ints([1, 2])]);
     transaction.load(fact_id, &mut std::iter::once(Ok(rows)), &options).unwrap();
-    let view = transaction.snapshot();
+    let view = transaction.snapshot().unwrap();
     assert!(!view.is_committed());
     assert_eq!(named(&view, "fact", "id"), ["1", "2"]);
     transaction.commit().unwrap();

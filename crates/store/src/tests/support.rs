@@ -109,7 +109,7 @@ pub(crate) fn insert_with(
     options: &LoadOptions,
 ) -> Result<u64> {
     let mut transaction = store.begin()?;
-    let id = transaction.snapshot().table(table).unwrap().id();
+    let id = transaction.snapshot().unwrap().table(table).unwrap().id();
     let rows = transaction.load(id, &mut batches.into_iter().map(Ok), options)?;
     transaction.commit()?;
     Ok(rows)

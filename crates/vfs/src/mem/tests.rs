@@ -34,6 +34,19 @@ fn contents_survive_if_synced_and_named() {
 }
 
 #[test]
+fn what_is_only_flushed_does_not_survive() {
+    let dir = MemDir::new();
+    let mut file = dir.create("file").unwrap();
+    dir.sync_folder("").unwrap();
+    file.write(b"synced").unwrap();
+    file.sync().unwrap();
+    file.write(b" and flushed").unwrap();
+    file.flush().unwrap();
+    assert_eq!(dir.read("file").unwrap(), b"synced and flushed");
+    assert_eq!(dir.crash().read("file").unwrap(), b"synced");
+}
+
+#[test]
 fn a_name_may_survive_without_its_contents() {
     let dir = MemDir::new();
     let mut file = dir.create("file").unwrap();

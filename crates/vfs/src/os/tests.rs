@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::conformance::{check, kind, put};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -92,15 +94,38 @@ fn nothing_works_on_a_file_after_a_failed_write() {
     fs::write(&path, b"old").unwrap();
     let mut file = OsWriteFile {
         path: "read-only".into(),
-        file: BufWriter::with_capacity(4, File::open(&path).unwrap()),
+        file: Some(BufWriter::with_capacity(4, File::open(&path).unwrap())),
         position: 0,
-        is_failed: false,
     };
     file.write(b"1").unwrap();
     assert!(file.sync().is_err());
     assert!(file.write(b"2").unwrap_err().to_string().contains("earlier write"));
+    assert!(file.flush().unwrap_err().to_string().contains("earlier write"));
     assert!(Box::new(file).finish().unwrap_err().to_string().contains("earlier write"));
     assert_eq!(fs::read(&path).unwrap(), b"old");
+}
+
+#[test]
+fn a_failed_write_is_never_tried_again() {
+    // Nobody reads from the other end, so it takes bytes up to some number and no more.
+    let (mut here, mut there) = UnixStream::pair().unwrap();
+    here.set_nonblocking(true).unwrap();
+    let mut taken = 0;
+    while let Ok(byte_len) = here.write(&[0; 4096]) {
+        taken += byte_len;
+    }
+    let mut file = OsWriteFile {
+        path: "full".into(),
+        file: Some(BufWriter::with_capacity(4, File::from(OwnedFd::from(here)))),
+        position: 0,
+    };
+    file.write(b"1").unwrap();
+    assert_eq!(kind(&file.flush().unwrap_err()), ErrorKind::WouldBlock);
+    there.read_exact(&mut vec![1; taken]).unwrap();
+    drop(file);
+    let mut rest = Vec::new();
+    there.read_to_end(&mut rest).unwrap();
+    assert_eq!(rest, b"");
 }
 
 #[test]

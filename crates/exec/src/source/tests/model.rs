@@ -95,7 +95,7 @@ impl Warehouse {
 
     pub(super) fn alter(&self, changes: &[TableChange]) {
         let mut transaction = self.store().begin().unwrap();
-        let id = transaction.snapshot().table("t").unwrap().id();
+        let id = transaction.snapshot().unwrap().table("t").unwrap().id();
         for change in changes {
             transaction.alter_table(id, change).unwrap();
         }
@@ -314,11 +314,11 @@ struct Pending<'a> {
 impl Pending<'_> {
     fn id(&self, name: &str) -> starfact_base::ColumnId {
         let mut transaction = self.warehouse.store().begin().unwrap();
-        let id = transaction.snapshot().table("t").unwrap().id();
+        let id = transaction.snapshot().unwrap().table("t").unwrap().id();
         for change in self.done {
             transaction.alter_table(id, change).unwrap();
         }
-        transaction.snapshot().table("t").unwrap().column_named(name).unwrap().id
+        transaction.snapshot().unwrap().table("t").unwrap().column_named(name).unwrap().id
     }
 }
 
@@ -375,7 +375,7 @@ fn change_of(
             let change = TableChange::SetNullable { column, nullable: false };
             if let (true, Some(row)) = (model.columns[place].nullable, first) {
                 let mut transaction = pending.warehouse.store().begin().unwrap();
-                let id = transaction.snapshot().table("t").unwrap().id();
+                let id = transaction.snapshot().unwrap().table("t").unwrap().id();
                 let error = transaction.alter_table(id, &change).unwrap_err().to_string();
                 assert!(error.contains(&format!("is NULL in row {},", row + 1)), "{error}");
                 return None;
@@ -428,7 +428,7 @@ pub(super) fn load(
         ..LoadOptions::default()
     };
     let mut transaction = warehouse.store().begin().unwrap();
-    let id = transaction.snapshot().table("t").unwrap().id();
+    let id = transaction.snapshot().unwrap().table("t").unwrap().id();
     transaction.load(id, &mut std::iter::once(Ok(batch)), &options).unwrap();
     transaction.commit().unwrap();
     if model.is_sorted {

@@ -1,10 +1,13 @@
 //! Checks the stored ordinals of references: they are resolved once more, and compared.
 
 use super::{Parent, SORTED_BLOCKS, Task};
+use crate::constraints::live_rows;
+use crate::keys::layout::ours;
 use crate::paths;
 use crate::snapshot::Table;
 use crate::workers::Workers;
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, UInt32Array};
+use arrow::compute::take;
 use starfact_base::{Corruption, Error, Result, TableId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,7 +34,7 @@ pub(crate) fn check(
     }
     let faults = Mutex::new(Vec::new());
     workers.each(&mut tasks, |task| {
-        if let Some(fault) = task.check(proceed)? {
+        if let Some(fault) = task.check(table, proceed)? {
             faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
         }
         Ok(())
@@ -40,7 +43,7 @@ pub(crate) fn check(
 }
 
 impl Task<'_> {
-    fn check(&mut self, proceed: &dyn Fn() -> Result<()>) -> Result<Option<Error>> {
+    fn check(&mut self, table: &Table, proceed: &dyn Fn() -> Result<()>) -> Result<Option<Error>> {
         let column = self.foreign_key.ordinal_column;
         let Some(file) = self.segment.column(column)? else {
             let path = paths::column(self.segment.folder(), column);
@@ -54,17 +57,26 @@ impl Task<'_> {
             let wrong = |idx: usize, expected: &str, found: &str| {
                 let what = format!(
                     "ordinals in block {idx}, of the rows of \"{}\" that are referenced",
-                    self.parent.name
+                    self.parent.table.name()
                 );
                 Some(Corruption::new(0, what, expected, found).in_file(file.path()))
             };
-            if self.fault.as_ref().is_some_and(|rows| !rows.is_empty()) {
+            let first = self.segment.first_row();
+            let is_live = |place: &u64| table.is_live(first + place);
+            if self.fault.as_ref().is_some_and(|rows| rows.iter().any(is_live)) {
                 return Ok(wrong(start, "rows that exist", "a key that no row has"));
             }
             for (idx, expected) in range.zip(expected) {
                 let expected: ArrayRef = Arc::new(expected);
                 let block = file.block(idx)?;
-                if *block.decode(0..block.rows())? != *expected {
+                let found = block.decode(0..block.rows())?;
+                let live = live_rows(table, self.segment, idx, block.rows());
+                let live = (!live.is_all()).then(|| UInt32Array::from(live.indices()));
+                let of_live = |all: &ArrayRef| match &live {
+                    None => Ok(Arc::clone(all)),
+                    Some(live) => take(all.as_ref(), live, None).map_err(ours),
+                };
+                if *of_live(&found)? != *of_live(&expected)? {
                     return Ok(wrong(idx, "those of the rows with the keys", "others"));
                 }
                 proceed()?;

@@ -1,0 +1,277 @@
+//! Writes a log: many threads append, one at a time writes and syncs for all.
+//!
+//! Shared between threads is the state behind one lock: the frames that nobody has written yet, and
+//! the file while nobody writes. A thread in [`LogWriter::sync`] that finds the file there takes it
+//! and all frames, and works without the lock; the others append meanwhile, or wait. When it is
+//! done it puts the file back and wakes them all: whose record is durable returns, and one of the
+//! rest is the next to write.
+//!
+//! After a failed write or sync nobody knows what is in the file, and trying again would not tell.
+//! The file is given up, and from then on every call fails with the first error.
+
+use super::format::{FRAME_BYTES, Header, PAYLOAD_BYTES_MAX, RECORD_MAX, push_mark, push_record};
+use crate::paths;
+use starfact_base::{Error, Result};
+use starfact_vfs::{Dir, WriteFile};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// A log that takes records. Dropped, it forgets those that nobody synced.
+#[derive(Debug)]
+pub(crate) struct LogWriter {
+    header: Header,
+    state: Mutex<State>,
+    /// Told when a write is over.
+    is_settled: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Frames that nobody has begun to write.
+    buffer: Vec<u8>,
+    /// The number of the next record.
+    next: u64,
+    /// The last record that is durable and marked.
+    durable: u64,
+    /// Bytes of the file, with those of the buffer.
+    byte_len: u64,
+    /// `None` while a thread writes, and after a failure.
+    file: Option<Box<dyn WriteFile>>,
+    failure: Option<Error>,
+}
+
+impl LogWriter {
+    /// Makes the log `number`, durably with its name. `first` is the number of its first record,
+    /// from 1 on.
+    ///
+    /// The log before takes no more records, and all that it has were synced, or are never needed.
+    /// That holds after [`Error::ReadOnly`] as well, as this log may be there all the same.
+    ///
+    /// # Errors
+    /// Of the file system. [`Error::ReadOnly`]: it is not known whether the log is durable.
+    pub(crate) fn create(dir: &Arc<dyn Dir>, number: u64, first: u64) -> Result<Self> {
+        NewLog::begin(dir, number, first)?.publish()
+    }
+
+    /// Appends a record and returns its number. Nothing is written yet: the bytes wait in memory
+    /// for the next sync.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if the payload is too long; the error of the first failed sync.
+    pub(crate) fn append(&self, payload: &[u8]) -> Result<u64> {
+        check_payload(payload)?;
+        let mut state = self.state();
+        if let Some(failure) = &state.failure {
+            return Err(repeat(failure));
+        }
+        let record = state.next;
+        check_record(record)?;
+        push_record(&mut state.buffer, self.header.salt, record, payload);
+        state.next += 1;
+        state.byte_len += (FRAME_BYTES + payload.len()) as u64;
+        Ok(record)
+    }
+
+    /// Waits until a record that was appended is durable and marked, and all before it.
+    ///
+    /// # Errors
+    /// The first error of writing this log. Then it is not known which of the records are durable
+    /// that no sync has returned for.
+    pub(crate) fn sync(&self, record: u64) -> Result<()> {
+        let mut state = self.state();
+        loop {
+            if record <= state.durable {
+                return Ok(());
+            }
+            if record >= state.next {
+                return Err(Error::internal(format!("record {record} is not in the log yet")));
+            }
+            if let Some(failure) = &state.failure {
+                return Err(repeat(failure));
+            }
+            state = match state.file.take() {
+                Some(file) => {
+                    let frames = std::mem::take(&mut state.buffer);
+                    let turn = Turn { log: self, last: state.next - 1, outcome: None };
+                    drop(state);
+                    turn.run(file, frames);
+                    self.state()
+                }
+                None => self.is_settled.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// The last record that is durable and marked; the number before the first record if none is.
+    pub(crate) fn durable(&self) -> u64 {
+        self.state().durable
+    }
+
+    /// The number of the log.
+    pub(crate) fn number(&self) -> u64 {
+        self.header.number
+    }
+
+    /// Bytes of the file, with those that wait to be written.
+    pub(crate) fn byte_len(&self) -> u64 {
+        self.state().byte_len
+    }
+
+    /// The number that the next record gets.
+    pub(crate) fn next(&self) -> u64 {
+        self.state().next
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The turn of the one thread that writes. However it ends, also by a panic, the others hear of it.
+struct Turn<'a> {
+    log: &'a LogWriter,
+    /// The last record of the frames.
+    last: u64,
+    /// The file, when all went well.
+    outcome: Option<Result<Box<dyn WriteFile>>>,
+}
+
+impl Turn<'_> {
+    fn run(mut self, mut file: Box<dyn WriteFile>, frames: Vec<u8>) {
+        let written = self.write(file.as_mut(), &frames);
+        self.outcome = Some(written.map(|()| file).map_err(|error| self.named(error)));
+    }
+
+    fn write(&self, file: &mut dyn WriteFile, frames: &[u8]) -> Result<()> {
+        let mut mark = Vec::with_capacity(FRAME_BYTES);
+        push_mark(&mut mark, self.log.header.salt, self.last);
+        file.write(frames)?;
+        file.sync()?;
+        file.write(&mark)?;
+        file.flush()
+    }
+
+    /// The error with the name that the file has by now.
+    fn named(&self, error: Error) -> Error {
+        match error {
+            Error::Io { op, source, .. } => Error::io(op, paths::log(self.log.number()), source),
+            other => other,
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut state = self.log.state();
+        match self.outcome.take() {
+            Some(Ok(file)) => {
+                state.file = Some(file);
+                state.durable = self.last;
+                state.byte_len += FRAME_BYTES as u64;
+            }
+            Some(Err(error)) => state.failure = Some(error),
+            None => state.failure = Some(Error::internal("the thread that wrote the log panicked")),
+        }
+        self.log.is_settled.notify_all();
+    }
+}
+
+/// A log that is being made and has no name yet that counts.
+#[derive(Debug)]
+pub(super) struct NewLog {
+    dir: Arc<dyn Dir>,
+    header: Header,
+    file: Box<dyn WriteFile>,
+    next: u64,
+    /// The frame that is being written.
+    frame: Vec<u8>,
+}
+
+impl NewLog {
+    pub(super) fn begin(dir: &Arc<dyn Dir>, number: u64, first: u64) -> Result<Self> {
+        check_record(first)?;
+        let path = paths::new_log(number);
+        dir.remove_file(&path)?;
+        let header = Header { number, first, salt: random() };
+        let mut file = dir.create(&path)?;
+        file.write(header.line().as_bytes())?;
+        Ok(Self { dir: Arc::clone(dir), header, file, next: first, frame: Vec::new() })
+    }
+
+    pub(super) fn append(&mut self, payload: &[u8]) -> Result<()> {
+        check_payload(payload)?;
+        check_record(self.next)?;
+        self.frame.clear();
+        push_record(&mut self.frame, self.header.salt, self.next, payload);
+        self.file.write(&self.frame)?;
+        self.next += 1;
+        Ok(())
+    }
+
+    /// Makes the log durable, and then its name. Nobody sees the mark before that, so it is true.
+    pub(super) fn publish(mut self) -> Result<LogWriter> {
+        let last = self.next - 1;
+        if self.next > self.header.first {
+            self.frame.clear();
+            push_mark(&mut self.frame, self.header.salt, last);
+            self.file.write(&self.frame)?;
+        }
+        self.file.sync()?;
+        let path = paths::log(self.header.number);
+        if self.dir.exists(&path)? {
+            return Err(Error::internal(format!("there is a log {path} already")));
+        }
+        self.dir.rename(&paths::new_log(self.header.number), &path)?;
+        self.dir.sync_folder(paths::LOGS).map_err(|error| {
+            Error::ReadOnly(format!(
+                "it is not known whether the new log {path} was made durable ({error}): open the \
+                 warehouse again, and check the disk"
+            ))
+        })?;
+        let state = State {
+            buffer: Vec::new(),
+            next: self.next,
+            durable: last,
+            byte_len: self.file.position(),
+            file: Some(self.file),
+            failure: None,
+        };
+        Ok(LogWriter { header: self.header, state: Mutex::new(state), is_settled: Condvar::new() })
+    }
+}
+
+fn check_payload(payload: &[u8]) -> Result<()> {
+    if payload.len() <= PAYLOAD_BYTES_MAX {
+        return Ok(());
+    }
+    Err(Error::Limit {
+        what: format!("a change of {} bytes", payload.len()),
+        limit: format!("{PAYLOAD_BYTES_MAX} bytes for a record of the log"),
+    })
+}
+
+fn check_record(record: u64) -> Result<()> {
+    if (1..=RECORD_MAX).contains(&record) {
+        return Ok(());
+    }
+    Err(Error::internal(format!("{record} is no number of a record")))
+}
+
+/// The same error once more.
+fn repeat(error: &Error) -> Error {
+    match error {
+        Error::Io { op, path, source } => {
+            let source = std::io::Error::new(source.kind(), source.to_string());
+            Error::io(op, path, source)
+        }
+        Error::Internal(message) => Error::internal(message.as_str()),
+        other => Error::ReadOnly(other.to_string()),
+    }
+}
+
+/// A number that differs from log to log. The standard library offers none but the keys of its hash
+/// maps.
+fn random() -> u32 {
+    let hash = RandomState::new().hash_one(std::process::id());
+    u32::try_from(hash >> 32).unwrap_or_default()
+}
