@@ -83,9 +83,11 @@ fn store_rows(writer: &Writer, change: &mut Change<'_>) -> Result<()> {
         if known.is_some_and(|known| Arc::ptr_eq(known, table)) {
             continue;
         }
-        let from = table.segments.partition_point(|segment| !segment.is_in_memory());
-        if from < table.segments.len() {
-            *table = Arc::new(rewriting.rewrite(table, from..table.segments.len())?);
+        // Those of a transaction that loads too, or alters the table, lie between others.
+        while let Some(from) = table.segments.iter().position(|it| it.is_in_memory()) {
+            let rest = table.segments.iter().skip(from);
+            let count = rest.take_while(|it| it.is_in_memory()).count();
+            *table = Arc::new(rewriting.rewrite(table, from..from + count)?);
         }
         while let Some(range) = choose(&sizes(table)) {
             *table = Arc::new(rewriting.rewrite(table, widen(table, range))?);

@@ -5,6 +5,7 @@ mod crashes;
 mod damage;
 mod derive;
 mod dictionaries;
+mod evolution;
 mod fixtures;
 mod indexes;
 mod keys;

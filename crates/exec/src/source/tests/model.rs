@@ -431,13 +431,16 @@ pub(super) fn load(
     let id = transaction.snapshot().unwrap().table("t").unwrap().id();
     transaction.load(id, &mut std::iter::once(Ok(batch)), &options).unwrap();
     transaction.commit().unwrap();
+    model.rows.append(&mut rows);
     if model.is_sorted {
-        rows.sort_by(|a, b| match (&a[0], &b[0]) {
+        // The load may have led to one segment of many, whose rows are sorted again.
+        let newest = warehouse.table().segments().last().map_or(0, |it| it.row_count() as usize);
+        let from = model.rows.len() - newest;
+        model.rows[from..].sort_by(|a, b| match (&a[0], &b[0]) {
             (Some(a), Some(b)) => a.compare(b).unwrap(),
             (None, None) => Ordering::Equal,
             (None, Some(_)) => Ordering::Greater,
             (Some(_), None) => Ordering::Less,
         });
     }
-    model.rows.append(&mut rows);
 }
