@@ -188,16 +188,11 @@ fn drop_column(schema: &mut Schema, id: ColumnId) -> Result<()> {
         return refused("it is the only one".into());
     }
     if let Some(user) = key_or_reference(schema, id) {
-        return refused(format!(
-            "it is in {user}; create a table without that, copy the rows, and drop this one"
-        ));
+        return refused(format!("it is in {user}"));
     }
     if schema.sorted_by.contains(&id) {
         let order = schema.column_names(&schema.sorted_by);
-        return refused(format!(
-            "the table is SORTED BY ({order}); create a table in another order, copy the rows, and \
-             drop this one"
-        ));
+        return refused(format!("the table is SORTED BY ({order})"));
     }
     schema.columns.retain(|column| column.id != id);
     Ok(())
@@ -242,10 +237,7 @@ fn set_type(
         Error::invalid(format!("cannot make column \"{name}\" of table \"{table}\" {to}: {reason}"))
     };
     let Some(widening) = Widening::new(from, to) else {
-        return Err(refused(format!(
-            "it is {from}, which has values that {to} does not hold; only wider types need no \
-             rewriting of rows: create a new table and copy them with INSERT INTO … SELECT"
-        )));
+        return Err(refused(format!("it is {from}, which has values that {to} does not hold")));
     };
     if from == DataType::Date && has_far_dates(before, id, &widening)? {
         return Err(refused("it has dates that are too far away".into()));

@@ -8,6 +8,7 @@ const BEFORE_TABLE: &[&str] =
 
 /// All other words, in order.
 const OTHERS: &[&str] = &[
+    "ADD",
     "ALL",
     "ANALYZE",
     "AND",
@@ -21,7 +22,9 @@ const OTHERS: &[&str] = &[
     "CASE",
     "CAST",
     "CHAR",
+    "COLUMN",
     "COLUMNS",
+    "CONSTRAINT",
     "CROSS",
     "CUBE",
     "CURRENT",
@@ -81,6 +84,7 @@ const OTHERS: &[&str] = &[
     "REAL",
     "RECURSIVE",
     "REFERENCES",
+    "RENAME",
     "RIGHT",
     "ROLLUP",
     "ROW",

@@ -43,7 +43,7 @@ pub(super) fn alter_table(context: &mut Context, wanted: AlterTable) -> Result<O
         return Err(Error::sql("this form of ALTER TABLE is not supported").with_hint(ACTIONS));
     }
     let transaction = context.inner.store.begin()?;
-    let snapshot = transaction.snapshot();
+    let snapshot = transaction.snapshot()?;
     let table = match names::find_table(&snapshot, &wanted.name) {
         Ok(table) => Arc::clone(table),
         Err(_) if wanted.if_exists && names::table_name(&wanted.name).is_ok() => return Ok(done),
@@ -71,7 +71,7 @@ struct Altering<'a> {
 impl Altering<'_> {
     /// The table as the actions so far have made it.
     fn table(&self) -> Result<Arc<Table>> {
-        let snapshot = self.transaction.snapshot();
+        let snapshot = self.transaction.snapshot()?;
         let missing = || Error::internal("internal error: a table that is altered is not there");
         snapshot.table_by_id(self.table).cloned().ok_or_else(missing)
     }
@@ -292,7 +292,7 @@ impl Altering<'_> {
     fn prove(&mut self) -> Result<()> {
         let table = self.table()?;
         define::check_table(self.context, &table)?;
-        let snapshot = self.transaction.snapshot();
+        let snapshot = self.transaction.snapshot()?;
         self.context.schema.set_snapshot(Arc::clone(&snapshot));
         self.context.snapshot = snapshot;
         for (check, unproven) in table.checks().iter().zip(self.unproven.clone()) {
