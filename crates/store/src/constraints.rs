@@ -188,8 +188,8 @@ fn gone(
     Ok(gone)
 }
 
-/// A live row of `child`, outside of `new`, that references one of some ordinals: the place of that one, and the
-/// values of the row.
+/// A live row of `child`, outside of `new`, that references one of some ordinals: the place of that
+/// one, and the values of the row.
 fn find_reference(
     child: &Table,
     foreign_key: &ForeignKey,
