@@ -40,11 +40,13 @@ mod name;
 mod native;
 mod predicate;
 mod presence;
+mod repeated;
 mod selection;
 mod shared;
 mod text;
 mod totals;
 mod types;
+mod widening;
 mod zone;
 
 #[cfg(test)]
@@ -66,7 +68,9 @@ pub use name::EncodingName;
 pub(crate) use name::tag_name;
 pub use predicate::{CompareOp, FilterError, Predicate, ValuePredicate};
 pub use presence::PRESENT_MAX;
+pub use repeated::repeated;
 pub use selection::{Ranges, Selection};
 pub use shared::{DICTIONARY_BYTES_MAX, DICTIONARY_VALUES_MAX, SharedDictionary, encode_shared};
 pub use types::{arrow_type, data_type_of};
+pub use widening::Widening;
 pub use zone::{Verdict, ZoneStats};

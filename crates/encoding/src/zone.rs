@@ -70,9 +70,9 @@ impl Predicate {
         if stats.present.is_empty() { Verdict::Some } else { verdict(none, all) }
     }
 
-    /// Whether a value satisfies the predicate; `None` if that cannot be said here, as of a value
-    /// of another type.
-    fn holds(&self, value: &Scalar) -> Option<bool> {
+    /// Whether a value that is not NULL satisfies a predicate on values; `None` if that cannot be
+    /// said here, as of a value of another type or of [`Predicate::Values`].
+    pub fn holds(&self, value: &Scalar) -> Option<bool> {
         let compare = |to: &Scalar| value.compare(to);
         match self {
             Self::Compare { op, value } => compare(value).map(|order| op.holds(order)),

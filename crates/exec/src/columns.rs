@@ -3,10 +3,11 @@
 //! A block keeps what it had to decompress, so reading it piece by piece costs no more than reading
 //! it at once, and what is handed out is no larger than what was asked for.
 
-use arrow::array::{ArrayRef, new_null_array};
+use crate::source::Missing;
+use arrow::array::ArrayRef;
 use arrow::compute::concat;
-use starfact_base::{DataType, Error, Result};
-use starfact_encoding::{Codes, Selection, SharedDictionary, arrow_type};
+use starfact_base::{Error, Result};
+use starfact_encoding::{Codes, Selection, SharedDictionary, Widening};
 use starfact_format::ColumnBlock;
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,9 +25,10 @@ pub struct MorselColumns {
 /// A column of a morsel.
 #[derive(Debug)]
 pub(crate) enum OpenColumn {
-    Block(Box<ColumnBlock>),
-    /// The segment is older than the column: it is NULL throughout.
-    Missing(DataType),
+    /// Values of the column's type, or of one to be widened to it.
+    Block(Box<ColumnBlock>, Option<Widening>),
+    /// The segment is older than the column.
+    Missing(Missing),
 }
 
 impl MorselColumns {
@@ -57,7 +59,7 @@ impl MorselColumns {
     /// Damage, and a place that there is no column at.
     pub fn codes(&self, place: usize, selection: &Selection) -> Result<Option<ColumnCodes>> {
         let missing = || Error::internal(format!("column {place} of {}", self.columns.len()));
-        let OpenColumn::Block(block) = self.columns.get(place).ok_or_else(missing)? else {
+        let OpenColumn::Block(block, None) = self.columns.get(place).ok_or_else(missing)? else {
             return Ok(None);
         };
         let Some(codes) = block.codes(selection)? else { return Ok(None) };
@@ -70,26 +72,28 @@ impl MorselColumns {
 
 impl OpenColumn {
     fn fetch(&self, plan: &Fetch) -> Result<ArrayRef> {
-        let block = match self {
-            Self::Block(block) => block,
-            Self::Missing(data_type) => {
-                return Ok(new_null_array(&arrow_type(*data_type), plan.row_count()));
+        match self {
+            Self::Block(block, None) => fetch(block, plan),
+            Self::Block(block, Some(widening)) => {
+                widening.array(&fetch(block, plan)?).map_err(Error::internal)
             }
-        };
-        match plan {
-            Fetch::All(rows) => block.decode(0..*rows),
-            Fetch::Rows(rows) => block.take(rows),
-            Fetch::Ranges(ranges) => {
-                let parts: Vec<ArrayRef> = ranges
-                    .iter()
-                    .map(|range| block.decode(range.clone()))
-                    .collect::<Result<_>>()?;
-                match parts.as_slice() {
-                    [one] => Ok(Arc::clone(one)),
-                    parts => {
-                        let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
-                        concat(&parts).map_err(|error| Error::internal(error.to_string()))
-                    }
+            Self::Missing(missing) => missing.values(plan.row_count()),
+        }
+    }
+}
+
+fn fetch(block: &ColumnBlock, plan: &Fetch) -> Result<ArrayRef> {
+    match plan {
+        Fetch::All(rows) => block.decode(0..*rows),
+        Fetch::Rows(rows) => block.take(rows),
+        Fetch::Ranges(ranges) => {
+            let parts: Vec<ArrayRef> =
+                ranges.iter().map(|range| block.decode(range.clone())).collect::<Result<_>>()?;
+            match parts.as_slice() {
+                [one] => Ok(Arc::clone(one)),
+                parts => {
+                    let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
+                    concat(&parts).map_err(|error| Error::internal(error.to_string()))
                 }
             }
         }

@@ -8,6 +8,7 @@
 mod bitmaps;
 mod columns;
 mod scan;
+mod source;
 mod statistics;
 mod totals;
 

@@ -6,10 +6,11 @@
 
 use crate::bitmaps::{self, BitmapAnswers, Bitmaps};
 use crate::columns::{MorselColumns, OpenColumn};
-use arrow::array::{ArrayRef, Int64Array, new_null_array};
+use crate::source::{Question, Source};
+use arrow::array::{ArrayRef, Int64Array};
 use starfact_base::limits::BLOCK_ROWS;
-use starfact_base::{ColumnId, DataType, Error, Result};
-use starfact_encoding::{Predicate, Selection, Verdict, arrow_type};
+use starfact_base::{ColumnId, Error, Result};
+use starfact_encoding::{Predicate, Selection, Verdict};
 use starfact_store::{Segment, Table};
 use std::sync::Arc;
 
@@ -81,7 +82,7 @@ impl Scan {
             let mut keep = vec![true; block_count];
             if options.zone_maps {
                 for filter in &filters {
-                    mark_pruned(segment, filter, &mut keep)?;
+                    mark_pruned(&table, segment, filter, &mut keep)?;
                 }
             }
             for (block_idx, keep) in keep.into_iter().enumerate() {
@@ -119,9 +120,14 @@ impl Scan {
             return Ok(false);
         }
         for filter in filters {
-            let Some(file) = self.segment(morsel)?.column(filter.column)? else { continue };
-            let zone = file.zones().get(morsel.block_idx);
-            if zone.is_some_and(|zone| zone.verdict(&filter.predicate) == Verdict::None) {
+            let rules_out = match self.source(morsel, filter.column)?.ask(&filter.predicate)? {
+                Question::Answered(holds) => !holds,
+                Question::OfFile(file, predicate) => {
+                    let zone = file.zones().get(morsel.block_idx);
+                    zone.is_some_and(|zone| zone.verdict(&predicate) == Verdict::None)
+                }
+            };
+            if rules_out {
                 return Ok(true);
             }
         }
@@ -173,22 +179,23 @@ impl Scan {
         filters: &[ColumnFilter],
         selection: &mut Selection,
     ) -> Result<BitmapAnswers> {
-        let segment = self.segment(morsel)?;
         let mut answers = BitmapAnswers::default();
         for filter in filters {
             if selection.is_empty() {
                 return Ok(answers);
             }
-            let Some(file) = segment.column(filter.column)? else {
-                // A column without a file is NULL throughout.
-                if !self.null_satisfies(filter)? {
+            let source = self.source(morsel, filter.column)?;
+            let (file, predicate) = match source.ask(&filter.predicate)? {
+                Question::OfFile(file, predicate) => (file, predicate),
+                Question::Answered(true) => continue,
+                Question::Answered(false) => {
                     *selection = Selection::none(morsel.rows);
+                    return Ok(answers);
                 }
-                continue;
             };
             if self.options.zone_maps {
                 let zone = file.zones().get(morsel.block_idx);
-                match zone.map(|zone| zone.verdict(&filter.predicate)) {
+                match zone.map(|zone| zone.verdict(&predicate)) {
                     Some(Verdict::All) => continue,
                     Some(Verdict::None) => {
                         *selection = Selection::none(morsel.rows);
@@ -198,26 +205,13 @@ impl Scan {
                 }
             }
             let (block_idx, mode) = (morsel.block_idx, self.options.bitmaps);
-            let answer = bitmaps::narrow(&file, block_idx, &filter.predicate, selection, mode)?;
+            let answer = bitmaps::narrow(&file, block_idx, &predicate, selection, mode)?;
             answers = answers.and(answer);
             if !answer.answered {
-                file.block(block_idx)?.filter(&filter.predicate, selection)?;
+                file.block(block_idx)?.filter(&predicate, selection)?;
             }
         }
         Ok(answers)
-    }
-
-    /// Whether a NULL satisfies a filter.
-    pub(crate) fn null_satisfies(&self, filter: &ColumnFilter) -> Result<bool> {
-        match &filter.predicate {
-            Predicate::IsNull => Ok(true),
-            Predicate::Values(predicate) => {
-                let null = new_null_array(&arrow_type(self.data_type(filter.column)?), 1);
-                let answer = predicate.evaluate(&null).map_err(Error::InvalidInput)?;
-                Ok(answer.iter().next().flatten() == Some(true))
-            }
-            _ => Ok(false),
-        }
     }
 
     /// The values of `columns` at the selected rows, one array a column.
@@ -239,11 +233,12 @@ impl Scan {
     /// A column that the table does not have; damage.
     pub fn open(&self, morsel: &Morsel, columns: &[ColumnId]) -> Result<MorselColumns> {
         let open = |column: &ColumnId| {
-            let data_type = self.data_type(*column)?;
-            match self.segment(morsel)?.column(*column)? {
-                Some(file) => Ok(OpenColumn::Block(Box::new(file.block(morsel.block_idx)?))),
-                None => Ok(OpenColumn::Missing(data_type)),
-            }
+            Ok(match self.source(morsel, *column)? {
+                Source::File(file, widening) => {
+                    OpenColumn::Block(Box::new(file.block(morsel.block_idx)?), widening)
+                }
+                Source::Missing(missing) => OpenColumn::Missing(missing),
+            })
         };
         let columns = columns.iter().map(open).collect::<Result<_>>()?;
         Ok(MorselColumns { columns, rows: morsel.rows })
@@ -266,15 +261,9 @@ impl Scan {
         self.filters.iter().map(|filter| filter.column)
     }
 
-    pub(crate) fn data_type(&self, column: ColumnId) -> Result<DataType> {
-        if let Some(column) = self.table.column(column) {
-            return Ok(column.data_type);
-        }
-        let hidden = self.table.foreign_keys().iter().any(|key| key.ordinal_column == column);
-        if hidden {
-            return Ok(DataType::BigInt);
-        }
-        Err(Error::internal(format!("no column {column} in table {}", self.table.name())))
+    /// Where the values of a column are in a morsel.
+    pub(crate) fn source(&self, morsel: &Morsel, column: ColumnId) -> Result<Source> {
+        Source::of(&self.table, self.segment(morsel)?, column)
     }
 
     pub(crate) fn segment(&self, morsel: &Morsel) -> Result<&Arc<Segment>> {
@@ -286,10 +275,20 @@ impl Scan {
     }
 }
 
-fn mark_pruned(segment: &Segment, filter: &ColumnFilter, keep: &mut [bool]) -> Result<()> {
-    let Some(file) = segment.column(filter.column)? else { return Ok(()) };
-    for (keep, zone) in keep.iter_mut().zip(file.zones()) {
-        *keep &= zone.verdict(&filter.predicate) != Verdict::None;
+fn mark_pruned(
+    table: &Table,
+    segment: &Segment,
+    filter: &ColumnFilter,
+    keep: &mut [bool],
+) -> Result<()> {
+    match Source::of(table, segment, filter.column)?.ask(&filter.predicate)? {
+        Question::Answered(true) => {}
+        Question::Answered(false) => keep.fill(false),
+        Question::OfFile(file, predicate) => {
+            for (keep, zone) in keep.iter_mut().zip(file.zones()) {
+                *keep &= zone.verdict(&predicate) != Verdict::None;
+            }
+        }
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Exact statistics of a column, put together from the zone maps of its blocks.
 
+use crate::source::{Missing, Source, widened};
 use starfact_base::{ColumnId, Result, Scalar};
 use starfact_store::Table;
 use std::cmp::Ordering;
@@ -23,9 +24,17 @@ pub fn column_bounds(table: &Table, column: ColumnId) -> Result<ColumnBounds> {
     let mut bounds = ColumnBounds::default();
     let (mut min_known, mut max_known) = (true, true);
     for segment in table.segments() {
-        let Some(file) = segment.column(column)? else {
-            bounds.nulls += segment.row_count();
-            continue;
+        let (file, widening) = match Source::of(table, segment, column)? {
+            Source::File(file, widening) => (file, widening),
+            Source::Missing(Missing { value: None, .. }) => {
+                bounds.nulls += segment.row_count();
+                continue;
+            }
+            Source::Missing(Missing { value, .. }) => {
+                widen(&mut bounds.min, &value, Ordering::Less);
+                widen(&mut bounds.max, &value, Ordering::Greater);
+                continue;
+            }
         };
         for zone in file.zones() {
             let stats = &zone.stats;
@@ -33,10 +42,12 @@ pub fn column_bounds(table: &Table, column: ColumnId) -> Result<ColumnBounds> {
             if stats.nulls == stats.rows {
                 continue;
             }
-            min_known &= stats.min_exact && stats.min.is_some();
-            max_known &= stats.max_exact && stats.max.is_some();
-            widen(&mut bounds.min, &stats.min, Ordering::Less);
-            widen(&mut bounds.max, &stats.max, Ordering::Greater);
+            let min = widened(stats.min.as_ref(), widening);
+            let max = widened(stats.max.as_ref(), widening);
+            min_known &= stats.min_exact && min.is_some();
+            max_known &= stats.max_exact && max.is_some();
+            widen(&mut bounds.min, &min, Ordering::Less);
+            widen(&mut bounds.max, &max, Ordering::Greater);
         }
     }
     // Nobody knows what the deleted rows had.

@@ -10,8 +10,9 @@
 //! ```
 
 use crate::scan::{Morsel, Scan};
+use crate::source::{Question, Source, widened};
 use starfact_base::{ColumnId, Error, Result, Scalar};
-use starfact_encoding::{Aggregate, Selection, Verdict};
+use starfact_encoding::{Aggregate, Selection, Verdict, Widening};
 use starfact_format::Zone;
 use std::cmp::Ordering;
 
@@ -75,10 +76,16 @@ impl Scan {
         }
         let mut after = totals.columns.clone();
         for (asked, totals) in asked.iter().zip(&mut after) {
-            // A column without a file is NULL throughout.
-            let Some(file) = self.segment(morsel)?.column(asked.column)? else { continue };
-            let zone = file.zones().get(morsel.block_idx);
-            if !zone.is_some_and(|zone| totals.add_zone(zone, asked)) {
+            let is_known = match self.source(morsel, asked.column)? {
+                Source::Missing(missing) => {
+                    totals.add_repeated(missing.value.as_ref(), morsel.rows() as u64, asked)
+                }
+                Source::File(file, widening) => {
+                    let zone = file.zones().get(morsel.block_idx);
+                    zone.is_some_and(|zone| totals.add_zone(zone, widening, asked))
+                }
+            };
+            if !is_known {
                 return Ok(false);
             }
         }
@@ -104,11 +111,18 @@ impl Scan {
             return Ok(());
         }
         for (asked, totals) in asked.iter().zip(&mut totals.columns) {
-            // A column without a file is NULL throughout.
-            let Some(file) = self.segment(morsel)?.column(asked.column)? else { continue };
+            let (file, widening) = match self.source(morsel, asked.column)? {
+                Source::File(file, widening) => (file, widening),
+                Source::Missing(missing) => {
+                    if !totals.add_repeated(missing.value.as_ref(), selected, asked) {
+                        return Err(no_sum());
+                    }
+                    continue;
+                }
+            };
             let block = file.block(morsel.block_idx)?;
             if asked.min || asked.max || asked.sum {
-                totals.add_aggregate(&block.aggregate(selection)?, asked)?;
+                totals.add_aggregate(&block.aggregate(selection)?, widening, asked)?;
             } else {
                 totals.count += block.count(selection)?;
             }
@@ -123,12 +137,12 @@ impl Scan {
             return Ok(false);
         }
         for filter in &self.filters {
-            let is_covered = match self.segment(morsel)?.column(filter.column)? {
-                None => self.null_satisfies(filter)?,
-                Some(file) => file
-                    .zones()
-                    .get(morsel.block_idx)
-                    .is_some_and(|zone| zone.verdict(&filter.predicate) == Verdict::All),
+            let is_covered = match self.source(morsel, filter.column)?.ask(&filter.predicate)? {
+                Question::Answered(holds) => holds,
+                Question::OfFile(file, predicate) => {
+                    let zone = file.zones().get(morsel.block_idx);
+                    zone.is_some_and(|zone| zone.verdict(&predicate) == Verdict::All)
+                }
             };
             if !is_covered {
                 return Ok(false);
@@ -141,32 +155,63 @@ impl Scan {
 impl ColumnTotals {
     /// Adds a whole block; false if its zone map does not know what is asked, or if the sum does
     /// not fit.
-    fn add_zone(&mut self, zone: &Zone, asked: &TotalsAsked) -> bool {
+    fn add_zone(&mut self, zone: &Zone, widening: Option<Widening>, asked: &TotalsAsked) -> bool {
         let stats = &zone.stats;
         let count = stats.rows.saturating_sub(stats.nulls);
         if count == 0 {
             return true;
         }
         self.count += u64::from(count);
-        let min = stats.min.as_ref().filter(|_| stats.min_exact);
-        let max = stats.max.as_ref().filter(|_| stats.max_exact);
-        if asked.min && !min.is_some_and(|min| keep(&mut self.min, min, Ordering::Less)) {
+        let min = widened(stats.min.as_ref().filter(|_| stats.min_exact), widening);
+        let max = widened(stats.max.as_ref().filter(|_| stats.max_exact), widening);
+        if asked.min && !min.is_some_and(|min| keep(&mut self.min, &min, Ordering::Less)) {
             return false;
         }
-        if asked.max && !max.is_some_and(|max| keep(&mut self.max, max, Ordering::Greater)) {
+        if asked.max && !max.is_some_and(|max| keep(&mut self.max, &max, Ordering::Greater)) {
             return false;
         }
-        if asked.sum {
-            match zone.sum.and_then(|sum| self.sum.checked_add(sum)) {
-                Some(sum) => self.sum = sum,
-                None => return false,
-            }
+        !asked.sum || self.add_sum(zone.sum, widening)
+    }
+
+    /// Adds rows of one value; false if the sum does not fit, or if there is none.
+    fn add_repeated(&mut self, value: Option<&Scalar>, rows: u64, asked: &TotalsAsked) -> bool {
+        let Some(value) = value.filter(|_| rows > 0) else { return true };
+        self.count += rows;
+        let fits = |is_asked: bool, bound: &mut Option<Scalar>, order: Ordering| {
+            !is_asked || keep(bound, value, order)
+        };
+        if !fits(asked.min, &mut self.min, Ordering::Less)
+            || !fits(asked.max, &mut self.max, Ordering::Greater)
+        {
+            return false;
+        }
+        let sum = match value {
+            Scalar::Integer(value) => value.checked_mul(rows.into()),
+            Scalar::Float(_) | Scalar::String(_) => None,
+        };
+        !asked.sum || self.add_sum(sum, None)
+    }
+
+    /// Adds a sum of values that may be of an older type; false if it is not known or does not fit.
+    fn add_sum(&mut self, sum: Option<i128>, widening: Option<Widening>) -> bool {
+        let sum = match widening {
+            Some(widening) => sum.and_then(|sum| widening.sum(sum)),
+            None => sum,
+        };
+        match sum.and_then(|sum| self.sum.checked_add(sum)) {
+            Some(sum) => self.sum = sum,
+            None => return false,
         }
         true
     }
 
     /// Adds some rows of a block.
-    fn add_aggregate(&mut self, rows: &Aggregate, asked: &TotalsAsked) -> Result<()> {
+    fn add_aggregate(
+        &mut self,
+        rows: &Aggregate,
+        widening: Option<Widening>,
+        asked: &TotalsAsked,
+    ) -> Result<()> {
         if rows.count == 0 {
             return Ok(());
         }
@@ -175,17 +220,22 @@ impl ColumnTotals {
             (asked.min, &rows.min, &mut self.min, Ordering::Less),
             (asked.max, &rows.max, &mut self.max, Ordering::Greater),
         ] {
-            let Some(value) = value.as_ref().filter(|_| is_asked) else { continue };
-            if !keep(bound, value, order) {
+            let Some(value) = widened(value.as_ref().filter(|_| is_asked), widening) else {
+                continue;
+            };
+            if !keep(bound, &value, order) {
                 return Err(Error::internal("bounds of two types in one column"));
             }
         }
-        if asked.sum {
-            let sum = rows.sum.and_then(|sum| self.sum.checked_add(sum));
-            self.sum = sum.ok_or_else(|| Error::internal("a sum that does not fit 128 bits"))?;
+        if asked.sum && !self.add_sum(rows.sum, widening) {
+            return Err(no_sum());
         }
         Ok(())
     }
+}
+
+fn no_sum() -> Error {
+    Error::internal("a sum that does not fit 128 bits")
 }
 
 /// Replaces `bound` by a value that lies further in the direction of `order`. True, unless the two

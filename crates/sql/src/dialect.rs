@@ -120,6 +120,7 @@ impl Dialect for StarfactDialect {
         allow_extract_custom,
         allow_extract_single_quotes,
         support_map_literal_syntax,
+        supports_alter_column_type_using,
         supports_array_typedef_with_brackets,
         supports_bitwise_shift_operators,
         supports_boolean_literals,

@@ -110,13 +110,18 @@ fn constraints(snapshot: &Snapshot) -> Vec<Constraint<'_>> {
             let columns = key.columns.clone();
             all.push(Constraint { table, name, kind: "FOREIGN KEY", columns });
         }
-        for (number, check) in table.checks().iter().enumerate() {
-            let unnamed = format!("{}_check{}", table.name(), number + 1);
-            let name = check.name.clone().unwrap_or(unnamed);
+        for place in 0..table.checks().len() {
+            let name = check_name(table, place);
             all.push(Constraint { table, name, kind: "CHECK", columns: Vec::new() });
         }
     }
     all
+}
+
+/// What a CHECK constraint is called, if need be by its place.
+pub(crate) fn check_name(table: &Table, place: usize) -> String {
+    let name = table.checks().get(place).and_then(|check| check.name.clone());
+    name.unwrap_or_else(|| format!("{}_check{}", table.name(), place + 1))
 }
 
 fn table_constraints(snapshot: &Snapshot) -> Result<RecordBatch> {

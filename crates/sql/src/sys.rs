@@ -158,7 +158,8 @@ fn total(table: &Table, column: ColumnId) -> Result<Total> {
         total.rows += segment.row_count();
         total.bytes += segment.column_byte_len(column);
         let Some(file) = segment.column(column)? else {
-            total.nulls += segment.row_count();
+            let is_null = table.column(column).is_none_or(|column| column.initial.is_none());
+            total.nulls += if is_null { segment.row_count() } else { 0 };
             continue;
         };
         total.nulls += file.zones().iter().map(|zone| u64::from(zone.stats.nulls)).sum::<u64>();
@@ -241,7 +242,8 @@ fn blocks(snapshot: &Snapshot) -> Result<RecordBatch> {
                         bitmap_bytes: file.bitmap_byte_len(block),
                         tree: file.block(block)?.tree(),
                         zone: zone.clone(),
-                        data_type: column.data_type,
+                        // What the column was when the block was written.
+                        data_type: file.data_type(),
                     });
                 }
             }

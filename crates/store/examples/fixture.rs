@@ -7,13 +7,15 @@
 //! To be run once for each version of the manifest, in a new folder; `LOCK` is not part of the
 //! fixture. What is in it is said by the test that reads it.
 
-use arrow::array::{ArrayRef, Int32Array, StringViewArray};
+use arrow::array::{
+    ArrayRef, Decimal128Array, Float64Array, Int16Array, Int32Array, StringViewArray,
+};
 use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
-use starfact_base::{DataType, Error, Result, TableId};
+use starfact_base::{ColumnId, DataType, Error, Result, Scalar, TableId};
 use starfact_store::{
     ColumnDefinition, ForeignKeyDefinition, KeyDefinition, LoadOptions, OpenMode,
-    SharedDictionaries, Store, TableDefinition,
+    SharedDictionaries, Store, TableChange, TableDefinition,
 };
 use starfact_vfs::OsDir;
 use std::sync::Arc;
@@ -65,7 +67,8 @@ fn main() -> Result<()> {
         let visits = [Some(one), None, Some(other), Some(other)].repeat(10);
         load(&store, visit, vec![names(visits)])?;
     }
-    change_rows(&store)
+    change_rows(&store)?;
+    evolve(&store)
 }
 
 /// Since version 3: rows that changed, some in the log and some in files, and a manifest between.
@@ -99,6 +102,40 @@ fn change_rows(store: &Store) -> Result<()> {
     transaction.delete(stock, &[2])?;
     transaction.commit()?;
     Ok(())
+}
+
+/// Since version 3: a table of which a column came later, one went, and one has a wider type.
+fn evolve(store: &Store) -> Result<()> {
+    let column = ColumnDefinition::new;
+    let mut transaction = store.begin()?;
+    let reading = transaction.create_table(&TableDefinition {
+        name: "reading".into(),
+        columns: vec![column("level", DataType::SmallInt), column("note", DataType::Integer)],
+        ..TableDefinition::default()
+    })?;
+    transaction.commit()?;
+    let levels = |levels: [i16; 2]| -> ArrayRef { Arc::new(Int16Array::from(levels.to_vec())) };
+    load(store, reading, vec![levels([3, -1]), ints([8, 9])])?;
+    let mut transaction = store.begin()?;
+    let unit = column("unit", DataType::Varchar).not_null();
+    let data_type = DataType::Decimal { precision: 8, scale: 2 };
+    for change in [
+        TableChange::AddColumn { column: unit, initial: Some(Scalar::String("mm".into())) },
+        TableChange::AddColumn {
+            column: column("share", DataType::Double),
+            initial: Some(Scalar::Float(0.5)),
+        },
+        TableChange::DropColumn(ColumnId(2)),
+        TableChange::SetType { column: ColumnId(1), data_type },
+    ] {
+        transaction.alter_table(reading, &change)?;
+    }
+    transaction.commit()?;
+    let level = Decimal128Array::from(vec![Some(450), None]).with_precision_and_scale(8, 2);
+    let level = level.map_err(|error| Error::internal(error.to_string()))?;
+    let unit: ArrayRef = Arc::new(StringViewArray::from(vec!["cm", "mm"]));
+    let share: ArrayRef = Arc::new(Float64Array::from(vec![None, Some(0.25)]));
+    load(store, reading, vec![Arc::new(level), unit, share])
 }
 
 fn key(column: &str) -> KeyDefinition {

@@ -5,7 +5,7 @@
 //!  turn given    log synced, for all that wait together ─► queries see it
 //! ```
 
-use crate::commit_record::{Commit, TableChange, byte_len, encode};
+use crate::commit_record::{Commit, RowsChange, byte_len, encode};
 use crate::delta::merge_neighbours;
 use crate::log::LogWriter;
 use crate::new_files::NewFiles;
@@ -29,8 +29,8 @@ pub(crate) struct Appended {
 }
 
 /// Whether changes should go to the log.
-pub(crate) fn is_small(change: &Change<'_>, tables: &[TableChange]) -> bool {
-    let is_full = |change: &TableChange, table: &Arc<Table>| {
+pub(crate) fn is_small(change: &Change<'_>, tables: &[RowsChange]) -> bool {
+    let is_full = |change: &RowsChange, table: &Arc<Table>| {
         let memory = table.segments.iter().filter(|segment| segment.is_in_memory());
         let bytes: u64 = memory.map(|segment| segment.byte_len()).sum();
         !change.segments.is_empty() && bytes > MEMORY_BYTES
@@ -43,7 +43,7 @@ pub(crate) fn is_small(change: &Change<'_>, tables: &[TableChange]) -> bool {
 pub(crate) fn append(
     shared: &Shared,
     change: Change<'_>,
-    tables: Vec<TableChange>,
+    tables: Vec<RowsChange>,
 ) -> Result<Appended> {
     let writer = shared.writer()?;
     let log = writer.logs().open(&shared.dir).map_err(|error| match error {
@@ -67,7 +67,7 @@ pub(crate) fn append(
     let payload = encode(&commit)?;
     let record = log.append(&payload)?;
     let mut tables = change.tables;
-    for TableChange { table, segments, .. } in &commit.tables {
+    for RowsChange { table, segments, .. } in &commit.tables {
         for memory in segments.iter().filter_map(|segment| segment.memory()) {
             memory.set_record(record);
         }

@@ -15,6 +15,7 @@
 mod keys;
 mod order;
 
+use crate::constraints::live_rows;
 use crate::keys::references;
 use crate::paths;
 use crate::records::{FileRecord, KeyRunSource};
@@ -98,6 +99,7 @@ enum FileTask<'a> {
 impl Check<'_> {
     fn run(&self) -> Result<()> {
         self.check_files()?;
+        self.check_initial_values();
         if self.has_faults() {
             return Ok(());
         }
@@ -180,7 +182,7 @@ impl Check<'_> {
             for idx in 0..file.block_count() {
                 self.count(0, 1, 0);
                 let result =
-                    file.verify_bytes(idx).and_then(|()| self.check_block(&file, idx, record));
+                    file.verify_bytes(idx).and_then(|()| self.check_block(task, &file, idx));
                 if let Err(fault) = result {
                     self.take_fault(fault)?;
                 }
@@ -190,16 +192,41 @@ impl Check<'_> {
         })
     }
 
-    fn check_block(&self, file: &ColumnFile, idx: usize, record: FileRecord) -> Result<()> {
+    /// The values of a block are what its zone map says, and no live row is NULL that must not be.
+    fn check_block(&self, task: &FileTask<'_>, file: &ColumnFile, idx: usize) -> Result<()> {
         let rows = file.check_block(idx)?;
-        let declared = self.table.column(record.column);
+        let declared = self.table.column(task.record().column);
         let is_nullable = declared.is_none_or(|column| column.nullable);
-        if !is_nullable && rows.null_count() > 0 {
-            let what = format!("NULLs in block {idx}");
-            let damage = Corruption::new(0, what, "none, as declared", rows.null_count());
-            return Err(damage.in_file(file.path()));
+        let Some(nulls) = rows.logical_nulls().filter(|_| !is_nullable) else { return Ok(()) };
+        let count = match task {
+            FileTask::Column(segment, _) => {
+                let live = live_rows(self.table, segment, idx, rows.len()).indices();
+                live.iter().filter(|row| nulls.is_null(**row as usize)).count()
+            }
+            FileTask::KeyRun { .. } => nulls.null_count(),
+        };
+        if count == 0 {
+            return Ok(());
         }
-        Ok(())
+        let what = format!("NULLs in block {idx}");
+        Err(Corruption::new(0, what, "none, as declared", count).in_file(file.path()))
+    }
+
+    /// Rows of segments that are older than a column without NULL have its initial value.
+    fn check_initial_values(&self) {
+        let deleted =
+            |segment: &Segment| self.table.deletions.of(segment.id()).map_or(0, |it| it.len());
+        for segment in &self.table.segments {
+            let has_rows = deleted(segment) < segment.row_count();
+            let columns = self.table.columns().iter().filter(|column| {
+                let has_file = segment.record().files.iter().any(|file| file.column == column.id);
+                has_rows && !column.nullable && column.initial.is_none() && !has_file
+            });
+            for column in columns {
+                let wrong = ("column without NULL", "a file or an initial value", "neither".into());
+                self.wrong_rows(segment, Some(column.id), wrong);
+            }
+        }
     }
 
     fn count(&self, files: u64, blocks: u64, bytes: u64) {

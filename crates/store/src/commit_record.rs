@@ -29,12 +29,12 @@ pub(crate) struct Commit {
     pub(crate) epoch: Epoch,
     /// The number that the next file gets.
     pub(crate) next_file: u64,
-    pub(crate) tables: Vec<TableChange>,
+    pub(crate) tables: Vec<RowsChange>,
 }
 
 /// What it has changed of a table.
 #[derive(Debug)]
-pub(crate) struct TableChange {
+pub(crate) struct RowsChange {
     pub(crate) table: TableId,
     pub(crate) counters: Counters,
     pub(crate) segments: Vec<Arc<Segment>>,
@@ -124,7 +124,7 @@ pub(crate) fn encode(commit: &Commit) -> Result<Vec<u8>> {
 }
 
 /// Bytes that the record of a commit has at least.
-pub(crate) fn byte_len(changes: &[TableChange]) -> u64 {
+pub(crate) fn byte_len(changes: &[RowsChange]) -> u64 {
     let segments = changes.iter().flat_map(|change| &change.segments);
     let deleted = changes.iter().map(|change| change.deleted.serialized_size() as u64);
     segments.map(|segment| segment.byte_len()).sum::<u64>() + deleted.sum::<u64>()
@@ -192,7 +192,7 @@ pub(crate) fn decode<'a>(
         };
         if table.is_some() {
             let TableHead { table, counters, .. } = change;
-            tables.push(TableChange { table, counters, segments, deleted });
+            tables.push(RowsChange { table, counters, segments, deleted });
         }
     }
     if !rest.is_empty() {

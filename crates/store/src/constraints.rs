@@ -10,7 +10,6 @@ use crate::delta::{Built, with_references};
 use crate::keys::index::{check_memory, layout_of};
 use crate::keys::layout::{NormalKey, by_width, nulls_of};
 use crate::keys::references::{find_sorted, resolve_memory};
-use crate::keys::run::decode_block;
 use crate::schema::{ForeignKey, Key};
 use crate::segment::Segment;
 use crate::snapshot::Table;
@@ -19,9 +18,9 @@ use crate::violation;
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use starfact_base::limits::BLOCK_ROWS;
-use starfact_base::{ColumnId, Error, Result, Scalar, TableId};
+use starfact_base::{ColumnId, Error, Result, Scalar, SegmentId, TableId};
 use starfact_encoding::{Predicate, Selection};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Ordinals up to which each of them is looked for.
@@ -107,7 +106,9 @@ pub(crate) fn check(tables: &mut BTreeMap<TableId, Arc<Table>>, settled: &[Settl
         }
         tables.insert(after.id(), Arc::new(after));
     }
-    settled.iter().try_for_each(|settled| check_removed(tables, settled))
+    let built = settled.iter().flat_map(|settled| &settled.built);
+    let new: BTreeSet<SegmentId> = built.map(|built| built.segment.id()).collect();
+    settled.iter().try_for_each(|settled| check_removed(tables, settled, &new))
 }
 
 fn known<'a>(
@@ -118,8 +119,13 @@ fn known<'a>(
     table.ok_or_else(|| Error::internal("a changed table that is not there"))
 }
 
-/// No row references one that is gone.
-fn check_removed(tables: &BTreeMap<TableId, Arc<Table>>, settled: &Settled) -> Result<()> {
+/// No row references one that is gone. Those of the segments `new` were resolved just now: where
+/// they reference the ordinal of a row whose key has changed, they have its new key.
+fn check_removed(
+    tables: &BTreeMap<TableId, Arc<Table>>,
+    settled: &Settled,
+    new: &BTreeSet<SegmentId>,
+) -> Result<()> {
     if settled.removed.is_empty() {
         return Ok(());
     }
@@ -135,7 +141,7 @@ fn check_removed(tables: &BTreeMap<TableId, Arc<Table>>, settled: &Settled) -> R
             None => old.insert(take_rows(before, &settled.removed)?),
         };
         let gone = gone(before, after, key, &settled.removed, rows)?;
-        if let Some((row, text)) = find_reference(child, foreign_key, &gone)? {
+        if let Some((row, text)) = find_reference(child, foreign_key, &gone, new)? {
             let values = columns_of(before, key, rows.columns());
             let key = violation::columns_and_values(&before.schema, &key.columns, &values, row);
             return Err(Error::Constraint(format!(
@@ -182,12 +188,13 @@ fn gone(
     Ok(gone)
 }
 
-/// A live row of `child` that references one of some ordinals: the place of that one, and the
-/// values of the row.
+/// A live row of `child`, outside of `new`, that references one of some ordinals: the place of that
+/// one, and the values of the row.
 fn find_reference(
     child: &Table,
     foreign_key: &ForeignKey,
     gone: &BTreeMap<u64, usize>,
+    new: &BTreeSet<SegmentId>,
 ) -> Result<Option<(usize, String)>> {
     let (Some((first, _)), Some((last, _))) = (gone.first_key_value(), gone.last_key_value())
     else {
@@ -198,7 +205,7 @@ fn find_reference(
         true => Predicate::is_in(gone.keys().map(scalar).collect()),
         false => Predicate::Between { low: scalar(first), high: scalar(last) },
     };
-    for segment in &child.segments {
+    for segment in child.segments.iter().filter(|segment| !new.contains(&segment.id())) {
         let Some(file) = segment.column(foreign_key.ordinal_column)? else { continue };
         for (idx, zone) in file.zones().iter().enumerate() {
             if zone.verdict(&predicate) == starfact_encoding::Verdict::None {
@@ -215,7 +222,7 @@ fn find_reference(
                 let place = ordinal.and_then(|ordinal| gone.get(&(ordinal as u64)));
                 if let Some(place) = place {
                     let columns = &foreign_key.columns;
-                    let values = decode_block(&segment.columns(columns)?, idx)?;
+                    let values = child.blocks_values(segment, columns, idx)?;
                     let row = *row as usize;
                     let text = violation::columns_and_values(&child.schema, columns, &values, row);
                     return Ok(Some((*place, text)));

@@ -17,11 +17,7 @@ pub(crate) fn declare<'a>(
     id: TableId,
     others: impl Iterator<Item = &'a Schema> + Clone,
 ) -> Result<Schema> {
-    check_name("table", &definition.name)?;
-    let folded = definition.name.to_lowercase();
-    if let Some(other) = others.clone().find(|other| other.name.to_lowercase() == folded) {
-        return Err(Error::invalid(format!("table \"{}\" exists already", other.name)));
-    }
+    check_table_name(&definition.name, others.clone())?;
     let mut schema = Schema {
         id,
         name: definition.name.clone(),
@@ -47,6 +43,19 @@ pub(crate) fn declare<'a>(
     Ok(schema)
 }
 
+/// The name may be that of a table beside `others`.
+pub(crate) fn check_table_name<'a>(
+    name: &str,
+    mut others: impl Iterator<Item = &'a Schema>,
+) -> Result<()> {
+    check_name("table", name)?;
+    let folded = name.to_lowercase();
+    match others.find(|other| other.name.to_lowercase() == folded) {
+        None => Ok(()),
+        Some(other) => Err(Error::invalid(format!("table \"{}\" exists already", other.name))),
+    }
+}
+
 fn columns(definition: &TableDefinition) -> Result<Vec<Column>> {
     let table = &definition.name;
     if definition.columns.is_empty() {
@@ -60,30 +69,37 @@ fn columns(definition: &TableDefinition) -> Result<Vec<Column>> {
     let mut columns = Vec::with_capacity(definition.columns.len());
     for (wanted, number) in definition.columns.iter().zip(1..) {
         let name = &wanted.name;
-        check_name("column", name)?;
         if !folded.insert(name.to_lowercase()) {
             let message = format!("column \"{name}\" occurs twice in table \"{table}\"");
             return Err(Error::invalid(message));
         }
-        if !wanted.data_type.is_valid() {
-            return Err(Error::invalid(format!(
-                "column \"{name}\" of table \"{table}\" cannot be {}: a DECIMAL has a precision \
-                 from 1 to 38 and a scale of at most that",
-                wanted.data_type
-            )));
-        }
-        check_encoding(table, wanted)?;
-        columns.push(Column {
-            id: ColumnId(number),
-            name: name.clone(),
-            data_type: wanted.data_type,
-            nullable: wanted.nullable,
-            default: wanted.default.clone(),
-            encoding: wanted.encoding.clone(),
-            bitmap: wanted.bitmap,
-        });
+        columns.push(column(table, wanted, ColumnId(number))?);
     }
     Ok(columns)
+}
+
+/// A column of a table of this name, if it can be one.
+pub(crate) fn column(table: &str, wanted: &ColumnDefinition, id: ColumnId) -> Result<Column> {
+    let name = &wanted.name;
+    check_name("column", name)?;
+    if !wanted.data_type.is_valid() {
+        return Err(Error::invalid(format!(
+            "column \"{name}\" of table \"{table}\" cannot be {}: a DECIMAL has a precision \
+             from 1 to 38 and a scale of at most that",
+            wanted.data_type
+        )));
+    }
+    check_encoding(table, wanted)?;
+    Ok(Column {
+        id,
+        name: name.clone(),
+        data_type: wanted.data_type,
+        nullable: wanted.nullable,
+        default: wanted.default.clone(),
+        encoding: wanted.encoding.clone(),
+        bitmap: wanted.bitmap,
+        initial: None,
+    })
 }
 
 fn check_encoding(table: &str, column: &ColumnDefinition) -> Result<()> {
@@ -99,7 +115,7 @@ fn check_encoding(table: &str, column: &ColumnDefinition) -> Result<()> {
     )))
 }
 
-fn check_name(what: &str, name: &str) -> Result<()> {
+pub(crate) fn check_name(what: &str, name: &str) -> Result<()> {
     if name.is_empty() {
         return Err(Error::invalid(format!("the name of a {what} must not be empty")));
     }
@@ -110,11 +126,11 @@ fn check_name(what: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-fn check_constraint_name(name: Option<&str>) -> Result<()> {
+pub(crate) fn check_constraint_name(name: Option<&str>) -> Result<()> {
     name.map_or(Ok(()), |name| check_name("constraint", name))
 }
 
-fn check_constraint_names_differ(schema: &Schema) -> Result<()> {
+pub(crate) fn check_constraint_names_differ(schema: &Schema) -> Result<()> {
     let mut seen = std::collections::BTreeSet::new();
     let keys = schema.keys.iter().map(|key| &key.name);
     let references = schema.foreign_keys.iter().map(|key| &key.name);

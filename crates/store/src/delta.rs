@@ -196,8 +196,7 @@ fn merge(table: &mut Table, range: Range<usize>) -> Result<()> {
         let mut parts = Vec::with_capacity(old.len());
         for segment in &old {
             for block in 0..segment.block_count() {
-                let rows = segment.row_count() as usize - block * BLOCK_ROWS;
-                parts.push(values(segment, block, rows.min(BLOCK_ROWS), column, None)?);
+                parts.push(values(table, segment, block, column, None)?);
             }
         }
         let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();

@@ -19,7 +19,7 @@ pub(crate) fn key_at<K: NormalKey>(
     for file in segment.columns(columns)? {
         values.push(file.block(block as usize)?.take(&[row as u32])?);
     }
-    let keys = K::encode(layout, &values)?;
+    let keys = K::encode(layout, &layout.fit(values)?)?;
     keys.into_iter().next().ok_or_else(|| Error::internal("a row without key"))
 }
 

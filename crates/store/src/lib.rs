@@ -16,6 +16,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod alter;
 mod append;
 mod backup;
 mod catalog;
@@ -32,6 +33,7 @@ mod edges;
 mod envelope;
 mod garbage;
 mod indexes;
+mod initial;
 mod keys;
 mod load;
 mod log;
@@ -55,6 +57,7 @@ mod snapshot;
 mod store;
 mod transaction;
 mod turn;
+mod values;
 mod verify;
 mod violation;
 mod worker;
@@ -63,6 +66,7 @@ mod workers;
 #[cfg(test)]
 mod tests;
 
+pub use alter::TableChange;
 pub use backup::BackupReport;
 pub use check::{CheckOptions, CheckReport};
 pub use declare::NAME_BYTES_MAX;
@@ -71,6 +75,7 @@ pub use definition::{
 };
 pub use dictionaries::SharedDictionaries;
 pub use envelope::MANIFEST_VERSION;
+pub use initial::Initial;
 pub use load::LoadOptions;
 pub use maintain::{MergeReport, Pace};
 pub use policy::MergePolicy;

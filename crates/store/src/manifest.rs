@@ -77,8 +77,8 @@ pub(crate) fn write(dir: &dyn Dir, catalog: &Catalog) -> Result<()> {
     dir.sync_folder("")
 }
 
-/// The least version that has all that a table needs: an older writer would forget the rest, so it
-/// must not open it.
+/// The least version that has all that a table needs. An older reader would take initial values for
+/// NULL and wider types for damage, an older writer would forget the rest, so neither must open it.
 fn version_of(table: &TableRecord) -> u32 {
     let is_renumbered = |segment: &SegmentRecord| {
         segment.first_row.is_some() || segment.ordinals == OrdinalsRecord::Stored
@@ -86,6 +86,7 @@ fn version_of(table: &TableRecord) -> u32 {
     if table.deletions.is_some()
         || table.next_row.is_some()
         || table.segments.iter().any(is_renumbered)
+        || table.is_evolved()
     {
         return MANIFEST_VERSION;
     }

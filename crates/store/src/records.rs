@@ -66,6 +66,27 @@ pub(crate) struct RowRange {
     pub(crate) row_end: u64,
 }
 
+impl TableRecord {
+    /// Whether a segment reads otherwise than from files of the types of their columns, or as NULL,
+    /// or a key run has files of other types.
+    pub(crate) fn is_evolved(&self) -> bool {
+        let is_other = |file: &FileRecord| self.schema.type_of(file.column) != Some(file.data_type);
+        let has_other = self.key_runs.iter().any(|run| match &run.source {
+            KeyRunSource::Files(files) => files.iter().any(is_other),
+            KeyRunSource::Segments(_) => false,
+        });
+        has_other
+            || self.segments.iter().any(|segment| {
+                let place = |id| segment.files.binary_search_by_key(&id, |file| file.column).ok();
+                let file = |id| place(id).and_then(|place| segment.files.get(place));
+                self.schema.columns.iter().any(|column| match file(column.id) {
+                    Some(file) => file.data_type != column.data_type,
+                    None => column.initial.is_some(),
+                })
+            })
+    }
+}
+
 /// One segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SegmentRecord {

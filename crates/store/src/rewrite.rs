@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Rows keep their ordinals and get new row ids, within the ids of those that they replace. What
-//! was deleted is gone afterwards. Flushing the delta, merging segments and freeing the space of
+//! was deleted is gone afterwards, and so are columns that were dropped; what a column got a wider
+//! type for, or an initial value, is written as it reads. Flushing the delta, merging segments and freeing the space of
 //! deleted rows are all this.
 
 use crate::edges;
@@ -23,11 +24,10 @@ use crate::segment::Segment;
 use crate::snapshot::Table;
 use crate::verify::ORDINALS;
 use crate::workers::Workers;
-use arrow::array::{Array, ArrayRef, Int64Array, UInt32Array, new_null_array};
+use arrow::array::{Array, ArrayRef, Int64Array, UInt32Array};
 use arrow::compute::take;
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{Error, Result, TableId};
-use starfact_encoding::arrow_type;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -247,34 +247,27 @@ pub(crate) fn live_rows(
     let mut byte_len = 0;
     let mut arrays = Vec::with_capacity(columns.len());
     for column in columns {
-        let array = values(segment, block, rows, column, live.as_deref())?;
+        let array = values(table, segment, block, column, live.as_deref())?;
         byte_len += array.get_array_memory_size();
         arrays.push(array);
     }
     Ok(Some(CheckedRows { columns: arrays, row_count, byte_len }))
 }
 
+/// The values of some rows of a block, or of all, as the type that the column has now.
 pub(crate) fn values(
+    table: &Table,
     segment: &Segment,
     block: usize,
-    rows: usize,
     column: &RowColumn,
     live: Option<&[u32]>,
 ) -> Result<ArrayRef> {
-    let row_count = live.map_or(rows, <[u32]>::len);
-    if column.id == ORDINALS {
-        let ordinals = segment.ordinals(block)?.into_iter().map(|ordinal| ordinal as i64);
-        let ordinals: ArrayRef = Arc::new(Int64Array::from_iter_values(ordinals));
-        let Some(live) = live else { return Ok(ordinals) };
-        let live = UInt32Array::from(live.to_vec());
-        return take(ordinals.as_ref(), &live, None).map_err(crate::keys::layout::ours);
+    if column.id != ORDINALS {
+        return table.values_of(segment, column.id, block, live);
     }
-    let Some(file) = segment.column(column.id)? else {
-        return Ok(new_null_array(&arrow_type(column.data_type), row_count));
-    };
-    let block = file.block(block)?;
-    match live {
-        None => block.decode(0..rows),
-        Some(live) => block.take(live),
-    }
+    let ordinals = segment.ordinals(block)?.into_iter().map(|ordinal| ordinal as i64);
+    let ordinals: ArrayRef = Arc::new(Int64Array::from_iter_values(ordinals));
+    let Some(live) = live else { return Ok(ordinals) };
+    let live = UInt32Array::from(live.to_vec());
+    take(ordinals.as_ref(), &live, None).map_err(crate::keys::layout::ours)
 }

@@ -1,6 +1,7 @@
 //! What a table is declared to be, as the manifest keeps it: columns, keys, references, checks and
 //! sort order, all by id. A table's rows are described in [`crate::records`].
 
+use crate::initial::Initial;
 use crate::verify::ORDINALS;
 use serde::{Deserialize, Serialize};
 use starfact_base::{ColumnId, DataType, TableId};
@@ -40,6 +41,9 @@ pub struct Column {
     /// Whether the user asked for bitmap indexes, or for none; `None` leaves it to the loads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bitmap: Option<bool>,
+    /// What rows of segments without a file of it have in it; NULL if there is nothing here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<Initial>,
 }
 
 /// Columns whose values no two rows share: PRIMARY KEY or UNIQUE.

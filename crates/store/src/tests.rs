@@ -1,9 +1,11 @@
 //! Tests of the store as a whole: what is written is what is read, whatever happens in between.
 
+mod alter;
 mod crashes;
 mod damage;
 mod derive;
 mod dictionaries;
+mod evolution;
 mod fixtures;
 mod indexes;
 mod keys;

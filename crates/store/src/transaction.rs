@@ -9,8 +9,9 @@
 mod changes;
 mod rows;
 
+use crate::alter::{self, TableChange};
 use crate::append::{Appended, append, is_small};
-use crate::commit_record::{Counters, TableChange};
+use crate::commit_record::{Counters, RowsChange};
 use crate::constraints::Settled;
 use crate::definition::TableDefinition;
 use crate::load::{self, LoadOptions};
@@ -132,6 +133,23 @@ impl Transaction {
         Ok(id)
     }
 
+    /// Changes what is declared of a table; its rows stay where they are. Rows that the transaction
+    /// has changed are checked before, as by a commit.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] says why it cannot be; [`Error::Constraint`] if there are rows that
+    /// do not satisfy what is to be declared.
+    pub fn alter_table(&mut self, table: TableId, change: &TableChange) -> Result<()> {
+        self.take_turn()?;
+        // Changed rows have the columns that the table had when they were changed.
+        self.settle_early()?;
+        let after = alter::alter(&self.tables, self.table(table)?, change)?;
+        self.tables.insert(table, Arc::new(after));
+        self.has_changes = true;
+        self.is_structural = true;
+        Ok(())
+    }
+
     /// Drops a table with its rows.
     ///
     /// # Errors
@@ -173,11 +191,8 @@ impl Transaction {
         options: &LoadOptions,
     ) -> Result<u64> {
         self.take_turn()?;
-        if !self.changes.is_empty() {
-            // What the rows may reference or meet must be there before them.
-            self.settle_changes()?;
-            self.is_structural = true;
-        }
+        // What the rows may reference or meet must be there before them.
+        self.settle_early()?;
         let before = Arc::clone(self.table(table)?);
         let workers = self.shared.writer()?.workers.get(options.threads)?;
         let loaded = load::load(&self.files, &self.tables, &before, batches, options, &workers);
@@ -280,9 +295,18 @@ impl Transaction {
         Ok(())
     }
 
+    /// Makes changed rows part of the tables before the commit, which then has to publish them.
+    fn settle_early(&mut self) -> Result<()> {
+        if !self.changes.is_empty() {
+            self.settle_changes()?;
+            self.is_structural = true;
+        }
+        Ok(())
+    }
+
     /// Checks the changed rows against all constraints and makes them part of the tables; says what
     /// they are.
-    fn settle_changes(&mut self) -> Result<Vec<TableChange>> {
+    fn settle_changes(&mut self) -> Result<Vec<RowsChange>> {
         let mut tables = self.tables.clone();
         let number = || starfact_base::SegmentId(self.files.number());
         let mut settled = Vec::with_capacity(self.changes.len());
@@ -297,7 +321,7 @@ impl Transaction {
         let mut changed = Vec::with_capacity(settled.len());
         for Settled { before, removed, .. } in &settled {
             let Some(after) = tables.get(&before.id()) else { continue };
-            changed.push(TableChange {
+            changed.push(RowsChange {
                 table: before.id(),
                 counters: Counters::of(after),
                 segments: after.segments.get(before.segments.len()..).unwrap_or_default().to_vec(),

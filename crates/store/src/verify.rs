@@ -1,13 +1,15 @@
 //! Verifies a catalog that was read from disk: every number in it refers to something that exists,
 //! and nothing overflows. What passes here is trusted by the rest of the crate.
 
+use crate::initial::Initial;
 use crate::records::{
-    Catalog, DictionaryRecord, KeyRunRecord, KeyRunSource, OrdinalsRecord, SegmentRecord,
-    TableRecord,
+    Catalog, DictionaryRecord, FileRecord, KeyRunRecord, KeyRunSource, OrdinalsRecord,
+    SegmentRecord, TableRecord,
 };
 use crate::schema::{ForeignKey, Schema};
 use starfact_base::limits::COLUMNS_MAX;
 use starfact_base::{ColumnId, Corruption, DataType, TableId};
+use starfact_encoding::{Widening, repeated};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Verified = Result<(), Corruption>;
@@ -80,6 +82,10 @@ fn columns(schema: &Schema) -> Verified {
         check(ids.insert(column.id), schema, "column number", "one of its own")?;
         check(names.insert(column.name.to_lowercase()), schema, "column name", "one of its own")?;
         check(column.data_type.is_valid(), schema, "column type", "a valid one")?;
+        let is_value =
+            |initial: &Initial| repeated(Some(initial.value()), column.data_type, 1).is_some();
+        let fits = column.initial.as_ref().is_none_or(is_value);
+        check(fits, schema, "initial value of a column", "one of its type")?;
     }
     for foreign_key in &schema.foreign_keys {
         let id = foreign_key.ordinal_column;
@@ -205,9 +211,9 @@ fn segment_files(table: &TableRecord, segment: &SegmentRecord) -> Verified {
         let is_next = previous.is_none_or(|previous| file.column > previous);
         check(is_next, schema, "files of a segment", "ascending columns")?;
         check(file.column < schema.next_column, schema, "file's column", "below the next one")?;
-        let declared = schema.type_of(file.column);
-        let fits = declared.is_none_or(|declared| declared == file.data_type);
-        check(fits && file.data_type.is_valid(), schema, "file's type", "the column's")?;
+        let fits = schema.type_of(file.column).is_none_or(|declared| reads_as(file, declared));
+        let expected = "the column's, or one that the column's holds all values of";
+        check(fits && file.data_type.is_valid(), schema, "file's type", expected)?;
         if let Some(id) = file.dictionary {
             let is_it = |known: &DictionaryRecord| known.id == id && known.column == file.column;
             let exists = table.dictionaries.iter().any(is_it);
@@ -216,9 +222,21 @@ fn segment_files(table: &TableRecord, segment: &SegmentRecord) -> Verified {
         }
         previous = Some(file.column);
     }
+    let has_file = |id| segment.files.binary_search_by_key(&id, |file| file.column).is_ok();
+    // Which rows are deleted is not known here: not all of more rows than there are deleted ones.
+    let has_rows = table.deletions.is_none_or(|deletions| deletions.rows < segment.rows);
+    for column in schema.columns.iter().filter(|column| !column.nullable && has_rows) {
+        let is_set = column.initial.is_some() || has_file(column.id);
+        check(is_set, schema, "file of a column without NULL", "one in each segment with rows")?;
+    }
     let has_ordinals = segment.files.first().is_some_and(|file| file.column == ORDINALS);
     let needs_them = segment.ordinals == OrdinalsRecord::Stored;
     check(has_ordinals == needs_them, schema, "file of ordinals", "one where it is needed")
+}
+
+/// Whether a file has the type of its column, or the one from before that became wider.
+fn reads_as(file: &FileRecord, declared: DataType) -> bool {
+    declared == file.data_type || Widening::new(file.data_type, declared).is_some()
 }
 
 fn key_run(table: &TableRecord, run: &KeyRunRecord) -> Verified {
@@ -239,6 +257,11 @@ fn key_run(table: &TableRecord, run: &KeyRunRecord) -> Verified {
                 Some((last, columns)) if *last == ORDINALS && columns == key.columns);
             let has_codes = files.iter().any(|file| file.dictionary.is_some());
             check(!has_codes, schema, "files of a key run", "no dictionary")?;
+            let has_its_type = |file: &FileRecord| {
+                schema.type_of(file.column).is_some_and(|declared| reads_as(file, declared))
+            };
+            let expected = "the types of the key's columns, or ones that these hold all values of";
+            check(files.iter().all(has_its_type), schema, "files of a key run", expected)?;
             check(fits, schema, "files of a key run", "the key's columns and the ordinals")
         }
         KeyRunSource::Segments(ids) => {

@@ -19,6 +19,7 @@ const BEFORE_TABLE: &[&str] = &[
 
 /// All other words, in order.
 const OTHERS: &[&str] = &[
+    "ADD",
     "ALL",
     "ANALYZE",
     "AND",
@@ -32,8 +33,10 @@ const OTHERS: &[&str] = &[
     "CASE",
     "CAST",
     "CHAR",
+    "COLUMN",
     "COLUMNS",
     "CONFLICT",
+    "CONSTRAINT",
     "CROSS",
     "CUBE",
     "CURRENT",
@@ -96,6 +99,7 @@ const OTHERS: &[&str] = &[
     "REAL",
     "RECURSIVE",
     "REFERENCES",
+    "RENAME",
     "RETURNING",
     "RIGHT",
     "ROLLUP",

@@ -197,7 +197,7 @@ impl<'a> Column<'a> {
         let second = rows.clone().max_by_key(|row| distance(*row))?;
         let (dx, dy) = (distance(second), self.key(second).abs_diff(self.key(first)));
         // Rounding moves the distance of the quotients by less than 1.
-        let divisor = i64::try_from((dx + dy / 2).checked_div(dy)?).ok()?;
+        let divisor = i64::try_from(dx.saturating_add(dy / 2).checked_div(dy)?).ok()?;
         if !(2..=PARAMETER_MAX).contains(&divisor) {
             return None;
         }

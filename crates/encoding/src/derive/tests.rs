@@ -346,6 +346,15 @@ fn nothing_is_found_where_there_is_nothing() {
 }
 
 #[test]
+fn keys_at_both_ends_of_their_range_are_sampled_like_others() {
+    let ends = [i64::MIN, i64::MAX, 0, -1];
+    let keys = |step: usize| (0..512).map(|row| Some(ends[row / step % 4])).collect::<Keys>();
+    let found = find_rules(&samples(&[keys(1), keys(1), keys(3)]), 512);
+    assert!(found.iter().any(|found| found.rule == Rule::Same), "{found:?}");
+    assert!(!found.iter().any(|found| matches!(found.rule, Rule::Divided { .. })), "{found:?}");
+}
+
+#[test]
 fn a_column_that_may_not_be_derived_is_a_source() {
     let columns = lines(1_536);
     let mut samples = samples(&columns[..2]);

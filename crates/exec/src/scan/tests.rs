@@ -10,7 +10,7 @@ use arrow::compute::concat;
 use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
 use proptest::prelude::*;
-use starfact_base::Scalar;
+use starfact_base::{DataType, Scalar};
 use starfact_encoding::{CompareOp, ValuePredicate};
 use starfact_store::{
     ColumnDefinition, LoadOptions, OpenMode, SharedDictionaries, Store, TableDefinition,
@@ -351,27 +351,6 @@ fn later_filters_narrow_and_rule_out() {
     let options = ScanOptions { zone_maps: false, ..ScanOptions::default() };
     let scan = Scan::new(Arc::clone(table), Vec::new(), options).unwrap();
     assert!(!scan.rules_out(&scan.morsels()[0], &[later]).unwrap());
-}
-
-/// A predicate of the layers above that NULL satisfies.
-#[derive(Debug)]
-struct Anything;
-
-impl ValuePredicate for Anything {
-    fn evaluate(&self, values: &ArrayRef) -> Result<BooleanArray, String> {
-        Ok(BooleanArray::from(vec![true; values.len()]))
-    }
-}
-
-#[test]
-fn a_predicate_decides_about_null_itself() {
-    let (table, _) = fixture();
-    let scan = Scan::new(Arc::clone(table), Vec::new(), ScanOptions::default()).unwrap();
-    let satisfies = |predicate| scan.null_satisfies(&filter(2, predicate)).unwrap();
-    assert!(satisfies(Predicate::IsNull) && satisfies(Predicate::Values(Arc::new(Anything))));
-    assert!(!satisfies(Predicate::IsNotNull));
-    assert!(!satisfies(Predicate::Values(Arc::new(EndsInSeven))));
-    assert!(!satisfies(Predicate::is_in(vec![Scalar::String(String::new())])));
 }
 
 #[test]

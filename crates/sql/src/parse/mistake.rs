@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 /// Words that a statement begins with, as far as we execute it.
 pub const STATEMENTS: &[&str] = &[
     "ABORT",
+    "ALTER",
     "BEGIN",
     "CHECK",
     "COMMIT",
@@ -39,7 +40,6 @@ pub const STATEMENTS: &[&str] = &[
 
 /// Words that begin a statement elsewhere.
 const ELSEWHERE: &[&str] = &[
-    "ALTER",
     "ANALYZE",
     "ATTACH",
     "CALL",
@@ -134,6 +134,10 @@ const KEYWORDS: &[&str] = &[
     "WITH",
 ];
 
+/// Keywords of ALTER TABLE besides; elsewhere such words are names.
+const ALTER_KEYWORDS: &[&str] =
+    &["ADD", "ALTER", "CHECK", "COLUMN", "CONSTRAINT", "DATA", "DROP", "RENAME", "SET", "TYPE"];
+
 /// The error of a statement whose tokens these are, put so that it helps.
 pub(super) fn explain(tokens: &[TokenWithSpan], error: Error) -> Error {
     let words: Vec<&TokenWithSpan> =
@@ -220,6 +224,13 @@ impl Mistaken<'_> {
         let Some((expected, found)) = parts else { return error };
         let expected = match expected {
             list if list.len() > 60 && list.contains("after DROP") => "TABLE after DROP",
+            list if list.ends_with("after ALTER TABLE") => {
+                "ADD, DROP, RENAME or ALTER after ALTER TABLE t"
+            }
+            list if list.ends_with("after ALTER COLUMN") => {
+                "TYPE, SET or DROP after ALTER COLUMN c"
+            }
+            list if list.starts_with("one of VIEW or") => "TABLE after ALTER",
             "identifier" => "a name",
             "an SQL statement" => "a statement",
             "a concrete value" => "a number",
@@ -308,8 +319,9 @@ impl Mistaken<'_> {
         let before = stop.checked_sub(1).into_iter().chain([stop]).chain(stop.checked_sub(2));
         before.filter(|place| *place > 0).find_map(|place| {
             let word = self.word(place)?;
-            let near = near_keyword(word)?;
-            let is_known = KEYWORDS.iter().any(|keyword| keyword.eq_ignore_ascii_case(word));
+            let keywords = self.keywords();
+            let near = near_keyword(word, &keywords)?;
+            let is_known = keywords.iter().any(|keyword| keyword.eq_ignore_ascii_case(word));
             let is_plural = word.to_uppercase() == format!("{near}S");
             if is_known || is_plural {
                 return None;
@@ -320,6 +332,12 @@ impl Mistaken<'_> {
                 hint: format!("did you mean {near}?"),
             })
         })
+    }
+
+    /// The keywords that a statement of this kind may have.
+    fn keywords(&self) -> Vec<&'static str> {
+        let more = if self.first_is("ALTER") { ALTER_KEYWORDS } else { &[] };
+        [KEYWORDS, more].concat()
     }
 
     fn unclosed_case(&self) -> Option<Mistake> {
@@ -444,6 +462,10 @@ impl Mistaken<'_> {
                 "write CREATE TABLE t (a INTEGER, b VARCHAR), or CREATE TABLE t AS SELECT …"
             }
             "DROP" => "write DROP TABLE t",
+            "ALTER" => {
+                "write ALTER TABLE t ADD COLUMN a INTEGER DEFAULT 0, DROP COLUMN b, RENAME COLUMN c \
+                 TO d, ALTER COLUMN e TYPE BIGINT, or ALTER TABLE t RENAME TO u"
+            }
             "SET" | "RESET" | "PRAGMA" => {
                 "write SET name = value or RESET name; SHOW ALL lists the settings"
             }
@@ -466,15 +488,15 @@ impl Mistaken<'_> {
 }
 
 /// The keyword that a word nearly is.
-fn near_keyword(word: &str) -> Option<&'static str> {
+fn near_keyword(word: &str, keywords: &[&'static str]) -> Option<&'static str> {
     let is_long = word.chars().count() >= 3;
     if !is_long {
         return None;
     }
     // The first letter is rarely the one that is wrong.
     let first = |keyword: &&str| word.to_uppercase().chars().next() == keyword.chars().next();
-    nearest(word, KEYWORDS.iter().copied().filter(first))
-        .or_else(|| nearest(word, KEYWORDS.iter().copied()))
+    nearest(word, keywords.iter().copied().filter(first))
+        .or_else(|| nearest(word, keywords.iter().copied()))
 }
 
 fn is_blank(token: &Token) -> bool {

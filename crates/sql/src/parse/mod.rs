@@ -41,6 +41,8 @@ pub(crate) enum Statement {
     CreateTable(Box<CreateTable>),
     /// `DROP TABLE [IF EXISTS] a, b`.
     DropTable { names: Vec<ast::ObjectName>, if_exists: bool },
+    /// `ALTER TABLE [IF EXISTS] t action, …`.
+    AlterTable(Box<ast::AlterTable>),
     /// `INSERT INTO t … VALUES | SELECT`.
     Insert(Box<ast::Insert>),
     /// `[WITH …] UPDATE t SET …`.
@@ -190,6 +192,7 @@ fn parse_other(parser: &mut Parser<'_>, with: Option<ast::With>) -> Result<State
         SqlStatement::Update(update) => Statement::Update { with, update: Box::new(update) },
         SqlStatement::Delete(delete) => Statement::Delete { with, delete: Box::new(delete) },
         SqlStatement::Truncate(truncate) => Statement::Truncate(Box::new(truncate)),
+        SqlStatement::AlterTable(wanted) => Statement::AlterTable(Box::new(wanted)),
         SqlStatement::Drop { object_type: ast::ObjectType::Table, names, if_exists, .. } => {
             Statement::DropTable { names, if_exists }
         }

@@ -43,7 +43,7 @@ pub(crate) fn elsewhere(what: &str) -> &'static str {
             "a transaction is kept or undone as a whole: COMMIT or ROLLBACK"
         }
         ("LOCK", _) => "none is needed: a transaction sees one state, and readers never wait",
-        ("ALTER" | "RENAME", _) => "create the table anew: CREATE TABLE new AS SELECT … FROM old",
+        ("ALTER" | "RENAME", _) => "tables are altered: ALTER TABLE t RENAME TO u, ADD COLUMN …",
         ("CREATE" | "DROP" | "REFRESH", "VIEW" | "MATERIALIZED") => {
             "write the query as WITH name AS (SELECT …), or keep its \
                  rows: CREATE TABLE t AS SELECT …"
@@ -78,7 +78,7 @@ pub(crate) fn elsewhere(what: &str) -> &'static str {
         ("PRAGMA", _) => "DESCRIBE t and SHOW TABLES show the catalog",
         _ => {
             "statements begin with SELECT, FROM, WITH, VALUES, INSERT, UPDATE, DELETE, MERGE, \
-              TRUNCATE, COPY, CREATE TABLE, DROP TABLE, BEGIN, COMMIT, ROLLBACK, \
+              TRUNCATE, COPY, CREATE TABLE, ALTER TABLE, DROP TABLE, BEGIN, COMMIT, ROLLBACK, \
               DESCRIBE, SHOW, SUMMARIZE, EXPLAIN, SET or RESET"
         }
     }

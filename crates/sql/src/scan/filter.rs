@@ -151,7 +151,7 @@ fn prefix(expr: &Arc<dyn PhysicalExpr>, columns: &Columns) -> Option<ColumnFilte
 }
 
 /// A literal in the physical space of a column; `None` if it is NULL or of another type.
-fn scalar(value: &ScalarValue, data_type: DataType) -> Option<Scalar> {
+pub(crate) fn scalar(value: &ScalarValue, data_type: DataType) -> Option<Scalar> {
     let text = match value {
         ScalarValue::Utf8(text) | ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text) => {
             return match data_type {

@@ -16,6 +16,7 @@ mod stream;
 mod totals;
 
 pub(crate) use column::{ROW_ID, arrow_schema, row_id_name};
+pub(crate) use filter::scalar;
 pub(crate) use plan::ScanExec;
 pub(crate) use provider::StarfactTable;
 pub(crate) use statistics::scalar_value;

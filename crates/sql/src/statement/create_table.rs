@@ -1,6 +1,6 @@
 //! `CREATE TABLE`, also `… AS query`.
 
-mod define;
+pub(super) mod define;
 
 use super::write::{self, Target};
 use super::{Context, names, query, transaction};
@@ -33,14 +33,7 @@ fn create_empty(
 ) -> Result<Outcome> {
     let mut columns = Vec::with_capacity(wanted.columns.len());
     for column in &wanted.columns {
-        let column_name = names::fold(&column.name);
-        if column.data_type == SqlType::Unspecified {
-            return Err(Error::sql(format!("column \"{column_name}\" has no type"))
-                .at(names::start(&column.name)));
-        }
-        let data_type =
-            column_type(&column.data_type).map_err(|error| error.at(names::start(&column.name)))?;
-        columns.push(ColumnDefinition::new(column_name, data_type));
+        columns.push(define::typed_column(column)?);
     }
     let definition = define::define(context, wanted, name, columns)?;
     create(transaction, wanted, &definition)?;

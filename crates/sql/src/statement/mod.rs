@@ -1,5 +1,6 @@
 //! The statements, one a file, and what they share.
 
+mod alter_table;
 pub(crate) mod assign;
 mod assignments;
 mod bags;
@@ -115,6 +116,7 @@ pub(crate) fn execute(context: &mut Context, statement: Statement) -> Result<Out
         Statement::DropTable { names, if_exists } => {
             drop_table::drop_table(context, &names, if_exists)
         }
+        Statement::AlterTable(wanted) => alter_table::alter_table(context, *wanted),
         Statement::Insert(insert) => insert::insert(context, *insert),
         Statement::Update { with, update } => update::update(context, with, *update),
         Statement::Delete { with, delete } => delete::delete(context, with, *delete),

@@ -5,6 +5,8 @@ mod functions;
 mod storage;
 mod summary;
 
+pub(super) use create::quoted;
+
 use super::{Context, names, query, set};
 use crate::catalog::{CATALOG, SCHEMAS};
 use crate::error::Result;

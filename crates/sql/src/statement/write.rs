@@ -57,7 +57,7 @@ enum Source {
     Null,
 }
 
-struct TargetCheck {
+pub(super) struct TargetCheck {
     /// As it is called in messages.
     shown: String,
     expr: Arc<dyn PhysicalExpr>,
@@ -153,16 +153,12 @@ impl TargetColumn {
 }
 
 impl TargetCheck {
-    fn new(context: &Context, check: &Check, schema: &Schema) -> Result<Self> {
-        let shown = match &check.name {
-            Some(name) => format!("CHECK \"{name}\" ({})", check.sql),
-            None => format!("CHECK ({})", check.sql),
-        };
-        Ok(Self { shown, expr: bind_check(context, &check.sql, schema)? })
+    pub(super) fn new(context: &Context, check: &Check, schema: &Schema) -> Result<Self> {
+        Ok(Self { shown: shown_check(check), expr: bind_check(context, &check.sql, schema)? })
     }
 
     /// NULL satisfies a CHECK, as the standard wants it.
-    fn test(&self, rows: &RecordBatch, before: Option<u64>, table: &str) -> Result<()> {
+    pub(super) fn test(&self, rows: &RecordBatch, before: Option<u64>, table: &str) -> Result<()> {
         let result = self.expr.evaluate(rows)?.into_array(rows.num_rows())?;
         let result = result.as_boolean();
         let Some(row) = result.iter().position(|holds| holds == Some(false)) else {
@@ -187,6 +183,14 @@ impl TargetCheck {
     }
 }
 
+/// A CHECK as messages call it.
+pub(super) fn shown_check(check: &Check) -> String {
+    match &check.name {
+        Some(name) => format!("CHECK \"{name}\" ({})", check.sql),
+        None => format!("CHECK ({})", check.sql),
+    }
+}
+
 /// A CHECK as an expression over the columns of `schema`.
 ///
 /// # Errors
@@ -208,10 +212,27 @@ pub(super) fn bind_check(
 }
 
 /// A DEFAULT as an expression without columns.
-pub(super) fn default(context: &Context, column: &str, sql: &str) -> Result<Arc<dyn PhysicalExpr>> {
+fn default(context: &Context, column: &str, sql: &str) -> Result<Arc<dyn PhysicalExpr>> {
     let bound =
         parse_expression(sql).and_then(|expr| expression::bind(context, expr, &Schema::empty()));
     bound.map_err(|error| named(format!("DEFAULT of column \"{column}\""), error))
+}
+
+/// What a DEFAULT is now, as one value of the column's type.
+///
+/// # Errors
+/// What does not make sense as a DEFAULT, and values that the column cannot hold.
+pub(super) fn default_value(
+    context: &Context,
+    column: &str,
+    sql: &str,
+    data_type: DataType,
+) -> Result<ArrayRef> {
+    let options = RecordBatchOptions::new().with_row_count(Some(1));
+    let row = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)?;
+    let value = default(context, column, sql)?.evaluate(&row)?.into_array(1)?;
+    assign(&value, column, data_type)
+        .map_err(|error| Error { message: format!("DEFAULT of {}", error.message), ..error })
 }
 
 /// The error with its place as part of the message: positions count from the expression's start.
@@ -220,7 +241,7 @@ fn named(place: String, error: Error) -> Error {
 }
 
 /// A schema of the same names and types in which every column may hold NULL: the store checks.
-fn nullable(schema: &Schema) -> Schema {
+pub(super) fn nullable(schema: &Schema) -> Schema {
     let fields = schema.fields().iter();
     let fields = fields.map(|field| Field::new(field.name(), field.data_type().clone(), true));
     Schema::new(fields.collect::<Vec<_>>())

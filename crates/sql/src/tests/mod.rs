@@ -1,5 +1,6 @@
 //! Statements on a temporary warehouse, in process: what they answer and how they fail.
 
+mod alter;
 mod bitmaps;
 mod cancel;
 mod constraints;

@@ -3,7 +3,7 @@
 use super::Check;
 use crate::keys::index::layout_of;
 use crate::keys::layout::{Layout, NormalKey, by_width, nulls_of};
-use crate::keys::run::{RunBlocks, decode_block};
+use crate::keys::run::RunBlocks;
 use crate::keys::search::find_each;
 use crate::schema::Key;
 use starfact_base::limits::BLOCK_ROWS;
@@ -107,9 +107,8 @@ impl Check<'_> {
     fn pairs_of_rows<K: NormalKey>(&self, key: &Key, layout: &Layout) -> Result<Pairs> {
         let mut pairs = Pairs::default();
         for segment in &self.table.segments {
-            let files = segment.columns(&key.columns)?;
             for block in 0..segment.block_count() {
-                let values = decode_block(&files, block)?;
+                let values = self.table.blocks_values(segment, &key.columns, block)?;
                 let nulls = nulls_of(&values);
                 let first = segment.first_row() + (block * BLOCK_ROWS) as u64;
                 for (row, key) in K::encode(layout, &values)?.iter().enumerate() {

@@ -2,7 +2,6 @@
 
 use super::Check;
 use crate::keys::layout::{Layout, NormalKey, by_width};
-use crate::keys::run::decode_block;
 use crate::load::sort_layout;
 use starfact_base::Result;
 
@@ -23,9 +22,9 @@ impl Check<'_> {
             let follows = |before: &(u64, K)| self.table.is_sorted() || before.0 == run && run != 0;
             let mut last = before.take().filter(follows).map(|(_, key)| key);
             let is_sorted = self.table.is_sorted() || run != 0;
-            let files = segment.columns(columns)?;
             for block in 0..segment.block_count() {
-                let keys = K::encode(layout, &decode_block(&files, block)?)?;
+                let values = self.table.blocks_values(segment, columns, block)?;
+                let keys = K::encode(layout, &values)?;
                 let is_after = last.is_none_or(|last| keys.first().is_none_or(|key| last <= *key));
                 if is_sorted && !(is_after && keys.is_sorted()) {
                     let found = format!("block {block} out of it");

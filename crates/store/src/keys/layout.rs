@@ -23,7 +23,8 @@ use arrow::datatypes::{
 use arrow::row::{RowConverter, SortField};
 use starfact_base::data_type::Physical;
 use starfact_base::{DataType, Error, Result, Scalar};
-use starfact_encoding::arrow_type;
+use starfact_encoding::{Widening, arrow_type, data_type_of};
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -137,12 +138,28 @@ impl Layout {
         let fit = |(column, ty): (ArrayRef, DataType)| {
             let wanted = arrow_type(ty);
             if column.data_type() == &wanted {
-                Ok(column)
-            } else {
-                arrow::compute::cast(&column, &wanted).map_err(ours)
+                return Ok(column);
+            }
+            let found = data_type_of(column.data_type());
+            match found.and_then(|found| Widening::new(found, ty)) {
+                Some(widening) => widening.array(&column).map_err(Error::internal),
+                None => arrow::compute::cast(&column, &wanted).map_err(ours),
             }
         };
         columns.into_iter().zip(self.types()).map(fit).collect()
+    }
+
+    /// A value of the first column, of a file of this type, as one of the layout's; `None` if it
+    /// has none.
+    pub(crate) fn fit_first<'a>(
+        &self,
+        from: DataType,
+        value: &'a Scalar,
+    ) -> Option<Cow<'a, Scalar>> {
+        match self.first_type()? {
+            to if from == to => Some(Cow::Borrowed(value)),
+            to => Widening::new(from, to)?.scalar(value).map(Cow::Owned),
+        }
     }
 
     fn converter(&self) -> Result<&RowConverter> {

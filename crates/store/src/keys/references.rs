@@ -324,7 +324,7 @@ fn report(tasks: &[Task<'_>], table: &Table, numbers: &RowNumbers, first_row: u6
     let Some((number, place, task)) = first else { return Ok(()) };
     let (block, row) = (place / BLOCK_ROWS as u64, place % BLOCK_ROWS as u64);
     let columns = &task.foreign_key.columns;
-    let values = decode_block(&task.segment.columns(columns)?, block as usize)?;
+    let values = table.blocks_values(task.segment, columns, block as usize)?;
     let text = violation::columns_and_values(&table.schema, columns, &values, row as usize);
     let parent = (task.parent.table.name(), task.parent.columns.as_str());
     Err(violation::unresolved(&table.schema, &text, number, parent))

@@ -5,7 +5,8 @@
 //! 0, for the row ids, each less the row's place in the run. Neighbours in key order often have
 //! ids that follow one another, as the lines of one order do: then the differences are runs of
 //! equal numbers, and small on disk. Rows with a NULL in the key are in no run. Deleted rows stay
-//! in their runs: whoever finds a row asks whether it is live.
+//! in their runs: whoever finds a row asks whether it is live. Files may have the types that the
+//! key's columns had before these became wider: the order of their values is the same.
 
 use crate::keys::layout::{Layout, NormalKey, nulls_of};
 use crate::keys::memory::SortedKeys;
@@ -19,6 +20,7 @@ use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, Corruption, Error, Result, Scalar, TableId};
 use starfact_format::ColumnFile;
 use starfact_vfs::Dir;
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -182,15 +184,17 @@ impl RunBlocks {
     }
 
     /// The upper bound of the first key column in a block; `None` if it is not known.
-    pub(crate) fn upper_bound(&self, block: usize) -> Option<&Scalar> {
+    pub(crate) fn upper_bound(&self, layout: &Layout, block: usize) -> Option<Cow<'_, Scalar>> {
         let (part, idx) = self.part(block).ok()?;
-        part.columns.first()?.zones().get(idx)?.stats.max.as_ref()
+        let file = part.columns.first()?;
+        layout.fit_first(file.data_type(), file.zones().get(idx)?.stats.max.as_ref()?)
     }
 
     /// The lower bound of the first key column in a block; `None` if it is not known.
-    pub(crate) fn lower_bound(&self, block: usize) -> Option<&Scalar> {
+    pub(crate) fn lower_bound(&self, layout: &Layout, block: usize) -> Option<Cow<'_, Scalar>> {
         let (part, idx) = self.part(block).ok()?;
-        part.columns.first()?.zones().get(idx)?.stats.min.as_ref()
+        let file = part.columns.first()?;
+        layout.fit_first(file.data_type(), file.zones().get(idx)?.stats.min.as_ref()?)
     }
 
     /// The keys of a block and their row ids.
@@ -203,7 +207,7 @@ impl RunBlocks {
             return Ok((keys.to_vec(), rows.to_vec()));
         }
         let (part, idx) = self.part(block)?;
-        let columns = decode_block(&part.columns, idx)?;
+        let columns = layout.fit(decode_block(&part.columns, idx)?)?;
         if nulls_of(&columns).is_some_and(|nulls| nulls.null_count() > 0) {
             return Err(Error::internal("a NULL in a key run"));
         }

@@ -24,12 +24,12 @@ pub(crate) fn find_each<K: NormalKey>(
     let (mut at, mut block) = (0, 0);
     while let Some(key) = keys.get(at) {
         let first = key.first(layout);
-        block = skip_blocks(run, block, first.as_ref());
+        block = skip_blocks(layout, run, block, first.as_ref());
         if block >= run.count() {
             break;
         }
         let rest = keys.get(at..).unwrap_or_default();
-        let below = count_below(layout, rest, run.lower_bound(block));
+        let below = count_below(layout, rest, run.lower_bound(layout, block).as_deref());
         if below > 0 {
             at += below;
             continue;
@@ -45,10 +45,10 @@ pub(crate) fn find_each<K: NormalKey>(
 }
 
 /// The first block, from `block` on, that does not end below a key that begins with `first`.
-fn skip_blocks(run: &RunBlocks, block: usize, first: Option<&Scalar>) -> usize {
+fn skip_blocks(layout: &Layout, run: &RunBlocks, block: usize, first: Option<&Scalar>) -> usize {
     let Some(first) = first else { return block };
     let is_below = |block: usize| {
-        let bound = run.upper_bound(block).and_then(|bound| bound.compare(first));
+        let bound = run.upper_bound(layout, block).and_then(|bound| bound.compare(first));
         bound == Some(Ordering::Less)
     };
     let (mut low, mut high) = (block, run.count());

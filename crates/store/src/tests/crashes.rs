@@ -2,8 +2,8 @@
 //! and what was left behind is removed.
 
 use super::support::*;
-use crate::{LoadOptions, OpenMode, SharedDictionaries, Store, TableDefinition};
-use starfact_base::{DataType, Error, Result};
+use crate::{LoadOptions, OpenMode, SharedDictionaries, Store, TableChange, TableDefinition};
+use starfact_base::{DataType, Error, Result, Scalar};
 use starfact_vfs::{Dir, Fault, FaultDir, FaultMode, MemDir};
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -130,6 +130,25 @@ fn visit(store: &Store, cities: [&str; 3]) -> Result<()> {
     let shared_dictionaries = SharedDictionaries::Always;
     let options = LoadOptions { shared_dictionaries, memory_bytes: 1_000_000, ..small_options() };
     insert_with(store, "visits", vec![rows], &options).map(|_| ())
+}
+
+/// Several changes of what is declared, in one commit.
+fn alter_visits(store: &Store) -> Result<()> {
+    let mut transaction = store.begin()?;
+    let table = Arc::clone(transaction.snapshot().unwrap().table("visits").unwrap());
+    let day = table.column_named("day").unwrap().id;
+    for change in [
+        TableChange::AddColumn {
+            column: column("guests", DataType::Integer).not_null(),
+            initial: Some(Scalar::Integer(2)),
+        },
+        TableChange::SetType { column: day, data_type: DataType::BigInt },
+        TableChange::DropColumn(table.column_named("city").unwrap().id),
+    ] {
+        transaction.alter_table(table.id(), &change)?;
+    }
+    transaction.commit()?;
+    Ok(())
 }
 
 fn drop_visits(store: &Store) -> Result<()> {
@@ -329,6 +348,12 @@ fn a_full_disk_while_dictionaries_are_made_used_and_dropped() {
     fail_anywhere(&[create_visits], load_visits);
     fail_anywhere(&[create_visits], load_more_visits);
     fail_anywhere(&[create_visits, load_visits], drop_visits);
+}
+
+#[test]
+fn a_crash_or_a_full_disk_while_a_table_is_altered() {
+    crash_anywhere(&[create_visits], alter_visits);
+    fail_anywhere(&[create_visits], alter_visits);
 }
 
 #[test]

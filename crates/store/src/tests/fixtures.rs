@@ -55,6 +55,11 @@ fn warehouses_of_every_version_open_and_take_rows() {
             assert_eq!(ordinals.collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 0, 6]);
             insert(&store, "stock", vec![batch(vec![ints([2, 6]), ints([21, 61])])]).unwrap();
             assert!(insert(&store, "stock", vec![batch(vec![ints([7]), ints([1])])]).is_err());
+            let reading = |column| read(&store, "reading", column);
+            assert_eq!(reading("level"), ["3.00", "-1.00", "4.50", "NULL"]);
+            assert_eq!(reading("unit"), ["mm", "mm", "cm", "mm"]);
+            assert_eq!(reading("share"), ["0.5", "0.5", "NULL", "0.25"]);
+            assert!(table(&store, "reading").column_named("note").is_none());
         }
         let rows = |id, name| batch(vec![ints([id]), texts([name])]);
         assert!(insert(&store, "nation", vec![rows(7, "Oman")]).is_err());

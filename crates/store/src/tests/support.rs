@@ -144,10 +144,8 @@ pub(crate) fn live_values(table: &Table, id: ColumnId) -> Vec<String> {
 pub(crate) fn values(table: &Table, id: ColumnId) -> Vec<String> {
     let mut values = Vec::new();
     for segment in table.segments() {
-        let file = segment.column(id).unwrap().unwrap();
-        for block in 0..file.block_count() {
-            let block = file.block(block).unwrap();
-            let array = block.decode(0..block.rows()).unwrap();
+        for block in 0..segment.block_count() {
+            let array = table.block_values(segment, id, block).unwrap();
             values.extend((0..array.len()).map(|row| match array.is_null(row) {
                 true => "NULL".to_owned(),
                 false => show(&array, row),

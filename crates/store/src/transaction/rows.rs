@@ -4,7 +4,7 @@ use super::Transaction;
 use crate::keys::index::layout_of;
 use crate::keys::layout::{NormalKey, by_width, nulls_of, ours};
 use crate::keys::references::find_sorted;
-use crate::load::{RowColumn, check_rows};
+use crate::load::check_rows;
 use crate::schema::KeyId;
 use crate::snapshot::Table;
 use arrow::array::{ArrayRef, UInt32Array, new_empty_array};
@@ -154,13 +154,7 @@ pub(crate) fn take_rows(table: &Table, rows: &[u64]) -> Result<RecordBatch> {
             let located = table.locate(*first_row);
             let (segment, _) = located.ok_or_else(|| Error::internal("a segment without rows"))?;
             let places: Vec<u32> = places.iter().map(|(at, _)| *at).collect();
-            parts.push(crate::rewrite::values(
-                segment,
-                *block,
-                0,
-                &RowColumn::visible(column),
-                Some(&places),
-            )?);
+            parts.push(table.values_of(segment, column.id, *block, Some(&places))?);
         }
         let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
         let all = match parts.as_slice() {

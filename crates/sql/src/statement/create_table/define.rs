@@ -1,22 +1,21 @@
 //! Constraints, defaults and sort order as written, to a table definition.
 
-use super::super::assign::assign;
 use super::super::{Context, names, write};
 use crate::error::{Error, Result};
 use crate::parse::CreateTable;
-use arrow::array::{RecordBatch, RecordBatchOptions};
+use crate::scan::arrow_schema;
+use crate::types::column_type;
 use arrow::datatypes::{Field, Schema};
 use datafusion::sql::sqlparser::ast::{
-    CheckConstraint, ColumnOption, ColumnOptionDef, ConstraintCharacteristics, Expr,
-    ForeignKeyConstraint, Ident, IndexColumn, NullsDistinctOption, ReferentialAction,
-    TableConstraint,
+    CheckConstraint, ColumnDef, ColumnOption, ColumnOptionDef, ConstraintCharacteristics,
+    DataType as SqlType, Expr, ForeignKeyConstraint, Ident, IndexColumn, NullsDistinctOption,
+    ReferentialAction, TableConstraint,
 };
 use datafusion::sql::sqlparser::tokenizer::Token;
 use starfact_encoding::arrow_type;
 use starfact_store::{
-    CheckDefinition, ColumnDefinition, ForeignKeyDefinition, KeyDefinition, TableDefinition,
+    CheckDefinition, ColumnDefinition, ForeignKeyDefinition, KeyDefinition, Table, TableDefinition,
 };
-use std::sync::Arc;
 
 /// Puts together what was written about a table whose columns and their types are known.
 ///
@@ -40,6 +39,45 @@ pub(super) fn define(
     table.sorted_by = column_names(&table, wanted.sorted_by.iter())?;
     check_expressions(context, &table)?;
     Ok(table)
+}
+
+/// A column with its type and nothing else yet.
+pub(super) fn typed_column(wanted: &ColumnDef) -> Result<ColumnDefinition> {
+    let (name, at) = (names::fold(&wanted.name), names::start(&wanted.name));
+    if wanted.data_type == SqlType::Unspecified {
+        return Err(Error::sql(format!("column \"{name}\" has no type")).at(at));
+    }
+    let data_type = column_type(&wanted.data_type).map_err(|error| error.at(at))?;
+    Ok(ColumnDefinition::new(name, data_type))
+}
+
+/// A column that is added to a table, and the CHECK constraints that come with it.
+pub(in crate::statement) fn added_column(
+    context: &Context,
+    table: &Table,
+    wanted: &ColumnDef,
+) -> Result<(ColumnDefinition, Vec<CheckDefinition>)> {
+    let mut alone = TableDefinition {
+        name: table.name().to_owned(),
+        columns: vec![typed_column(wanted)?],
+        ..TableDefinition::default()
+    };
+    for option in &wanted.options {
+        let key = match &option.option {
+            ColumnOption::PrimaryKey(_) => "PRIMARY KEY",
+            ColumnOption::Unique(_) => "UNIQUE",
+            ColumnOption::ForeignKey(_) => "REFERENCES",
+            _ => {
+                column_option(context, &mut alone, 0, option)?;
+                continue;
+            }
+        };
+        return Err(Error::sql(format!("ADD COLUMN … {key} is not supported"))
+            .at(names::start(&wanted.name))
+            .with_hint("keys and references are declared when a table is created"));
+    }
+    let mut columns = alone.columns;
+    Ok((columns.remove(0), alone.checks))
 }
 
 fn column_option(
@@ -237,13 +275,22 @@ fn check_expressions(context: &Context, table: &TableDefinition) -> Result<()> {
     for check in &table.checks {
         write::bind_check(context, &check.sql, &schema)?;
     }
-    let options = RecordBatchOptions::new().with_row_count(Some(1));
-    let row = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)?;
     for column in &table.columns {
         let Some(sql) = &column.default else { continue };
-        let value = write::default(context, &column.name, sql)?.evaluate(&row)?.into_array(1)?;
-        assign(&value, &column.name, column.data_type)
-            .map_err(|error| Error { message: format!("DEFAULT of {}", error.message), ..error })?;
+        write::default_value(context, &column.name, sql, column.data_type)?;
+    }
+    Ok(())
+}
+
+/// The same for a table that has changed.
+pub(in crate::statement) fn check_table(context: &Context, table: &Table) -> Result<()> {
+    let schema = write::nullable(&arrow_schema(table));
+    for check in table.checks() {
+        write::bind_check(context, &check.sql, &schema)?;
+    }
+    for column in table.columns() {
+        let Some(sql) = &column.default else { continue };
+        write::default_value(context, &column.name, sql, column.data_type)?;
     }
     Ok(())
 }

@@ -68,7 +68,7 @@ fn column_names(table: &Table, ids: &[ColumnId]) -> String {
 }
 
 /// A name in quotes if it needs them.
-fn quoted(name: &str) -> String {
+pub(in crate::statement) fn quoted(name: &str) -> String {
     let is_plain = name.starts_with(|ch: char| ch.is_ascii_lowercase() || ch == '_')
         && name.chars().all(|ch| ch.is_ascii_lowercase() || ch.is_ascii_digit() || ch == '_');
     if is_plain && !is_reserved(name) {

@@ -12,9 +12,10 @@ use crate::statement::{Context, names};
 use crate::sys::{self, StoredColumn, plain_value_bytes, stored_columns};
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array};
 use datafusion::sql::sqlparser::ast::ObjectName;
+use starfact_base::DataType;
 use starfact_encoding::{EncodeOptions, EncodingName, encode};
 use starfact_format::ColumnBlock;
-use starfact_store::Table;
+use starfact_store::{Segment, Table};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -118,17 +119,20 @@ fn report(table: &Table, column: &StoredColumn) -> Result<Report> {
     }
     let dictionary_bytes = table.dictionary_byte_len(column.id);
     let without = Report { bytes, dictionary_bytes, bitmap_bytes, sample: None };
-    let Some(middle) = segments.get(segments.len() / 2) else {
+    // Segments that are older than the column have no file.
+    let with_file: Vec<&Arc<Segment>> =
+        segments.iter().filter(|segment| segment.column_byte_len(column.id) > 0).collect();
+    let Some(middle) = with_file.get(with_file.len() / 2) else {
         return Ok(without);
     };
     let Some(file) = middle.column(column.id)? else { return Ok(without) };
     let idx = (file.block_count().max(1) - 1) / 2;
     let block = file.block(idx)?;
-    let sample = sample(column, &block, file.block_byte_len(idx))?;
+    let sample = sample(file.data_type(), &block, file.block_byte_len(idx))?;
     Ok(Report { sample: Some(sample), ..without })
 }
 
-fn sample(column: &StoredColumn, block: &ColumnBlock, bytes: u64) -> Result<Sample> {
+fn sample(data_type: DataType, block: &ColumnBlock, bytes: u64) -> Result<Sample> {
     let rows = block.rows();
     let mut decode = Duration::MAX;
     let mut values = block.decode(0..rows)?;
@@ -137,7 +141,7 @@ fn sample(column: &StoredColumn, block: &ColumnBlock, bytes: u64) -> Result<Samp
         values = block.decode(0..rows)?;
         decode = decode.min(start.elapsed());
     }
-    let plain_bytes = match plain_value_bytes(column.data_type) {
+    let plain_bytes = match plain_value_bytes(data_type) {
         Some(bytes) => bytes * rows as u64,
         None => text_bytes(&values),
     };
@@ -148,9 +152,8 @@ fn sample(column: &StoredColumn, block: &ColumnBlock, bytes: u64) -> Result<Samp
             continue;
         }
         let options = EncodeOptions { encoding: Some(encoding) };
-        let encoded = encode(values.as_ref(), column.data_type, &options).map_err(Error::from)?;
-        let found =
-            starfact_encoding::Block::parse(encoded.bytes.clone().into(), column.data_type, rows);
+        let encoded = encode(values.as_ref(), data_type, &options).map_err(Error::from)?;
+        let found = starfact_encoding::Block::parse(encoded.bytes.clone().into(), data_type, rows);
         // An encoding that cannot hold the values is replaced by the chosen one.
         let is_as_asked = found.is_ok_and(|found| found.tree().starts_with(encoding.as_str()));
         let bytes = encoded.bytes.len() as u64;
