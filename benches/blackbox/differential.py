@@ -79,7 +79,7 @@ def is_close(a, b, of):
 
 
 def sort_key(row):
-    return [(value is None, str(type(value)), f"{value:.6g}" if isinstance(value, float) else
+    return [(value is None, str(type(value)), f"{value + 0.0:.6g}" if isinstance(value, float) else
              value if value is not None else 0) for value in row]
 
 

@@ -77,12 +77,24 @@ impl Check<'_> {
                 }
                 Err(other) => return Err(other),
             };
-            let is_after = last.is_none_or(|last| keys.first().is_none_or(|key| last < *key));
-            if !(is_after && keys.is_sorted_by(|a, b| a < b)) {
+            // In memory the rows that a key had before are still there.
+            let ascend = |a: &K, b: &K| a < b || (a == b && blocks.memory::<K>().is_some());
+            let is_after =
+                last.as_ref().is_none_or(|last| keys.first().is_none_or(|key| ascend(last, key)));
+            if !(is_after && keys.is_sorted_by(ascend)) {
                 let what = format!("block {block} of a key run");
                 return Ok(Some((what, "keys that ascend", "others".into())));
             }
             let mut repeated = None;
+            let mut live: Vec<(&K, u64)> = keys.iter().zip(rows.iter().copied()).collect();
+            live.retain(|(_, row)| self.table.is_live(*row));
+            for pair in live.windows(2) {
+                if let [(a, _), (b, row)] = pair
+                    && a == b
+                {
+                    repeated.get_or_insert(*row);
+                }
+            }
             for run in earlier {
                 find_each(layout, run, &keys, &mut |place, earlier| {
                     let is_live = |row: &u64| self.table.is_live(*row);
@@ -96,8 +108,7 @@ impl Check<'_> {
                 let what = format!("key of row {row}");
                 return Ok(Some((what, "one row with it", "two".into())));
             }
-            let live = keys.iter().zip(&rows).filter(|(_, row)| self.table.is_live(**row));
-            live.for_each(|(key, row)| pairs.add(key, *row));
+            live.iter().for_each(|(key, row)| pairs.add(*key, *row));
             last = keys.last().cloned();
             (self.options.proceed)(0)?;
         }

@@ -7,7 +7,8 @@ use std::cmp::Ordering;
 
 /// Calls `visit` with the place in `keys` and the row id of every key that the run has.
 ///
-/// `keys` are in ascending order; equal ones are each visited.
+/// `keys` are in ascending order; equal ones are each visited. A run in memory may have a key
+/// several times, of rows of which one at most is live; each of them is visited.
 pub(crate) fn find_each<K: NormalKey>(
     layout: &Layout,
     run: &RunBlocks,
@@ -77,10 +78,12 @@ fn merge<K: Ord>(
     let mut from = 0;
     for (place, key) in keys.iter().enumerate() {
         from += gallop(block.get(from..).unwrap_or_default(), key);
-        match block.get(from) {
-            None => return Ok(place),
-            Some(found) if found == key => visit(place, from)?,
-            Some(_) => {}
+        if from >= block.len() {
+            return Ok(place);
+        }
+        let equal = block.iter().skip(from).take_while(|found| *found == key);
+        for (found, _) in (from..).zip(equal) {
+            visit(place, found)?;
         }
     }
     Ok(keys.len())
@@ -124,5 +127,17 @@ mod tests {
         let done = merge(&[1, 2, 2, 5, 9, 12], &[2, 3, 5, 9], &mut visit).unwrap();
         assert_eq!(done, 5);
         assert_eq!(found, [(1, 0), (2, 0), (3, 2), (4, 3)]);
+    }
+
+    #[test]
+    fn a_key_that_a_block_has_several_times_is_visited_as_often() {
+        let mut found = Vec::new();
+        let mut visit = |place, at| {
+            found.push((place, at));
+            Ok(())
+        };
+        let done = merge(&[2, 3, 3, 7], &[1, 2, 2, 3, 3, 7, 7], &mut visit).unwrap();
+        assert_eq!(done, 4);
+        assert_eq!(found, [(0, 1), (0, 2), (1, 3), (1, 4), (2, 3), (2, 4), (3, 5), (3, 6)]);
     }
 }

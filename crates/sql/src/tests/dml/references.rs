@@ -114,3 +114,29 @@ fn a_table_may_reference_itself() {
     check(&session, &[("SELECT * FROM part ORDER BY id", "2|NULL; 6|7; 7|6")]);
     run(&session, &["CHECK TABLE part"]);
 }
+
+#[test]
+fn a_key_that_many_rows_have_had_finds_the_one_that_has_it() {
+    let session = session(&[
+        "CREATE TABLE city (id INTEGER PRIMARY KEY, name VARCHAR)",
+        "CREATE TABLE sale (n INTEGER, city INTEGER REFERENCES city)",
+    ]);
+    // Small commits are merged in memory, with rows that are deleted in them.
+    for number in 0..20 {
+        run(
+            &session,
+            &[
+                "DELETE FROM city WHERE id = 1",
+                &format!("INSERT INTO city VALUES (1, 'name {number}')"),
+                "UPDATE city SET id = id + 1",
+                "UPDATE city SET id = id - 1",
+            ],
+        );
+        check_failures(&session, &[("INSERT INTO city VALUES (1, 'twin')", "key (id) = (1)")]);
+        let sql = "INSERT INTO city VALUES (1, 'x') ON CONFLICT DO NOTHING";
+        assert_eq!(count(&session, sql), "INSERT 0");
+        run(&session, &["CHECK TABLE city"]);
+    }
+    run(&session, &["INSERT INTO sale VALUES (1, 1)", "CHECK TABLE city, sale"]);
+    check(&session, &[("SELECT name FROM sale, city WHERE city = id", "name 19")]);
+}
