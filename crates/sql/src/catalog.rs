@@ -3,18 +3,22 @@
 //! A session has one of these for its whole life and points it at the snapshot of each statement
 //! before the statement is planned, so that a statement sees exactly one epoch.
 
+use crate::error::Error;
 use crate::information_schema::{self, INFORMATION_SCHEMA};
+use crate::parse::split_as_of;
 use crate::scan::StarfactTable;
 use crate::statement::table_named;
 use crate::sys::{self, SYS};
 use crate::views::Views;
+use crate::warehouse::Inner;
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, SchemaProvider, TableProvider};
 use datafusion::common::Result;
+use starfact_base::Epoch;
 use starfact_store::Snapshot;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// Name of the only catalog.
 pub(crate) const CATALOG: &str = "warehouse";
@@ -46,8 +50,8 @@ impl CatalogProvider for WarehouseCatalog {
 }
 
 /// The schema `main`: the snapshot's tables, and the files that the statement names.
-#[derive(Default)]
 pub(crate) struct WarehouseSchema {
+    warehouse: Weak<Inner>,
     current: Mutex<Current>,
 }
 
@@ -58,6 +62,16 @@ struct Current {
 }
 
 impl WarehouseSchema {
+    /// The schema of a session of this warehouse.
+    pub(crate) fn new(warehouse: &Arc<Inner>) -> Self {
+        Self { warehouse: Arc::downgrade(warehouse), current: Mutex::default() }
+    }
+
+    /// The warehouse, as long as it is open.
+    pub(crate) fn warehouse(&self) -> Option<Arc<Inner>> {
+        self.warehouse.upgrade()
+    }
+
     /// Points the schema at the snapshot of the next statement and forgets the files of the last.
     pub(crate) fn set_snapshot(&self, snapshot: Arc<Snapshot>) {
         *self.lock() = Current { snapshot: Some(snapshot), files: HashMap::new() };
@@ -97,11 +111,21 @@ impl SchemaProvider for WarehouseSchema {
         if let Some(file) = current.files.get(name) {
             return Ok(Some(Arc::clone(file)));
         }
+        if let Some((table, epoch)) = split_as_of(name) {
+            drop(current);
+            let Some(warehouse) = self.warehouse() else { return Ok(None) };
+            let snapshot = warehouse.store.snapshot_at(Epoch(epoch)).map_err(Error::from)?;
+            let table = table_named(&snapshot, table);
+            return Ok(table.map(|table| Arc::new(StarfactTable::new(Arc::clone(table))) as _));
+        }
         let table = current.snapshot.as_ref().and_then(|snapshot| table_named(snapshot, name));
         Ok(table.map(|table| Arc::new(StarfactTable::new(Arc::clone(table))) as _))
     }
 
     fn table_exist(&self, name: &str) -> bool {
+        if let Some((table, _)) = split_as_of(name) {
+            return self.table_exist(table);
+        }
         let current = self.lock();
         current.files.contains_key(name)
             || current

@@ -15,11 +15,11 @@ pub(crate) const INFORMATION_SCHEMA: &str = "information_schema";
 
 /// The views in it.
 pub(crate) const VIEWS: &[View] = &[
-    ("columns", columns),
-    ("key_column_usage", key_column_usage),
-    ("schemata", schemata),
-    ("table_constraints", table_constraints),
-    ("tables", tables),
+    ("columns", |snapshot, _| columns(snapshot)),
+    ("key_column_usage", |snapshot, _| key_column_usage(snapshot)),
+    ("schemata", |snapshot, _| schemata(snapshot)),
+    ("table_constraints", |snapshot, _| table_constraints(snapshot)),
+    ("tables", |snapshot, _| tables(snapshot)),
 ];
 
 fn schemata(_snapshot: &Snapshot) -> Result<RecordBatch> {

@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
+use starfact_store::QueryGuard;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -56,7 +57,13 @@ pub struct Rows {
 }
 
 enum Source {
-    Query { inner: Arc<Inner>, stream: SendableRecordBatchStream, cancel: CancellationToken },
+    Query {
+        inner: Arc<Inner>,
+        stream: SendableRecordBatchStream,
+        cancel: CancellationToken,
+        /// Merges in the background leave time to queries.
+        _running: Option<QueryGuard>,
+    },
     Ready(std::vec::IntoIter<RecordBatch>),
     Ended,
 }
@@ -69,7 +76,8 @@ impl Rows {
         stream: SendableRecordBatchStream,
         cancel: CancellationToken,
     ) -> Self {
-        let source = Source::Query { inner, stream, cancel };
+        let _running = inner.store.begin_query();
+        let source = Source::Query { inner, stream, cancel, _running };
         Self { schema, source, is_plan: false, sql: Arc::from(""), failed: None }
     }
 
@@ -104,7 +112,7 @@ impl Rows {
         match &mut self.source {
             Source::Ended => None,
             Source::Ready(batches) => batches.next().map(Ok),
-            Source::Query { inner, stream, cancel } => {
+            Source::Query { inner, stream, cancel, .. } => {
                 let next = catch_unwind(AssertUnwindSafe(|| {
                     inner.runtime.block_on(async {
                         tokio::select! {

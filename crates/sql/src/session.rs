@@ -85,7 +85,7 @@ impl CancelHandle {
 impl Session {
     pub(crate) fn new(inner: Arc<Inner>) -> Self {
         let settings = inner.defaults;
-        let schema = Arc::new(WarehouseSchema::default());
+        let schema = Arc::new(WarehouseSchema::new(&inner));
         let state = build_state(&schema, runtime_env(settings.memory_limit));
         let memory_limit = settings.memory_limit;
         let current = Mutex::new(Current { settings, state, memory_limit });
@@ -256,6 +256,7 @@ impl Session {
         let outcome = result?;
         let Outcome::Settings { settings, engine, tag } = outcome else { return Ok(outcome) };
         let mut current = self.lock();
+        self.inner.store.set_retention(settings.retention);
         current.settings = settings;
         for (name, value) in engine {
             current.state.config_mut().options_mut().set(&name, &value)?;

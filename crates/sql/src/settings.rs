@@ -6,7 +6,8 @@
 use crate::error::{Error, Result};
 use crate::scan::ScanSettings;
 use datafusion::prelude::SessionConfig;
-use starfact_store::{Durability, SharedDictionaries};
+use starfact_store::{Durability, Retention, SharedDictionaries};
+use std::time::Duration;
 
 /// Memory that a sort keeps for merging, at most.
 const MERGE_BYTES_MAX: usize = 10 << 20;
@@ -23,7 +24,18 @@ pub(crate) struct Settings {
     /// Whether columns get bitmap indexes of which nobody has said whether they should.
     pub(crate) index_columns: bool,
     pub(crate) shared_dictionaries: SharedDictionaries,
+    /// Which older epochs can be read.
+    pub(crate) retention: Retention,
 }
+
+/// Epochs that are kept unless told otherwise: the last so many, and those of the last so many
+/// seconds.
+const RETAINED_EPOCHS: u64 = 10;
+const RETAINED_SECONDS: u64 = 3600;
+
+/// What [`Settings::new`] begins with.
+pub(crate) const DEFAULT_RETENTION: Retention =
+    Retention { epochs: RETAINED_EPOCHS, duration: Duration::from_secs(RETAINED_SECONDS) };
 
 /// One setting: how it is called, what it does, how it is read and written.
 pub(crate) struct Setting {
@@ -97,6 +109,26 @@ pub(crate) const SETTINGS: &[Setting] = &[
         reset: |settings, defaults| settings.memory_limit = defaults.memory_limit,
     },
     Setting {
+        name: "starfact.retain_epochs",
+        description: "older epochs that AS OF EPOCH can read: the last so many",
+        get: |settings| settings.retention.epochs.to_string(),
+        set: |settings, value| {
+            settings.retention.epochs = parse_count(value)?;
+            Ok(())
+        },
+        reset: |settings, defaults| settings.retention.epochs = defaults.retention.epochs,
+    },
+    Setting {
+        name: "starfact.retain_seconds",
+        description: "older epochs that AS OF EPOCH can read: those of the last so many seconds",
+        get: |settings| settings.retention.duration.as_secs().to_string(),
+        set: |settings, value| {
+            settings.retention.duration = Duration::from_secs(parse_count(value)?);
+            Ok(())
+        },
+        reset: |settings, defaults| settings.retention.duration = defaults.retention.duration,
+    },
+    Setting {
         name: "starfact.shared_dictionaries",
         description: "store text as codes of dictionaries of the table (on, off, always)",
         get: |settings| match settings.shared_dictionaries {
@@ -138,6 +170,7 @@ impl Settings {
             durability: Durability::default(),
             index_columns: true,
             shared_dictionaries: SharedDictionaries::default(),
+            retention: DEFAULT_RETENTION,
         }
     }
 
@@ -211,6 +244,11 @@ fn parse_durability(value: &str) -> Result<Durability> {
         "async" => Ok(Durability::Async),
         _ => Err(Error::sql(format!("expected sync or async, found '{value}'"))),
     }
+}
+
+fn parse_count(value: &str) -> Result<u64> {
+    let count = value.trim().parse().ok().filter(|count| *count <= 1 << 40);
+    count.ok_or_else(|| Error::sql(format!("\"{value}\" is no count")).with_hint("as in 10, or 0"))
 }
 
 fn parse_threads(value: &str) -> Result<usize> {

@@ -3,6 +3,8 @@
 //! Columns that users do not see are here, too: `ordinal(a, b)` holds the ordinals of the rows that
 //! the foreign key (a, b) references.
 
+mod writes;
+
 use crate::error::Result;
 use crate::scan::scalar_value;
 use crate::views::{View, counts, integers, rows, texts};
@@ -19,8 +21,15 @@ use std::sync::Arc;
 pub(crate) const SYS: &str = "sys";
 
 /// The views in it.
-pub(crate) const VIEWS: &[View] =
-    &[("blocks", blocks), ("columns", columns), ("segments", segments)];
+pub(crate) const VIEWS: &[View] = &[
+    ("blocks", |snapshot, _| blocks(snapshot)),
+    ("columns", |snapshot, _| columns(snapshot)),
+    ("delta", |snapshot, _| writes::delta(snapshot)),
+    ("merges", |_, store| writes::merges(store)),
+    ("segments", |snapshot, _| segments(snapshot)),
+    ("snapshots", |_, store| writes::snapshots(store)),
+    ("transactions", |_, store| writes::transactions(store)),
+];
 
 /// A column as it is stored, hidden or not.
 pub(crate) struct StoredColumn {

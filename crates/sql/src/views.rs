@@ -7,11 +7,11 @@ use arrow::datatypes::{Field, Schema};
 use async_trait::async_trait;
 use datafusion::catalog::{MemTable, SchemaProvider, TableProvider};
 use datafusion::common::Result as DataFusionResult;
-use starfact_store::Snapshot;
+use starfact_store::{Snapshot, Store};
 use std::sync::Arc;
 
 /// A view: its name and how it is made.
-pub(crate) type View = (&'static str, fn(&Snapshot) -> Result<RecordBatch>);
+pub(crate) type View = (&'static str, fn(&Snapshot, &Store) -> Result<RecordBatch>);
 
 /// A schema of views.
 #[derive(Debug)]
@@ -31,7 +31,8 @@ impl SchemaProvider for Views {
             return Ok(None);
         };
         let Some(snapshot) = self.main.snapshot() else { return Ok(None) };
-        let rows = view(&snapshot)?;
+        let Some(inner) = self.main.warehouse() else { return Ok(None) };
+        let rows = view(&snapshot, &inner.store)?;
         Ok(Some(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?)))
     }
 

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::Session;
-use crate::settings::Settings;
-use starfact_store::{OpenMode, Store};
+use crate::settings::{DEFAULT_RETENTION, Settings};
+use starfact_store::{LoadOptions, MergePolicy, OpenMode, Store};
 use starfact_vfs::OsDir;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -47,6 +47,9 @@ pub(crate) struct Inner {
 /// The threads of a warehouse. They end with it, but none is waited for long: an operator that does
 /// not look up from its work must not keep the process from ending.
 pub(crate) struct Threads(Option<Runtime>);
+
+/// Memory that merges in the background may take.
+const MERGE_BYTES: usize = 256 << 20;
 
 const THREADS_END: Duration = Duration::from_secs(1);
 
@@ -114,6 +117,11 @@ impl Warehouse {
         self.inner.store.is_read_only()
     }
 
+    /// What was noticed when the warehouse was opened and did no harm, to be told to the user.
+    pub fn notice(&self) -> Option<String> {
+        self.inner.store.torn_log()
+    }
+
     /// Closes this handle.
     ///
     /// # Errors
@@ -128,7 +136,13 @@ fn open_store(path: &Path, read_only: bool, wait: Duration) -> Result<Store> {
         if read_only {
             Store::open(Arc::new(OsDir::open(path)?), OpenMode::ReadOnly)
         } else {
-            Store::open(Arc::new(OsDir::create(path)?), OpenMode::ReadWrite { wait })
+            let dir = Arc::new(OsDir::create(path)?);
+            let store = Store::open_keeping(dir, OpenMode::ReadWrite { wait }, DEFAULT_RETENTION)?;
+            // One thread, and not much memory: the rest is for statements.
+            let options =
+                LoadOptions { memory_bytes: MERGE_BYTES, threads: 1, ..LoadOptions::default() };
+            store.start_background_work(MergePolicy::default(), options)?;
+            Ok(store)
         }
     };
     open().map_err(|error| {

@@ -78,13 +78,13 @@ impl Garbage {
         self.items.push(item);
     }
 
-    /// Removes what nobody needs any more. What cannot be removed stays for the next time.
-    pub(crate) fn collect(&mut self, dir: &dyn Dir) {
+    /// Removes what nobody needs any more, and no version from `kept` on. What cannot be removed stays for the next time.
+    pub(crate) fn collect(&mut self, dir: &dyn Dir, kept: Option<Version>) {
         if self.items.is_empty() {
             return;
         }
         let Ok(pinned) = pins::live(dir) else { return };
-        let oldest = pinned.first().copied();
+        let oldest = pinned.first().copied().into_iter().chain(kept).min();
         self.items.retain(|item| {
             let in_use = item.users.as_ref().is_some_and(|users| users.strong_count() > 0);
             let is_pinned = oldest.is_some_and(|oldest| oldest <= item.last_version);
@@ -104,15 +104,21 @@ pub(crate) struct Sweep {
     pub(crate) next_version: Version,
 }
 
-/// Removes what earlier writers left behind. Only names that we make are touched.
-pub(crate) fn sweep(dir: &dyn Dir, current: &Catalog) -> Result<Sweep> {
+/// Removes what earlier writers left behind, and no version from `oldest` on needs. Only names that we make are touched.
+pub(crate) fn sweep(dir: &dyn Dir, current: &Catalog, oldest: Option<Version>) -> Result<Sweep> {
     let mut sweep = Sweep {
         garbage: Garbage::default(),
         next_file: current.next_file,
         next_version: current.version.next(),
     };
     let mut needed = Needed::default();
-    for version in pins::live(dir)? {
+    let mut versions = pins::live(dir)?;
+    if let Some(oldest) = oldest {
+        let names = dir.list("")?;
+        let all = names.iter().filter_map(|entry| paths::manifest_version(&entry.name));
+        versions.extend(all.filter(|version| (oldest..current.version).contains(version)));
+    }
+    for version in versions {
         // The pin of a version without manifest is of a reader that is about to notice.
         if version != current.version && dir.exists(&paths::manifest(version))? {
             match manifest::read(dir, version) {

@@ -13,6 +13,7 @@ use crate::log::{self, LogReader, Torn, Until, recover};
 use crate::logs::Logs;
 use crate::records::Catalog;
 use crate::replay::Replay;
+use crate::retention::{self, Former, Retention};
 use crate::snapshot::Snapshot;
 use crate::{catalog, manifest, paths, pins};
 use starfact_base::{Corruption, Epoch, Error, Result, TableId, Version};
@@ -33,12 +34,18 @@ pub(crate) struct Opened {
     pub(crate) next_version: Version,
     pub(crate) garbage: Garbage,
     pub(crate) logs: Logs,
+    /// Older manifests, ascending.
+    pub(crate) formers: Vec<Former>,
     /// What a crash left at the end of the log.
     pub(crate) torn: Option<Torn>,
 }
 
 /// Opens a warehouse for writing, or makes one.
-pub(crate) fn for_writing(dir: &Arc<dyn Dir>, wait: Duration) -> Result<Opened> {
+pub(crate) fn for_writing(
+    dir: &Arc<dyn Dir>,
+    wait: Duration,
+    retention: Retention,
+) -> Result<Opened> {
     if manifest::read_current(dir.as_ref())?.is_none() {
         // Before the lock, which leaves a file behind. If another process made the warehouse
         // meanwhile, the place looked wrong for that reason.
@@ -57,7 +64,9 @@ pub(crate) fn for_writing(dir: &Arc<dyn Dir>, wait: Duration) -> Result<Opened> 
     // removed from now on must not be missed by the CURRENT before it.
     dir.sync_folder("")?;
     let catalog = manifest::read(dir.as_ref(), version)?;
-    let sweep = garbage::sweep(dir.as_ref(), &catalog)?;
+    let formers = retention::formers(dir.as_ref(), (catalog.version, catalog.epoch))?;
+    let oldest = retention.oldest(&formers, catalog.epoch);
+    let sweep = garbage::sweep(dir.as_ref(), &catalog, oldest)?;
     let (next_table, place) = (catalog.next_table, catalog.log);
     let mut reader = reader_of(&catalog);
     let mut replay = catalog::replay(dir, catalog, None, None)?;
@@ -79,12 +88,13 @@ pub(crate) fn for_writing(dir: &Arc<dyn Dir>, wait: Duration) -> Result<Opened> 
         next_version: sweep.next_version,
         garbage: sweep.garbage,
         logs,
+        formers: formers.into_iter().filter(|it| Some(it.version) >= oldest).collect(),
         torn,
     })
 }
 
 /// The place in the logs where the records begin that a catalog needs.
-fn reader_of(catalog: &Catalog) -> LogReader {
+pub(crate) fn reader_of(catalog: &Catalog) -> LogReader {
     catalog.log.map_or_else(|| LogReader::new(0, 1), |log| LogReader::new(log.log, log.first))
 }
 

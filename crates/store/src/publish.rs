@@ -21,6 +21,7 @@ use crate::maintain::sizes;
 use crate::new_files::NewFiles;
 use crate::policy::{MergePolicy, choose};
 use crate::records::Catalog;
+use crate::retention::Former;
 use crate::rewrite::{Rewriting, widen};
 use crate::snapshot::{Snapshot, Table};
 use crate::store::{Shared, Writer};
@@ -30,6 +31,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use std::time::SystemTime;
 
 /// What a transaction wants to become true.
 pub(crate) struct Change<'a> {
@@ -76,6 +78,13 @@ pub(crate) fn publish(shared: &Shared, change: Change<'_>) -> Result<Arc<Snapsho
         let mut garbage = writer.garbage.lock().unwrap_or_else(PoisonError::into_inner);
         let mut published = writer.published.lock().unwrap_or_else(PoisonError::into_inner);
         discard(&mut garbage, &published, &snapshot);
+        let mut formers = writer.formers.lock().unwrap_or_else(PoisonError::into_inner);
+        formers.push(Former {
+            version: published.version(),
+            first: published.epoch(),
+            last: change.epoch,
+            ended: SystemTime::now(),
+        });
         logs.published(log, last, &mut garbage);
         *published = Arc::clone(&snapshot);
     }

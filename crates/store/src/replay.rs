@@ -38,6 +38,8 @@ pub(crate) struct Replay {
     pending: BTreeMap<TableId, Pending>,
     /// Whether a record is on top of a newer catalog.
     is_outdated: bool,
+    /// The last epoch to take in.
+    end: Epoch,
 }
 
 impl Replay {
@@ -49,14 +51,21 @@ impl Replay {
         pending: BTreeMap<TableId, Pending>,
     ) -> Self {
         let next = log.map_or(1, |log| log.next);
-        Self { version, epoch, next_file: 0, next, tables, pending, is_outdated: false }
+        let end = Epoch(u64::MAX);
+        Self { version, epoch, next_file: 0, next, tables, pending, is_outdated: false, end }
+    }
+
+    /// Takes in no later epoch.
+    pub(crate) fn end_at(&mut self, epoch: Epoch) {
+        self.end = epoch;
     }
 
     /// Goes on from a snapshot that has all records before `next`.
     pub(crate) fn go_on(from: &Snapshot, next: u64) -> Self {
         let (tables, pending) = (from.by_id().clone(), BTreeMap::new());
         let (version, epoch) = (from.version(), from.epoch());
-        Self { version, epoch, next_file: 0, next, tables, pending, is_outdated: false }
+        let end = Epoch(u64::MAX);
+        Self { version, epoch, next_file: 0, next, tables, pending, is_outdated: false, end }
     }
 
     /// Whether there is a newer catalog, so that the rest of the log is of no use.
@@ -82,7 +91,7 @@ impl Replay {
         if number == self.next {
             self.settle_pending()?;
         }
-        if commit.version > self.version {
+        if commit.version > self.version || commit.epoch > self.end {
             self.is_outdated = true;
             return Ok(());
         }

@@ -8,8 +8,9 @@ use crate::garbage::Garbage;
 use crate::log::{LogWriter, Torn};
 use crate::logs::Logs;
 use crate::open::{self, Followed, Opened};
+use crate::retention::{Former, Retention};
 use crate::snapshot::Snapshot;
-use crate::transaction::Transaction;
+use crate::transaction::{Registry, Transaction, TransactionInfo};
 use crate::turn::Turn;
 use crate::worker::Background;
 use crate::workers::WorkerCache;
@@ -42,6 +43,8 @@ pub struct Store {
 pub(crate) struct Shared {
     pub(crate) dir: Arc<dyn Dir>,
     state: Mutex<State>,
+    /// Which older epochs are kept.
+    pub(crate) retention: Mutex<Retention>,
     pub(crate) writer: Option<Writer>,
 }
 
@@ -68,6 +71,8 @@ pub(crate) struct Writer {
     pub(crate) next_version: AtomicU64,
     pub(crate) garbage: Mutex<Garbage>,
     pub(crate) logs: Mutex<Logs>,
+    /// Older manifests whose files are kept, ascending.
+    pub(crate) formers: Mutex<Vec<Former>>,
     /// The tables as the current manifest has them.
     pub(crate) published: Mutex<Arc<Snapshot>>,
     pub(crate) workers: WorkerCache,
@@ -76,6 +81,8 @@ pub(crate) struct Writer {
     pub(crate) merging: Mutex<()>,
     /// For tables of which rows are being written again: the row id that was next when that began.
     frozen: Mutex<BTreeMap<TableId, u64>>,
+    /// All open transactions.
+    pub(crate) transactions: Registry,
     /// Transactions that have changed rows and have not taken their turn yet.
     pub(crate) open_changes: Arc<AtomicUsize>,
     torn: Option<Torn>,
@@ -90,13 +97,21 @@ impl Store {
     /// in the directory; [`Error::Locked`] with the holder's name; [`Error::Corrupt`] and
     /// [`Error::UnsupportedVersion`] if CURRENT or the manifest cannot be read.
     pub fn open(dir: Arc<dyn Dir>, mode: OpenMode) -> Result<Self> {
+        Self::open_keeping(dir, mode, Retention::default())
+    }
+
+    /// The same, with older epochs that are kept.
+    ///
+    /// # Errors
+    /// As those of [`Store::open`].
+    pub fn open_keeping(dir: Arc<dyn Dir>, mode: OpenMode, retention: Retention) -> Result<Self> {
         let (snapshot, next_table, followed, writer) = match mode {
             OpenMode::ReadOnly => {
                 let followed = open::for_reading(&dir, None)?;
                 (Arc::clone(&followed.snapshot), TableId(0), Some(followed), None)
             }
             OpenMode::ReadWrite { wait } => {
-                let opened = open::for_writing(&dir, wait)?;
+                let opened = open::for_writing(&dir, wait, retention)?;
                 let Opened { lock, snapshot, next_table, next_file, next_version, .. } = opened;
                 let snapshot = Arc::new(snapshot);
                 let writer = Writer {
@@ -105,11 +120,13 @@ impl Store {
                     next_version: AtomicU64::new(next_version.0),
                     garbage: Mutex::new(opened.garbage),
                     logs: Mutex::new(opened.logs),
+                    formers: Mutex::new(opened.formers),
                     published: Mutex::new(Arc::clone(&snapshot)),
                     workers: WorkerCache::default(),
                     background: Arc::default(),
                     merging: Mutex::default(),
                     frozen: Mutex::default(),
+                    transactions: Registry::default(),
                     open_changes: Arc::default(),
                     torn: opened.torn,
                     _lock: lock,
@@ -120,7 +137,8 @@ impl Store {
         let head = Arc::clone(&snapshot);
         let state = State { snapshot, head, followed, next_table, stopped: None };
         let state = Mutex::new(state);
-        Ok(Self { shared: Arc::new(Shared { dir, state, writer }) })
+        let retention = Mutex::new(retention);
+        Ok(Self { shared: Arc::new(Shared { dir, state, retention, writer }) })
     }
 
     /// Whether it was opened for reading only.
@@ -173,6 +191,13 @@ impl Store {
         proceed: &(dyn Fn(u64) -> Result<()> + Sync),
     ) -> Result<BackupReport> {
         backup(&self.shared.dir, to, threads, proceed)
+    }
+
+    /// The transactions that are open in this process.
+    pub fn transactions(&self) -> Vec<TransactionInfo> {
+        let Some(writer) = &self.shared.writer else { return Vec::new() };
+        let open = writer.transactions.lock().unwrap_or_else(PoisonError::into_inner);
+        open.values().cloned().collect()
     }
 
     /// Begins a transaction, as soon as there is no other in this process.
@@ -251,9 +276,19 @@ impl Shared {
 
     /// Removes what nobody needs any more.
     pub(crate) fn collect_garbage(&self) {
+        let retention = *self.retention.lock().unwrap_or_else(PoisonError::into_inner);
+        self.collect_garbage_of(retention);
+    }
+
+    /// Removes what nobody needs any more and `retention` does not keep.
+    pub(crate) fn collect_garbage_of(&self, retention: Retention) {
         if let Some(writer) = &self.writer {
+            let newest = self.state().head.epoch();
+            let mut formers = writer.formers.lock().unwrap_or_else(PoisonError::into_inner);
+            let oldest = retention.oldest(&formers, newest);
+            formers.retain(|former| oldest.is_some_and(|oldest| oldest <= former.version));
             let mut garbage = writer.garbage.lock().unwrap_or_else(PoisonError::into_inner);
-            garbage.collect(self.dir.as_ref());
+            garbage.collect(self.dir.as_ref(), oldest);
         }
     }
 }

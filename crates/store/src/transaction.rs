@@ -27,8 +27,9 @@ pub(crate) use rows::take_rows;
 use starfact_base::{Epoch, Error, Result, TableId};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 /// Changes in the making. Dropped without [`Transaction::commit`], it has never been.
 ///
@@ -49,6 +50,52 @@ pub struct Transaction {
     shared: Arc<Shared>,
     taken: Option<Taken>,
     open: Option<OpenChanges>,
+    /// How others see that it is there.
+    entry: Registered,
+}
+
+/// An open transaction, as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionInfo {
+    /// A number of its own in this process.
+    pub id: u64,
+    /// When it began.
+    pub began: SystemTime,
+    /// The epoch that it began with.
+    pub epoch: Epoch,
+    /// Whether other writers wait for it.
+    pub has_turn: bool,
+}
+
+/// The transactions that are open.
+pub(crate) type Registry = Arc<Mutex<BTreeMap<u64, TransactionInfo>>>;
+
+struct Registered {
+    id: u64,
+    registry: Registry,
+}
+
+impl Registered {
+    fn new(registry: &Registry, epoch: Epoch, has_turn: bool) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let info = TransactionInfo { id, began: SystemTime::now(), epoch, has_turn };
+        registry.lock().unwrap_or_else(PoisonError::into_inner).insert(id, info);
+        Self { id, registry: Arc::clone(registry) }
+    }
+
+    fn note_turn(&self) {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(info) = registry.get_mut(&self.id) {
+            info.has_turn = true;
+        }
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
 }
 
 /// Tells the background work that there are changed rows which it must not write again.
@@ -85,7 +132,10 @@ impl Transaction {
             let newest = if taken.is_some() { &state.head } else { &state.snapshot };
             (Arc::clone(newest), state.next_table)
         };
+        let registry = &shared.writer()?.transactions;
+        let entry = Registered::new(registry, before.epoch(), taken.is_some());
         Ok(Self {
+            entry,
             files,
             tables: before.by_id().clone(),
             before,
@@ -292,6 +342,7 @@ impl Transaction {
             self.next_table = next_table;
         }
         self.taken = Some(taken);
+        self.entry.note_turn();
         Ok(())
     }
 

@@ -29,7 +29,7 @@ use starfact_base::{Error, Result};
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// What goes wrong, and when.
 #[derive(Clone, Copy, Debug)]
@@ -190,6 +190,11 @@ impl Dir for FaultDir {
     fn open(&self, path: &str) -> Result<Arc<dyn ReadFile>> {
         self.refuse_if_frozen("open", path)?;
         self.inner.open(path)
+    }
+
+    fn modified(&self, path: &str) -> Result<SystemTime> {
+        self.refuse_if_frozen("look at", path)?;
+        self.inner.modified(path)
     }
 
     fn exists(&self, path: &str) -> Result<bool> {

@@ -41,7 +41,7 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Bytes of the largest file that [`Dir::read`] returns; larger ones are read by range.
 pub const READ_BYTES_MAX: u64 = 256 << 20;
@@ -74,6 +74,11 @@ pub trait Dir: Send + Sync + Debug {
             });
         }
         Ok(file.bytes(0..file.len())?.to_vec())
+    }
+
+    /// When the contents of a file were last written; now, where that is not known.
+    fn modified(&self, path: &str) -> Result<SystemTime> {
+        self.open(path).map(|_| SystemTime::now())
     }
 
     /// Whether there is a file or folder by that name.

@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Bytes of the write buffer of a file.
 const WRITE_BUFFER_BYTES: usize = 1 << 20;
@@ -139,6 +139,11 @@ impl Dir for OsDir {
         let full = self.file(path)?;
         let bytes = map(&full).map_err(|error| Error::io("open", path, error))?;
         Ok(Arc::new(OsReadFile { path: path.to_owned(), bytes }))
+    }
+
+    fn modified(&self, path: &str) -> Result<SystemTime> {
+        let modified = fs::metadata(self.file(path)?).and_then(|file| file.modified());
+        modified.map_err(|error| Error::io("look at", path, error))
     }
 
     fn exists(&self, path: &str) -> Result<bool> {

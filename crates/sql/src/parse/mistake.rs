@@ -25,6 +25,7 @@ pub const STATEMENTS: &[&str] = &[
     "FROM",
     "INSERT",
     "MERGE",
+    "OPTIMIZE",
     "RESET",
     "ROLLBACK",
     "SELECT",
@@ -34,6 +35,7 @@ pub const STATEMENTS: &[&str] = &[
     "SUMMARIZE",
     "TRUNCATE",
     "UPDATE",
+    "VACUUM",
     "VALUES",
     "WITH",
 ];
@@ -64,7 +66,6 @@ const ELSEWHERE: &[&str] = &[
     "SAVEPOINT",
     "UNPIVOT",
     "UPSERT",
-    "VACUUM",
 ];
 
 /// Keywords within statements.

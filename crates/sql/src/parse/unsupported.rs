@@ -62,7 +62,7 @@ pub(crate) fn elsewhere(what: &str) -> &'static str {
         ("GRANT" | "REVOKE" | "DENY", _) => {
             "who may read or write a warehouse is what its directory says: use chmod"
         }
-        ("VACUUM" | "ANALYZE" | "CHECKPOINT" | "OPTIMIZE" | "REINDEX", _) => {
+        ("ANALYZE" | "CHECKPOINT" | "REINDEX", _) => {
             "none is needed: statistics are exact, and what no reader needs is removed by itself"
         }
         ("PREPARE" | "EXECUTE" | "DEALLOCATE", _) => "write the statement with its values",

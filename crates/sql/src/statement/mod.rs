@@ -28,6 +28,7 @@ mod spellings;
 mod transaction;
 mod truncate;
 mod update;
+mod upkeep;
 mod upsert;
 mod using;
 mod write;
@@ -128,6 +129,8 @@ pub(crate) fn execute(context: &mut Context, statement: Statement) -> Result<Out
         Statement::Copy(copy) if copy.to => copy_to::copy_to(context, *copy),
         Statement::Copy(copy) => copy_from::copy_from(context, *copy),
         Statement::Check(tables) => check::check(context, &tables),
+        Statement::Optimize(tables) => upkeep::optimize(context, &tables),
+        Statement::Vacuum => upkeep::vacuum(context),
         Statement::Show(show) => show::show(context, show),
         Statement::Set { name, value } => set::set(context, &name, &value),
         Statement::Reset { name } => set::reset(context, &name),

@@ -198,3 +198,59 @@ fn logs_go_when_their_rows_are_in_files() {
     drop(store);
     assert_eq!(read(&open(&dir), "dim", "id").len(), 40);
 }
+
+#[test]
+fn older_epochs_are_read_as_long_as_they_are_kept() {
+    let dir = MemDir::new();
+    let keeping = crate::Retention { epochs: 30, ..crate::Retention::default() };
+    let open_keeping =
+        || Store::open_keeping(std::sync::Arc::new(dir.clone()), READ_WRITE, keeping).unwrap();
+    let mut store = open_keeping();
+    create(&store, &dimension("dim"));
+    let dim = table(&store, "dim").id();
+    let mut counts = vec![(store.snapshot().unwrap().epoch(), 0)];
+    for step in 0..20 {
+        if step % 6 == 5 {
+            drop(store);
+            store = open_keeping();
+        }
+        let rows = dimension_rows(step * 3..step * 3 + 3);
+        if step % 4 == 3 {
+            insert(&store, "dim", vec![rows]).unwrap();
+        } else {
+            let mut transaction = store.begin().unwrap();
+            transaction.insert(dim, &rows).unwrap();
+            if step > 2 {
+                let key = table(&store, "dim").primary_key().unwrap().id;
+                let found = transaction.find_rows(dim, key, &[ints([step])]).unwrap();
+                transaction.delete(dim, &[found[0].unwrap()]).unwrap();
+            }
+            transaction.commit().unwrap();
+        }
+        if step % 5 == 4 {
+            while store.merge_step(&FLUSH, &LoadOptions::default(), &|| Ok(())).unwrap().is_some() {
+            }
+        }
+        let snapshot = store.snapshot().unwrap();
+        counts.push((snapshot.epoch(), snapshot.table("dim").unwrap().row_count()));
+    }
+    let reader = open_to_read(&dir);
+    for of in [&store, &reader] {
+        for (epoch, rows) in &counts {
+            let snapshot = of.snapshot_at(*epoch).unwrap();
+            assert_eq!(snapshot.epoch(), *epoch);
+            let known = snapshot.table("dim").unwrap();
+            assert_eq!(known.row_count(), *rows, "{epoch}");
+            let id = known.columns()[0].id;
+            assert_eq!(live_values(known, id).len() as u64, *rows, "{epoch}");
+        }
+        let error = of.snapshot_at(counts.last().unwrap().0.next()).unwrap_err().to_string();
+        assert!(error.contains("are kept"), "{error}");
+    }
+    drop(reader);
+    assert!(!unnamed_files(&store, &dir).is_empty());
+    store.vacuum().unwrap();
+    assert_eq!(unnamed_files(&store, &dir), Vec::<String>::new());
+    assert!(store.snapshot_at(counts[1].0).is_err());
+    assert_sound(&store);
+}
