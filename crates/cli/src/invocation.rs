@@ -183,6 +183,9 @@ fn opener(resources: &Resources, read_only: bool, signals: &Signals) -> Opener {
             threads: resources.threads,
             memory_limit: resources.memory_limit,
         })?;
+        if let Some(notice) = warehouse.notice() {
+            report::note(&format!("note: {notice}"));
+        }
         let session = warehouse.session();
         let cancel = session.cancel_handle();
         signals.cancel_with(Box::new(move || cancel.cancel()));

@@ -114,7 +114,9 @@ impl SchemaProvider for WarehouseSchema {
         if let Some((table, epoch)) = split_as_of(name) {
             drop(current);
             let Some(warehouse) = self.warehouse() else { return Ok(None) };
-            let snapshot = warehouse.store.snapshot_at(Epoch(epoch)).map_err(Error::from)?;
+            let snapshot = warehouse.store.snapshot_at(Epoch(epoch)).map_err(|error| {
+                Error::from(error).with_hint("SELECT * FROM sys.snapshots shows what there is")
+            })?;
             let table = table_named(&snapshot, table);
             return Ok(table.map(|table| Arc::new(StarfactTable::new(Arc::clone(table))) as _));
         }

@@ -145,7 +145,7 @@ impl Session {
     /// What kept it from being done; what is wrong with the tables is in the result.
     pub fn check(&self) -> Result<Checked> {
         let token = self.cancel.renew();
-        self.run(token, &mut self.lock_open(), Part::Within, |context| check_all(context))
+        self.run(token, &mut self.lock_open(), Part::Within, check_all)
     }
 
     /// Copies the warehouse, as it is at this moment, to `to`, an empty or a new directory. Each

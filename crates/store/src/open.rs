@@ -78,7 +78,11 @@ pub(crate) fn for_writing(
     }
     let known = log::list(dir.as_ref())?;
     let torn = recovered.torn.take();
-    let logs = Logs::new(recovered, reader.next_record(), known, place.is_some());
+    let mut logs = Logs::new(recovered, reader.next_record(), known, place.is_some());
+    if torn.is_some() {
+        // The tail is behind the end of its log then, and is not reported again.
+        logs.open(dir)?;
+    }
     let next_file = sweep.next_file.max(replay.next_file());
     Ok(Opened {
         lock,

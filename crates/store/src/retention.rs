@@ -127,8 +127,7 @@ impl Store {
         }
         let oldest = self.epochs()?.first().map_or(newest.epoch(), |range| range.0);
         Err(Error::invalid(format!(
-            "there is no epoch {epoch}: those from {oldest} to {} are kept; see \
-             starfact.retain_epochs and starfact.retain_seconds",
+            "there is no epoch {epoch}: those from {oldest} to {} are kept",
             newest.epoch()
         )))
     }

@@ -48,6 +48,7 @@ const OTHERS: &[&str] = &[
     "DO",
     "DOUBLE",
     "ELSE",
+    "EPOCH",
     "EXCEPT",
     "EXCLUDE",
     "EXCLUDED",

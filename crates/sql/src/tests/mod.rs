@@ -6,6 +6,7 @@ mod cancel;
 mod constraints;
 mod differential;
 mod dml;
+mod epochs;
 mod errors;
 mod exact;
 mod functions;
