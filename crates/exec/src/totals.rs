@@ -130,8 +130,8 @@ impl Scan {
         Ok(())
     }
 
-    /// Whether none of the rows of a morsel is deleted, and the zone maps prove that all satisfy the
-    /// filters of the scan.
+    /// Whether none of the rows of a morsel is deleted, and the zone maps prove that all satisfy
+    /// the filters of the scan.
     fn covers(&self, morsel: &Morsel) -> Result<bool> {
         if !self.live(morsel)?.is_all() {
             return Ok(false);

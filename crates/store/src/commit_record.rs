@@ -6,8 +6,8 @@
 //!            └── of this length ──────────────────────────┘ └─ for each table, in this order ─┘
 //! ```
 //!
-//! Column files are as they are on disk; deleted row ids are a 64-bit roaring bitmap in its portable
-//! form.
+//! Column files are as they are on disk; deleted row ids are a 64-bit roaring bitmap in its
+//! portable form.
 
 use crate::deletions_file::parse_row_ids;
 use crate::paths;

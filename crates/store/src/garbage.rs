@@ -78,7 +78,8 @@ impl Garbage {
         self.items.push(item);
     }
 
-    /// Removes what nobody needs any more, and no version from `kept` on. What cannot be removed stays for the next time.
+    /// Removes what nobody needs any more, and no version from `kept` on. What cannot be removed
+    /// stays for the next time.
     pub(crate) fn collect(&mut self, dir: &dyn Dir, kept: Option<Version>) {
         if self.items.is_empty() {
             return;
@@ -104,7 +105,8 @@ pub(crate) struct Sweep {
     pub(crate) next_version: Version,
 }
 
-/// Removes what earlier writers left behind, and no version from `oldest` on needs. Only names that we make are touched.
+/// Removes what earlier writers left behind, and no version from `oldest` on needs. Only names
+/// that we make are touched.
 pub(crate) fn sweep(dir: &dyn Dir, current: &Catalog, oldest: Option<Version>) -> Result<Sweep> {
     let mut sweep = Sweep {
         garbage: Garbage::default(),

@@ -4,9 +4,9 @@
 //! ```text
 //!  turn taken for a moment    the newest epoch · its rows in memory are frozen
 //!  without the turn           some neighbouring segments are written again: `rewrite`
-//!  turn taken                 the new segments take their place in the newest epoch; rows that were
-//!                             deleted meanwhile are found by their ordinals · a manifest, as for
-//!                             any other change of files
+//!  turn taken                 the new segments take their place in the newest epoch; rows deleted
+//!                             meanwhile are found by their ordinals · a manifest, as for any
+//!                             other change of files
 //! ```
 //!
 //! Only one thread does this at a time. Readers notice nothing; commits wait for the last step.
@@ -18,6 +18,7 @@ use crate::policy::{MergePolicy, Size, choose};
 use crate::publish::{Change, publish};
 use crate::records::SegmentRecord;
 use crate::rewrite::{Rewriting, widen};
+use crate::rows::Deletions;
 use crate::segment::Segment;
 use crate::snapshot::{Snapshot, Table};
 use crate::store::{Shared, Store, Writer};
@@ -314,7 +315,25 @@ fn place(
     } else {
         placed.next_run = after.next_run;
     }
-    // Deletions: those of the old segments that are not of `before` are of rows that live in `new`.
+    placed.deletions = Arc::new(carry_deletions(before, old, newest, &new)?);
+    placed.deletions_file = None;
+    placed.segments.splice(from..to, new);
+    keep_dictionaries(&mut placed, after);
+    placed.is_sorted = match sort_layout(&placed)? {
+        None => false,
+        Some(layout) => edges::is_sorted(&layout, &placed)?,
+    };
+    Ok(Some(placed))
+}
+
+/// The deletions of `newest` without those of the `old` segments. Rows of these that were deleted
+/// since `before` live in the `new` segments, where they are deleted instead.
+fn carry_deletions(
+    before: &Table,
+    old: &[Arc<Segment>],
+    newest: &Table,
+    new: &[Arc<Segment>],
+) -> Result<Deletions> {
     let mut deletions = newest.deletions.as_ref().clone();
     let mut deleted = RoaringTreemap::new();
     for segment in old {
@@ -345,10 +364,11 @@ fn place(
     if found != deleted.len() {
         return Err(Error::internal("rows that were deleted during a merge are not in it"));
     }
-    placed.deletions = Arc::new(deletions);
-    placed.deletions_file = None;
-    placed.segments.splice(from..to, new);
-    // Dictionaries: the known ones and the new ones, as far as files have codes of them.
+    Ok(deletions)
+}
+
+/// Dictionaries: the known ones and those of `after`, as far as files have codes of them.
+fn keep_dictionaries(placed: &mut Table, after: &Table) {
     for (column, file) in &after.dictionaries {
         let is_known = placed.dictionaries.iter().any(|(_, known)| known.number() == file.number());
         if !is_known {
@@ -362,9 +382,4 @@ fn place(
         .collect();
     placed.dictionaries.retain(|(_, file)| used.contains(&file.number()));
     placed.dictionaries.sort_by_key(|(_, file)| file.number());
-    placed.is_sorted = match sort_layout(&placed)? {
-        None => false,
-        Some(layout) => edges::is_sorted(&layout, &placed)?,
-    };
-    Ok(Some(placed))
 }

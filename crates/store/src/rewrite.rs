@@ -7,8 +7,8 @@
 //!
 //! Rows keep their ordinals and get new row ids, within the ids of those that they replace. What
 //! was deleted is gone afterwards, and so are columns that were dropped; what a column got a wider
-//! type for, or an initial value, is written as it reads. Flushing the delta, merging segments and freeing the space of
-//! deleted rows are all this.
+//! type for, or an initial value, is written as it reads. Flushing the delta, merging segments and
+//! freeing the space of deleted rows are all this.
 
 use crate::edges;
 use crate::keys::index;

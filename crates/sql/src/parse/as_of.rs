@@ -11,15 +11,18 @@ pub(crate) const AS_OF_EPOCH: &str = " AS OF EPOCH ";
 
 /// Tokens with such names.
 pub(super) fn rename(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let is_epoch = |token: &TokenWithSpan| matches!(&token.token, Token::Word(word) if word.value.eq_ignore_ascii_case("epoch"));
+    let is_epoch = |token: &TokenWithSpan| match &token.token {
+        Token::Word(word) => word.value.eq_ignore_ascii_case("epoch"),
+        _ => false,
+    };
     if !tokens.iter().any(is_epoch) {
         return tokens;
     }
     let words: Vec<TokenWithSpan> =
         tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
-    let keyword = |at: usize, keyword: Keyword| {
-        let token = words.get(at).map(|token| &token.token);
-        matches!(token, Some(Token::Word(word)) if word.keyword == keyword && word.quote_style.is_none())
+    let keyword = |at: usize, keyword: Keyword| match words.get(at).map(|token| &token.token) {
+        Some(Token::Word(word)) => word.keyword == keyword && word.quote_style.is_none(),
+        _ => false,
     };
     let number = |at: usize| match words.get(at).map(|token| &token.token) {
         Some(Token::Number(number, false)) => number.parse::<u64>().ok(),

@@ -464,7 +464,8 @@ impl Mistaken<'_> {
             }
             "DROP" => "write DROP TABLE t",
             "ALTER" => {
-                "write ALTER TABLE t ADD COLUMN a INTEGER DEFAULT 0, DROP COLUMN b, RENAME COLUMN c \
+                "write ALTER TABLE t ADD COLUMN a INTEGER DEFAULT 0, DROP COLUMN b, RENAME COLUMN \
+                 c \
                  TO d, ALTER COLUMN e TYPE BIGINT, or ALTER TABLE t RENAME TO u"
             }
             "SET" | "RESET" | "PRAGMA" => {

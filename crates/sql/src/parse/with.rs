@@ -49,7 +49,10 @@ pub(super) fn take_insert_alias(tokens: &mut Vec<TokenWithSpan>) -> Option<Ident
     let words: Vec<usize> =
         (0..tokens.len()).filter(|at| !matches!(tokens[*at].token, Token::Whitespace(_))).collect();
     let token = |place: usize| words.get(place).map(|at| &tokens[*at].token);
-    let is = |place: usize, keyword: Keyword| matches!(token(place), Some(Token::Word(word)) if word.keyword == keyword);
+    let is = |place: usize, keyword: Keyword| match token(place) {
+        Some(Token::Word(word)) => word.keyword == keyword,
+        _ => false,
+    };
     let is_first = |place: usize| place == 0 || token(place - 1) == Some(&Token::RParen);
     let insert = (0..words.len()).find(|place| is(*place, Keyword::INSERT) && is_first(*place))?;
     let mut place = insert + 1;

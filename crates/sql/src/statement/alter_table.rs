@@ -29,7 +29,8 @@ use starfact_store::{CheckDefinition, Column, Table, TableChange, Transaction};
 use std::sync::Arc;
 
 const ANEW: &str = "create the table anew: CREATE TABLE new (…), then INSERT INTO new SELECT …";
-const ACTIONS: &str = "the actions are ADD COLUMN, DROP COLUMN, RENAME, ALTER COLUMN … TYPE, SET and \
+const ACTIONS: &str = "the actions are ADD COLUMN, DROP COLUMN, RENAME, ALTER COLUMN … TYPE, SET \
+                       and \
                        DROP DEFAULT, SET and DROP NOT NULL, ADD CHECK, DROP CONSTRAINT";
 
 /// Changes a table; all of it or nothing.

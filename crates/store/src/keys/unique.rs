@@ -1,5 +1,5 @@
-//! Checks that no two live rows have the same key: neighbours among the sorted new keys, and equal keys
-//! in the runs of earlier rows.
+//! Checks that no two live rows have the same key: neighbours among the sorted new keys, and equal
+//! keys in the runs of earlier rows.
 //!
 //! Of all rows at fault, the one that comes first in the input is reported. To find it, the check
 //! goes on to the end after the first fault.

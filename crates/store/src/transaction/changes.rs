@@ -270,9 +270,9 @@ fn parts(rows: NewRows) -> Vec<NewRows> {
     parts
 }
 
-/// Gives new rows the ordinals of the removed rows that had their keys, whatever rows they were made
-/// from: what references a key goes on to mean the row that has it. A row with a new key keeps the
-/// ordinal of the one whose place it takes, unless another row needs that.
+/// Gives new rows the ordinals of the removed rows that had their keys, whatever rows they were
+/// made from: what references a key goes on to mean the row that has it. A row with a new key
+/// keeps the ordinal of the one whose place it takes, unless another row needs that.
 fn keep_ordinals(table: &Table, key: &Key, removed: &[u64], rows: &mut NewRows) -> Result<()> {
     if removed.is_empty() {
         return Ok(());
