@@ -119,7 +119,8 @@ impl Warehouse {
 
     /// What was noticed when the warehouse was opened and did no harm, to be told to the user.
     pub fn notice(&self) -> Option<String> {
-        self.inner.store.torn_log()
+        let damage = self.inner.store.damage().map(|damage| format!("read-only: {damage}"));
+        damage.or_else(|| self.inner.store.torn_log())
     }
 
     /// Closes this handle.
@@ -141,7 +142,9 @@ fn open_store(path: &Path, read_only: bool, wait: Duration) -> Result<Store> {
             // One thread, and not much memory: the rest is for statements.
             let options =
                 LoadOptions { memory_bytes: MERGE_BYTES, threads: 1, ..LoadOptions::default() };
-            store.start_background_work(MergePolicy::default(), options)?;
+            if !store.is_read_only() {
+                store.start_background_work(MergePolicy::default(), options)?;
+            }
             Ok(store)
         }
     };

@@ -214,6 +214,39 @@ fn begin(
     follow(dir, replay, reader, pin)
 }
 
+/// Whether the logs are damaged, rather than anything else.
+pub(crate) fn is_log_damage(error: &Error) -> bool {
+    matches!(error, Error::Corrupt { path, .. } if path.starts_with(paths::LOGS))
+}
+
+/// The newest snapshot of a warehouse whose logs are damaged: what the manifest has, and the records
+/// before the damage. Also says what is lost.
+pub(crate) fn despite_damage(dir: &Arc<dyn Dir>) -> Result<(Followed, String)> {
+    let version = current(dir.as_ref())?;
+    let pin = pins::Pin::take(dir, version)?.map(Arc::new);
+    let catalog = manifest::read(dir.as_ref(), version)?;
+    let mut reader = reader_of(&catalog);
+    let mut replay = catalog::replay(dir, catalog, None, pin.as_ref())?;
+    let read =
+        reader.read(dir.as_ref(), Until::End, &mut |record, payload| replay.apply(record, payload));
+    let damage = match read {
+        Err(error) if is_log_damage(&error) => error.to_string(),
+        Err(error) => return Err(error),
+        Ok(_) => "a manifest speaks of rows that are in no log".to_owned(),
+    };
+    let (snapshot, lost_tables) = replay.finish_damaged();
+    let tables = match lost_tables.is_empty() {
+        true => String::new(),
+        false => format!(", and earlier rows of {}", lost_tables.join(", ")),
+    };
+    let text = format!(
+        "{damage}; commits after epoch {} are lost{tables}: what is there can be read, and copied \
+         by COPY or export; restore a backup to write again",
+        snapshot.epoch()
+    );
+    Ok((Followed { snapshot: Arc::new(snapshot), reader, _pin: pin }, text))
+}
+
 /// Reads the records that have come since; `None` if there is a newer manifest.
 fn go_on(dir: &Arc<dyn Dir>, before: &Followed) -> Result<Option<Followed>> {
     let reader = before.reader.clone();

@@ -179,6 +179,23 @@ impl Replay {
         Ok(())
     }
 
+    /// The snapshot after the last record that could be read, and the names of tables of which rows
+    /// are missing that the catalog knows of.
+    pub(crate) fn finish_damaged(mut self) -> (Snapshot, Vec<String>) {
+        let mut lost = Vec::new();
+        for (id, pending) in std::mem::take(&mut self.pending) {
+            let Some(table) = self.tables.get_mut(&id) else { continue };
+            let segments = table.segments.iter().filter(|segment| segment.is_in_memory());
+            let found: u64 = segments.map(|segment| segment.row_count()).sum();
+            let lengths = pending.ranges.iter().map(|range| range.row_end - range.first_row);
+            if found != lengths.sum::<u64>() {
+                lost.push(format!("table \"{}\"", table.name()));
+            }
+            Arc::make_mut(table).delete_rows(&pending.deleted);
+        }
+        (Snapshot::new(self.version, self.epoch, true, self.tables), lost)
+    }
+
     /// The snapshot after the last record.
     pub(crate) fn finish(mut self) -> Result<Snapshot> {
         self.settle_pending()?;

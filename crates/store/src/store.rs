@@ -43,6 +43,8 @@ pub struct Store {
 pub(crate) struct Shared {
     pub(crate) dir: Arc<dyn Dir>,
     state: Mutex<State>,
+    /// What is lost, if the logs are damaged; nothing can be written then.
+    damage: Option<String>,
     /// Which older epochs are kept.
     pub(crate) retention: Mutex<Retention>,
     pub(crate) writer: Option<Writer>,
@@ -105,6 +107,29 @@ impl Store {
     /// # Errors
     /// As those of [`Store::open`].
     pub fn open_keeping(dir: Arc<dyn Dir>, mode: OpenMode, retention: Retention) -> Result<Self> {
+        match Self::open_whole(Arc::clone(&dir), mode, retention) {
+            Err(error) if open::is_log_damage(&error) => {
+                let (followed, damage) = open::despite_damage(&dir)?;
+                let snapshot = Arc::clone(&followed.snapshot);
+                let head = Arc::clone(&snapshot);
+                let (next_table, followed) = (TableId(0), Some(followed));
+                let state = State { snapshot, head, followed, next_table, stopped: None };
+                let (state, retention) = (Mutex::new(state), Mutex::new(retention));
+                let damage = Some(damage);
+                Ok(Self {
+                    shared: Arc::new(Shared { dir, state, damage, retention, writer: None }),
+                })
+            }
+            opened => opened,
+        }
+    }
+
+    /// What is lost because the logs are damaged; such a warehouse can be read only.
+    pub fn damage(&self) -> Option<&str> {
+        self.shared.damage.as_deref()
+    }
+
+    fn open_whole(dir: Arc<dyn Dir>, mode: OpenMode, retention: Retention) -> Result<Self> {
         let (snapshot, next_table, followed, writer) = match mode {
             OpenMode::ReadOnly => {
                 let followed = open::for_reading(&dir, None)?;
@@ -138,7 +163,7 @@ impl Store {
         let state = State { snapshot, head, followed, next_table, stopped: None };
         let state = Mutex::new(state);
         let retention = Mutex::new(retention);
-        Ok(Self { shared: Arc::new(Shared { dir, state, retention, writer }) })
+        Ok(Self { shared: Arc::new(Shared { dir, state, damage: None, retention, writer }) })
     }
 
     /// Whether it was opened for reading only.
@@ -152,7 +177,7 @@ impl Store {
     /// # Errors
     /// In a reading process, whatever may be wrong with CURRENT and the manifest.
     pub fn snapshot(&self) -> Result<Arc<Snapshot>> {
-        if !self.is_read_only() {
+        if !self.is_read_only() || self.shared.damage.is_some() {
             return Ok(Arc::clone(&self.shared.state().snapshot));
         }
         let before = self.shared.state().followed.clone();
@@ -235,9 +260,11 @@ impl Shared {
 
     pub(crate) fn writer(&self) -> Result<&Writer> {
         self.writer.as_ref().ok_or_else(|| {
-            Error::ReadOnly(
-                "the warehouse was opened for reading only: open it again to write".into(),
-            )
+            let reason = match &self.damage {
+                Some(damage) => format!("the log of the warehouse is damaged: {damage}"),
+                None => "the warehouse was opened for reading only: open it again to write".into(),
+            };
+            Error::ReadOnly(reason)
         })
     }
 

@@ -64,6 +64,9 @@ pub(crate) fn check_all(context: &mut Context) -> Result<Checked> {
     }
     let rows = rows_of(&reports)?;
     let mut faults = Vec::new();
+    if let Some(damage) = context.inner.store.damage() {
+        faults.push(Error::new(ErrorKind::Corrupt, damage));
+    }
     for report in &mut reports {
         let more = report.fault_count.saturating_sub(report.faults.len() as u64);
         faults.append(&mut report.faults);

@@ -254,3 +254,48 @@ fn older_epochs_are_read_as_long_as_they_are_kept() {
     assert!(store.snapshot_at(counts[1].0).is_err());
     assert_sound(&store);
 }
+
+#[test]
+fn a_damaged_log_can_be_read_up_to_the_damage() {
+    let dir = MemDir::new();
+    let (store, dim, _) = new_store(&dir);
+    for id in 0..10 {
+        add(&store, dim, &dimension_rows([id])).unwrap();
+        if id == 3 {
+            // From here on the first records are of rows that a manifest knows of.
+            create(&store, &dimension("other"));
+        }
+    }
+    drop(store);
+    let path = starfact_vfs::Dir::list(&dir, "wal").unwrap().pop().unwrap().name;
+    let path = format!("wal/{path}");
+    let good = starfact_vfs::Dir::read(&dir, &path).unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for at in (0..good.len()).step_by(13) {
+        let mut bad = good.clone();
+        bad[at] ^= 0x10;
+        starfact_vfs::Dir::write_atomic(&dir, &path, &bad).unwrap();
+        for mode in [crate::OpenMode::ReadOnly, READ_WRITE] {
+            let copy = std::sync::Arc::new(dir.crash());
+            let store = Store::open(copy, mode).unwrap();
+            let snapshot = store.snapshot().unwrap();
+            let known = snapshot.table("dim").unwrap();
+            let ids = live_values(known, known.columns()[0].id);
+            let expected: Vec<String> = (0..ids.len()).map(|id| id.to_string()).collect();
+            assert_eq!(ids, expected, "the first ones, each once");
+            let Some(damage) = store.damage() else {
+                // The mark of the last record is all that is gone, if anything.
+                assert!(ids.len() >= 9, "{at}");
+                continue;
+            };
+            seen.insert(ids.len());
+            assert!(damage.contains("wal/") && damage.contains("are lost"), "{damage}");
+            assert_eq!(damage.contains("table \"dim\""), ids.len() < 4, "{at}: {damage}");
+            let error = store.begin().unwrap_err();
+            assert!(matches!(&error, Error::ReadOnly(it) if it.contains("damaged")), "{error}");
+        }
+    }
+    assert!(seen.len() > 5 && seen.contains(&0), "{seen:?}");
+    starfact_vfs::Dir::write_atomic(&dir, &path, &good).unwrap();
+    assert_eq!(read(&open(&dir), "dim", "id").len(), 10);
+}
