@@ -13,7 +13,7 @@
 mod checks;
 
 use super::create_table::define;
-use super::{Context, names, write};
+use super::{Context, names, transaction, write};
 use crate::error::{Error, Result};
 use crate::information_schema::check_name;
 use crate::outcome::Outcome;
@@ -30,8 +30,7 @@ use std::sync::Arc;
 
 const ANEW: &str = "create the table anew: CREATE TABLE new (…), then INSERT INTO new SELECT …";
 const ACTIONS: &str = "the actions are ADD COLUMN, DROP COLUMN, RENAME, ALTER COLUMN … TYPE, SET \
-                       and \
-                       DROP DEFAULT, SET and DROP NOT NULL, ADD CHECK, DROP CONSTRAINT";
+                       and DROP DEFAULT, SET and DROP NOT NULL, ADD CHECK, DROP CONSTRAINT";
 
 /// Changes a table; all of it or nothing.
 pub(super) fn alter_table(context: &mut Context, wanted: AlterTable) -> Result<Outcome> {
@@ -43,27 +42,25 @@ pub(super) fn alter_table(context: &mut Context, wanted: AlterTable) -> Result<O
     if is_other {
         return Err(Error::sql("this form of ALTER TABLE is not supported").with_hint(ACTIONS));
     }
-    let transaction = context.inner.store.begin()?;
-    let snapshot = transaction.snapshot()?;
-    let table = match names::find_table(&snapshot, &wanted.name) {
-        Ok(table) => Arc::clone(table),
-        Err(_) if wanted.if_exists && names::table_name(&wanted.name).is_ok() => return Ok(done),
-        Err(error) => return Err(error),
-    };
-    let unproven = vec![false; table.checks().len()];
-    let mut altering = Altering { context, transaction, table: table.id(), unproven };
-    for action in &wanted.operations {
-        altering.act(action)?;
-    }
-    altering.prove()?;
-    altering.transaction.commit()?;
+    transaction::change(context, |context, transaction| {
+        let snapshot = transaction.snapshot()?;
+        let table = match names::find_table(&snapshot, &wanted.name) {
+            Ok(table) => Arc::clone(table),
+            Err(_) if wanted.if_exists && names::table_name(&wanted.name).is_ok() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let unproven = vec![false; table.checks().len()];
+        let mut altering = Altering { context, transaction, table: table.id(), unproven };
+        wanted.operations.iter().try_for_each(|action| altering.act(action))?;
+        altering.prove()
+    })?;
     Ok(done)
 }
 
 /// A table that is being changed.
 struct Altering<'a> {
     context: &'a mut Context,
-    transaction: Transaction,
+    transaction: &'a mut Transaction,
     table: TableId,
     /// For each CHECK of the table whether rows might not satisfy it.
     unproven: Vec<bool>,

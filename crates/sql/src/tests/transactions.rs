@@ -364,3 +364,30 @@ fn a_statement_waits_for_its_turn_and_can_be_cancelled_meanwhile() {
     run(&other, &["DELETE FROM t WHERE id = 1", "INSERT INTO u VALUES (1)"]);
     check(&one, &[("SELECT count(*) FROM t, u", "2")]);
 }
+
+#[test]
+fn tables_are_altered_within_a_transaction() {
+    let session = session(TABLES);
+    run(
+        &session,
+        &[
+            "BEGIN",
+            "UPDATE t SET a = 15 WHERE id = 1",
+            "ALTER TABLE t ADD COLUMN b INTEGER DEFAULT 7",
+            "UPDATE t SET b = 8 WHERE id = 2",
+            "INSERT INTO t VALUES (4, 40, 9)",
+            "DELETE FROM t WHERE b = 7 AND id = 3",
+        ],
+    );
+    let rows = "1|15|7; 2|20|8; 4|40|9";
+    check(&session, &[("SELECT * FROM t ORDER BY id", rows)]);
+    run(&session, &["COMMIT", "CHECK TABLE t"]);
+    check(&session, &[("SELECT * FROM t ORDER BY id", rows)]);
+    run(
+        &session,
+        &["BEGIN", "ALTER TABLE t RENAME COLUMN b TO c", "INSERT INTO t VALUES (5, 5, 5)"],
+    );
+    check(&session, &[("SELECT sum(c) FROM t", "29")]);
+    run(&session, &["ROLLBACK"]);
+    check(&session, &[("SELECT * FROM t ORDER BY id", rows), ("SELECT sum(b) FROM t", "24")]);
+}

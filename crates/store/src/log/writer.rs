@@ -31,6 +31,8 @@ struct State {
     buffer: Vec<u8>,
     /// The number of the next record.
     next: u64,
+    /// The last record that the operating system has.
+    written: u64,
     /// The last record that is durable and marked.
     durable: u64,
     /// Bytes of the file, with those of the buffer.
@@ -78,9 +80,22 @@ impl LogWriter {
     /// The first error of writing this log. Then it is not known which of the records are durable
     /// that no sync has returned for.
     pub(crate) fn sync(&self, record: u64) -> Result<()> {
+        self.hand_over(record, true)
+    }
+
+    /// Waits until a record that was appended is with the operating system, and all before it: they
+    /// survive the end of this process, and a power cut only once they are synced.
+    ///
+    /// # Errors
+    /// As those of [`LogWriter::sync`].
+    pub(crate) fn write(&self, record: u64) -> Result<()> {
+        self.hand_over(record, false)
+    }
+
+    fn hand_over(&self, record: u64, syncs: bool) -> Result<()> {
         let mut state = self.state();
         loop {
-            if record <= state.durable {
+            if record <= if syncs { state.durable } else { state.written } {
                 return Ok(());
             }
             if record >= state.next {
@@ -92,7 +107,7 @@ impl LogWriter {
             state = match state.file.take() {
                 Some(file) => {
                     let frames = std::mem::take(&mut state.buffer);
-                    let turn = Turn { log: self, last: state.next - 1, outcome: None };
+                    let turn = Turn { log: self, last: state.next - 1, syncs, outcome: None };
                     drop(state);
                     turn.run(file, frames);
                     self.state()
@@ -132,6 +147,8 @@ struct Turn<'a> {
     log: &'a LogWriter,
     /// The last record of the frames.
     last: u64,
+    /// Whether it makes them durable, too.
+    syncs: bool,
     /// The file, when all went well.
     outcome: Option<Result<Box<dyn WriteFile>>>,
 }
@@ -146,6 +163,9 @@ impl Turn<'_> {
         let mut mark = Vec::with_capacity(FRAME_BYTES);
         push_mark(&mut mark, self.log.header.salt, self.last);
         file.write(frames)?;
+        if !self.syncs {
+            return file.flush();
+        }
         file.sync()?;
         file.write(&mark)?;
         file.flush()
@@ -166,8 +186,11 @@ impl Drop for Turn<'_> {
         match self.outcome.take() {
             Some(Ok(file)) => {
                 state.file = Some(file);
-                state.durable = self.last;
-                state.byte_len += FRAME_BYTES as u64;
+                state.written = self.last;
+                if self.syncs {
+                    state.durable = self.last;
+                    state.byte_len += FRAME_BYTES as u64;
+                }
             }
             Some(Err(error)) => state.failure = Some(error),
             None => state.failure = Some(Error::internal("the thread that wrote the log panicked")),
@@ -231,6 +254,7 @@ impl NewLog {
         let state = State {
             buffer: Vec::new(),
             next: self.next,
+            written: last,
             durable: last,
             byte_len: self.file.position(),
             file: Some(self.file),

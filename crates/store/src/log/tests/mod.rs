@@ -311,3 +311,30 @@ fn the_documented_log_is_what_is_written() {
     let documented: Vec<u8> = words.map(|word| u8::from_str_radix(word, 16).unwrap()).collect();
     assert_eq!(documented, bytes, "{bytes:02x?}");
 }
+
+#[test]
+fn what_is_written_and_not_synced_survives_the_process_and_no_power_cut() {
+    let dir = MemDir::new();
+    let shared: Arc<dyn Dir> = Arc::new(dir.clone());
+    let log = LogWriter::create(&shared, 1, 1).unwrap();
+    log.append(b"one").unwrap();
+    log.sync(1).unwrap();
+    log.append(b"two").unwrap();
+    log.write(2).unwrap();
+    log.write(2).unwrap();
+    assert_eq!(log.durable(), 1);
+    let records = |dir: &MemDir| {
+        let mut found = Vec::new();
+        let mut reader = LogReader::new(1, 1);
+        let visit = &mut |record, _: &[u8]| {
+            found.push(record);
+            Ok(())
+        };
+        reader.read(dir, Until::End, visit).unwrap();
+        found
+    };
+    assert_eq!(records(&dir), [1, 2]);
+    assert_eq!(records(&dir.crash()), [1]);
+    log.sync(2).unwrap();
+    assert_eq!((log.durable(), records(&dir.crash())), (2, vec![1, 2]));
+}
