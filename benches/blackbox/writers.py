@@ -6,9 +6,9 @@ A star is changed by random statements and transactions (commits.py), which go t
 followed by a `.print` of its number: a number that came back means that the statement was
 acknowledged. What is left after SIGKILL must be the state after the last acknowledged statement or
 after the one that was in flight, for readers and for the next writer; where commits are
-asynchronous it may be an earlier state that the model had. Readers (a long-lived
-session, processes of one query, backups) must see states only that the model had, in order, and
-everything that was acknowledged before they asked.
+asynchronous it may be an earlier state that the model had. Readers (a long-lived session, processes
+of one query, backups) must see states only that the model had, in order, and everything that was
+acknowledged before they asked.
 """
 
 import pathlib
@@ -252,7 +252,7 @@ class Check:
         is_async, in_step = rng.random() < 0.15, rng.random() < 0.6
         script = Script(rng, self.folder, self.state, rng.choice([3, 15, 40, 80]), self.also,
                         options.without)
-        delay, is_after_start = rng.choice([0.05, 0.2, 0.6]) * rng.random(), rng.random() < 0.75
+        delay, is_after_start = rng.choice([0.05, 0.3, 1.2]) * rng.random(), rng.random() < 0.75
         run = Run(options.binary, self.warehouse, script, is_async, in_step)
         readers = [Reader(run, self.ask_session, random.Random(rng.random()), True),
                    Reader(run, self.ask_once, random.Random(rng.random()))]
