@@ -6,9 +6,9 @@ A star is changed by random statements and transactions (commits.py), which go t
 followed by a `.print` of its number: a number that came back means that the statement was
 acknowledged. What is left after SIGKILL must be the state after the last acknowledged statement or
 after the one that was in flight, for readers and for the next writer; where commits are
-asynchronous it may be an earlier state that the model had. Readers (a long-lived session, processes
-of one query, backups) must see states only that the model had, in order, and everything that was
-acknowledged before they asked.
+asynchronous it may be an earlier state that the model had. Now and then the writer comes to its
+end. Readers (a long-lived session, processes of one query, backups) must see states only that the
+model had, in order, and everything that was acknowledged before they asked.
 """
 
 import pathlib
@@ -23,6 +23,9 @@ import time
 
 import common
 from commits import COLUMNS, QUERIES, SETUP, Script, Table, listed
+
+# The seconds that a writer gets which is not killed: no script takes as long.
+UNTIL_STUCK = 60
 
 
 def observe(binary, warehouse, *how):
@@ -75,7 +78,7 @@ class Run:
     def __init__(self, binary, warehouse, script, is_async, in_step):
         self.script, self.is_async, self.in_step = script, is_async, in_step
         self.acknowledged, self.sent, self.is_ready = 0, 0, threading.Event()
-        self.came = threading.Condition()
+        self.came, self.is_stuck = threading.Condition(), False
         self.messages = tempfile.TemporaryFile()
         command = [binary, str(warehouse), "--csv", "--no-init", "--no-bail", "--wait", "5"]
         if is_async:
@@ -122,6 +125,7 @@ class Run:
         try:
             self.process.wait(timeout=delay)
         except subprocess.TimeoutExpired:
+            self.is_stuck = delay == UNTIL_STUCK
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
         for thread in self.threads:
@@ -131,6 +135,8 @@ class Run:
 
     def problem(self, messages, code):
         """What is wrong with what the program said."""
+        if self.is_stuck:
+            return f"the writer is stuck:\n{self.script.text(self.acknowledged)}"
         if code not in (0, 1, -signal.SIGKILL) or "panicked" in messages:
             return f"the program ended with {code}: {messages[-3000:]}"
         count = sum(1 for line in messages.splitlines() if line.startswith("error:"))
@@ -253,6 +259,7 @@ class Check:
         script = Script(rng, self.folder, self.state, rng.choice([3, 15, 40, 80]), self.also,
                         options.without)
         delay, is_after_start = rng.choice([0.05, 0.3, 1.2]) * rng.random(), rng.random() < 0.75
+        delay = UNTIL_STUCK if rng.random() < 0.06 else delay
         run = Run(options.binary, self.warehouse, script, is_async, in_step)
         readers = [Reader(run, self.ask_session, random.Random(rng.random()), True),
                    Reader(run, self.ask_once, random.Random(rng.random()))]
