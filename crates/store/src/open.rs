@@ -219,8 +219,8 @@ pub(crate) fn is_log_damage(error: &Error) -> bool {
     matches!(error, Error::Corrupt { path, .. } if path.starts_with(paths::LOGS))
 }
 
-/// The newest snapshot of a warehouse whose logs are damaged: what the manifest has, and the records
-/// before the damage. Also says what is lost.
+/// The newest snapshot of a warehouse whose logs are damaged: what the manifest has, and the
+/// records before the damage. Also says what is lost.
 pub(crate) fn despite_damage(dir: &Arc<dyn Dir>) -> Result<(Followed, String)> {
     let version = current(dir.as_ref())?;
     let pin = pins::Pin::take(dir, version)?.map(Arc::new);
