@@ -118,15 +118,16 @@ impl Copying<'_> {
         workers.each(&mut tasks, |task| self.copy_file(task))?;
         let folders: BTreeSet<&str> = tasks.iter().map(|task| parent(task.path())).collect();
         folders.into_iter().try_for_each(|folder| self.to.sync_folder(folder))?;
-        self.copy_records(followed, catalog)?;
+        report.files += u64::from(self.copy_records(followed, catalog)?);
         manifest::write(self.to.as_ref(), catalog)?;
         manifest::write_current(self.to.as_ref(), catalog.version)?;
         Ok(report)
     }
 
     /// Copies the records of the log that the catalog needs, up to those of the snapshot.
-    fn copy_records(&self, followed: &Followed, catalog: &Catalog) -> Result<()> {
-        let Some(place) = catalog.log else { return Ok(()) };
+    /// Whether there were any.
+    fn copy_records(&self, followed: &Followed, catalog: &Catalog) -> Result<bool> {
+        let Some(place) = catalog.log else { return Ok(false) };
         let end = followed.next_record();
         let log = LogWriter::create(self.to, place.log, place.first)?;
         let mut last = None;
@@ -138,7 +139,8 @@ impl Copying<'_> {
             }
             Ok(())
         })?;
-        last.map_or(Ok(()), |last| log.sync(last))
+        last.map_or(Ok(()), |last| log.sync(last))?;
+        Ok(last.is_some())
     }
 
     fn copy_file(&self, task: &Task<'_>) -> Result<()> {

@@ -8,7 +8,15 @@ const SCRIPT: &str = "CREATE TABLE city (id INTEGER PRIMARY KEY, name VARCHAR NO
      CREATE TABLE visit (city INTEGER REFERENCES city, n BIGINT CHECK (n > 0)); \
      INSERT INTO visit VALUES (1, 10), (3, 20), (NULL, 30)";
 
+/// A warehouse with all rows in files.
 fn warehouse() -> Folder {
+    let folder = logged();
+    folder.run(&["w", "-c", "OPTIMIZE TABLE city, visit"]).is(0, "");
+    folder
+}
+
+/// The same with all rows in the log.
+fn logged() -> Folder {
     let folder = Folder::new();
     folder.run(&["w", "-c", SCRIPT]).is(0, "");
     folder
@@ -88,11 +96,29 @@ fn damage_is_found_named_and_fails_with_its_own_code() {
 #[test]
 fn a_file_that_is_sound_but_another_is_found_by_queries_too() {
     let folder = warehouse();
-    folder.run(&["w", "-c", "CREATE TABLE t (a INTEGER, b INTEGER); INSERT INTO t VALUES (1, 2)"]);
+    let script =
+        "CREATE TABLE t (a INTEGER, b INTEGER); INSERT INTO t VALUES (1, 2); OPTIMIZE TABLE t";
+    folder.run(&["w", "-c", script]).is(0, "");
     let files = column_files(&folder.path("w/tables/3"));
     std::fs::copy(&files[0], &files[1]).unwrap();
     folder.run(&["w", "-c", "SELECT b FROM t"]).is(4, "").mentions("footer checksum");
     folder.run(&["check", "w"]).mentions("manifest against file");
+}
+
+#[test]
+fn a_damaged_log_leaves_what_was_before_to_be_read() {
+    let folder = logged();
+    let query = "SELECT count(*) AS n FROM city";
+    folder.run(&["backup", "w", "b"]).is(0, "").mentions(" in 1 file");
+    folder.run(&["b", "--csv", "-c", query]).is(0, "n\n3\n");
+    damage(&folder.path("w/wal/1.wal"));
+    let ended = folder.run(&["w", "--csv", "-c", query]);
+    assert_eq!((ended.code, ended.out.as_str()), (0, "n\n0\n"), "{ended:?}");
+    ended.mentions("note: read-only: wal/1.wal is damaged").mentions("are lost");
+    folder.run(&["w", "-c", "INSERT INTO city VALUES (9, 'x')"]).mentions("is damaged");
+    let ended = folder.run(&["check", "w"]);
+    assert_eq!(ended.code, 4, "{ended:?}");
+    ended.mentions("error: wal/1.wal is damaged");
 }
 
 #[test]
