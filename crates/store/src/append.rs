@@ -11,13 +11,16 @@ use crate::log::LogWriter;
 use crate::new_files::NewFiles;
 use crate::publish::{Change, publish};
 use crate::snapshot::{Snapshot, Table};
-use crate::store::Shared;
+use crate::store::{Shared, Writer};
 use starfact_base::{Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Bytes of changes up to which they go to the log; more of them are files at once.
 const RECORD_BYTES: u64 = 32 << 20;
+/// Logs from which on the next commit writes the rows that they hold into files: a process that ends
+/// after each commit leaves a log each time, and no time for background work.
+const LOGS_MAX: usize = 64;
 /// Bytes of rows in memory of a table, from which on the next commit writes them into files.
 const MEMORY_BYTES: u64 = 256 << 20;
 
@@ -29,7 +32,10 @@ pub(crate) struct Appended {
 }
 
 /// Whether changes should go to the log.
-pub(crate) fn is_small(change: &Change<'_>, tables: &[RowsChange]) -> bool {
+pub(crate) fn is_small(writer: &Writer, change: &Change<'_>, tables: &[RowsChange]) -> bool {
+    if has_many_logs(writer) {
+        return false;
+    }
     let is_full = |change: &RowsChange, table: &Arc<Table>| {
         let memory = table.segments.iter().filter(|segment| segment.is_in_memory());
         let bytes: u64 = memory.map(|segment| segment.byte_len()).sum();
@@ -37,6 +43,11 @@ pub(crate) fn is_small(change: &Change<'_>, tables: &[RowsChange]) -> bool {
     };
     let mut pairs = tables.iter().filter_map(|it| Some((it, change.tables.get(&it.table)?)));
     byte_len(tables) <= RECORD_BYTES && !pairs.any(|(change, table)| is_full(change, table))
+}
+
+/// Whether rows in memory of all tables should become files, so that their logs can go.
+pub(crate) fn has_many_logs(writer: &Writer) -> bool {
+    writer.logs().count() >= LOGS_MAX
 }
 
 /// Appends changes to the log. The turn is the caller's.

@@ -2,14 +2,16 @@
 //!
 //! ```text
 //!  Store ──snapshot──► Snapshot ──► Table ──► Segment ──► column files
-//!    │                    ▲            └────► key runs: key → ordinal
+//!    │                    ▲            └────► key runs: key → row id
 //!    └──begin──► Transaction ──load──► new segments, checked against keys and references
-//!                     └─────commit──► manifest-<version>, then CURRENT: the moment that counts
+//!                     │    └──insert, delete, update──► rows in memory, checked at the commit
+//!                     └─────commit──► one record of the log, if it is small, else
+//!                                     manifest-<version>, then CURRENT: the moment that counts
 //! ```
 //!
-//! One process writes, any number of them read. Everything on disk is written once; a commit adds
-//! files, makes them durable and then replaces CURRENT, so a crash leaves the old epoch or the new
-//! one. What no manifest and no reader needs any more is removed afterwards. All access to files
+//! One process writes, any number of them read. Everything on disk is written once, but for logs,
+//! which grow; a commit adds a record or files, makes them durable and then marks the record or
+//! replaces CURRENT, so a crash leaves the old epoch or the new one. What no manifest and no reader needs any more is removed afterwards. All access to files
 //! goes through `starfact-vfs`.
 //!
 //! There is no SQL here: defaults and checks are kept as text for the layer above.

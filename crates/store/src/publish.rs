@@ -14,6 +14,7 @@
 //!
 //! A small commit is a record of the log instead, see [`crate::append`].
 
+use crate::append::has_many_logs;
 use crate::deletions_file::DeletionsFile;
 use crate::garbage::{Garbage, Item, folders};
 use crate::load::LoadOptions;
@@ -107,9 +108,11 @@ fn store_rows(writer: &Writer, change: &mut Change<'_>) -> Result<()> {
         workers: &workers,
         pace: &|| Ok(()),
     };
+    let flushes_all = has_many_logs(writer);
     for table in change.tables.values_mut() {
         let known = change.before.table_by_id(table.id());
-        if !change.is_merge && known.is_none_or(|known| !Arc::ptr_eq(known, table)) {
+        let is_changed = known.is_none_or(|known| !Arc::ptr_eq(known, table));
+        if !change.is_merge && (is_changed || flushes_all) {
             while let Some(range) = in_memory(table) {
                 *table = Arc::new(rewriting.rewrite(table, range)?);
             }

@@ -286,7 +286,7 @@ impl Transaction {
             is_merge: false,
         };
         let shared = Arc::clone(&self.shared);
-        if self.is_structural || !is_small(&change, &changed) {
+        if self.is_structural || !is_small(shared.writer()?, &change, &changed) {
             let published = publish(&shared, change)?;
             drop(changed);
             drop(self);

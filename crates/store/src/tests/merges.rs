@@ -299,3 +299,23 @@ fn a_damaged_log_can_be_read_up_to_the_damage() {
     starfact_vfs::Dir::write_atomic(&dir, &path, &good).unwrap();
     assert_eq!(read(&open(&dir), "dim", "id").len(), 10);
 }
+
+#[test]
+fn writers_that_end_after_each_commit_do_not_leave_logs_without_end() {
+    let dir = MemDir::new();
+    let (mut store, dim, fact) = new_store(&dir);
+    for id in 0..150 {
+        drop(store);
+        store = open(&dir);
+        match id % 2 {
+            0 => add(&store, dim, &dimension_rows([id])).unwrap(),
+            _ => add(&store, fact, &batch(vec![ints([id]), ints([id - 1]), ints([id])])).unwrap(),
+        }
+        assert!(starfact_vfs::Dir::list(&dir, "wal").unwrap().len() <= 64, "after {id}");
+    }
+    assert_sound(&store);
+    assert_eq!(unnamed_files(&store, &dir), Vec::<String>::new());
+    drop(store);
+    let store = open(&dir);
+    assert_eq!((live(&store, "dim", "name").len(), live(&store, "fact", "day").len()), (75, 75));
+}
