@@ -18,8 +18,8 @@ use std::sync::atomic::Ordering;
 
 /// Bytes of changes up to which they go to the log; more of them are files at once.
 const RECORD_BYTES: u64 = 32 << 20;
-/// Logs from which on the next commit writes the rows that they hold into files: a process that ends
-/// after each commit leaves a log each time, and no time for background work.
+/// Logs from which on the next commit writes the rows that they hold into files: a process that
+/// ends after each commit leaves a log each time, and no time for background work.
 const LOGS_MAX: usize = 64;
 /// Bytes of rows in memory of a table, from which on the next commit writes them into files.
 const MEMORY_BYTES: u64 = 256 << 20;

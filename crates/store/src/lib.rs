@@ -11,8 +11,8 @@
 //!
 //! One process writes, any number of them read. Everything on disk is written once, but for logs,
 //! which grow; a commit adds a record or files, makes them durable and then marks the record or
-//! replaces CURRENT, so a crash leaves the old epoch or the new one. What no manifest and no reader needs any more is removed afterwards. All access to files
-//! goes through `starfact-vfs`.
+//! replaces CURRENT, so a crash leaves the old epoch or the new one. What no manifest and no
+//! reader needs any more is removed afterwards. All access to files goes through `starfact-vfs`.
 //!
 //! There is no SQL here: defaults and checks are kept as text for the layer above.
 
