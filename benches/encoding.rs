@@ -77,7 +77,10 @@ fn filtering(criterion: &mut Criterion) {
     }
     let numbers = numbers();
     let quantity = numbers.iter().find(|column| column.name.starts_with("date, 12")).unwrap();
-    let block = parse(quantity, EncodeOptions { encoding: Some(EncodingName::BitPacked) });
+    let block = parse(
+        quantity,
+        EncodeOptions { encoding: Some(EncodingName::BitPacked), ..EncodeOptions::default() },
+    );
     let list = |count: i128| Predicate::is_in((0..count).map(|i| Scalar::Integer(i * 7)).collect());
     for count in [2, 4, 40] {
         let predicate = list(count);

@@ -106,7 +106,7 @@ impl AsRef<[u8]> for Aligned {
 impl Blocks {
     /// Encodes a shape, and copies it until there are this many values.
     pub fn of(shape: &Shape, values: usize) -> Self {
-        let options = EncodeOptions { encoding: shape.encoding };
+        let options = EncodeOptions { encoding: shape.encoding, ..EncodeOptions::default() };
         let bytes = match encode(shape.rows.as_ref(), DataType::BigInt, &options) {
             Ok(encoded) => encoded.bytes,
             Err(error) => panic!("a column of numbers is encoded: {error}"),

@@ -43,7 +43,7 @@ impl Work {
     pub fn all(shape: &Shape, is_first: bool) -> Vec<Self> {
         let (low, high) = shape.middle;
         let between = Predicate::Between { low: Scalar::Integer(low), high: Scalar::Integer(high) };
-        let options = EncodeOptions { encoding: shape.encoding };
+        let options = EncodeOptions { encoding: shape.encoding, ..EncodeOptions::default() };
         let kinds = [
             ("decode", Kind::Decode),
             ("between", Kind::Filter(between)),

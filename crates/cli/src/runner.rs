@@ -237,6 +237,9 @@ impl Runner {
                 self.note(&tag);
             }
         }
+        if let Some(notice) = self.session.take_notice() {
+            report::note(&format!("note: {notice}"));
+        }
         if self.view.timer {
             report::time(started.elapsed());
         }

@@ -30,7 +30,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         for block in lines.chunks(BLOCK_ROWS) {
             let array = StringViewArray::from_iter_values(block);
             let timer = Instant::now();
-            let encoded = encode(&array, DataType::Varchar, &EncodeOptions { encoding })?.bytes;
+            let encoded = encode(
+                &array,
+                DataType::Varchar,
+                &EncodeOptions { encoding, ..EncodeOptions::default() },
+            )?
+            .bytes;
             nanos[0] += timer.elapsed().as_nanos() as f64;
             bytes += encoded.len();
             let encoded = bytes::Bytes::from(encoded);

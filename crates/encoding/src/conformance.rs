@@ -12,8 +12,8 @@ mod reference;
 
 use crate::types::tests::EVERY_TYPE;
 use crate::{
-    Block, EncodeOptions, EncodingName, PRESENT_MAX, Predicate, Selection, SharedDictionary,
-    Verdict, ZoneStats, encode, encode_shared,
+    Block, Effort, EncodeOptions, EncodingName, PRESENT_MAX, Predicate, Selection,
+    SharedDictionary, Verdict, ZoneStats, encode, encode_shared,
 };
 use arrow::array::{Array, ArrayRef, StringViewArray};
 use bitmaps::Index;
@@ -29,7 +29,10 @@ use std::sync::Arc;
 /// Every way to ask for an encoding.
 fn all_options() -> impl Iterator<Item = EncodeOptions> {
     let asked = EncodingName::ALL.into_iter().map(Some);
-    [None].into_iter().chain(asked).map(|encoding| EncodeOptions { encoding })
+    let quick = EncodeOptions { effort: Effort::Quick, ..EncodeOptions::default() };
+    let asked = [None].into_iter().chain(asked);
+    let asked = asked.map(|encoding| EncodeOptions { encoding, ..EncodeOptions::default() });
+    asked.chain([quick])
 }
 
 /// Encodes `rows` and checks everything that a block promises. `label` is for messages.
@@ -325,7 +328,10 @@ fn a_chosen_encoding_is_never_larger_than_plain() {
         for (label, rows) in data::small_sets(ty).into_iter().chain(data::full_sets(ty)) {
             let size = |encoding| {
                 let array = array(ty, &rows);
-                encode(array.as_ref(), ty, &EncodeOptions { encoding }).unwrap().bytes.len()
+                encode(array.as_ref(), ty, &EncodeOptions { encoding, ..EncodeOptions::default() })
+                    .unwrap()
+                    .bytes
+                    .len()
             };
             let (chosen, plain) = (size(None), size(Some(EncodingName::Plain)));
             assert!(chosen <= plain, "{label} of {ty}: {chosen} bytes, plain {plain}");

@@ -27,6 +27,18 @@ pub struct EncodeOptions {
     /// The encoding of the values. A block whose values it cannot hold, such as a constant where
     /// values differ or bit-packed text, is encoded as if nothing were asked for.
     pub encoding: Option<EncodingName>,
+    /// How much work to spend on the choice.
+    pub effort: Effort,
+}
+
+/// How much work to spend on choosing an encoding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// All candidates are measured that may be smallest.
+    #[default]
+    Best,
+    /// Only what follows from one pass over the values, for rows that are soon written again.
+    Quick,
 }
 
 /// An encoded block.
@@ -148,9 +160,8 @@ impl Column<'_> {
             }
             DataType::Varchar => {
                 let column = text::Column::of(array.as_string_view())?;
-                let encoding = self.options.encoding;
                 let text::Known { least, greatest, few } =
-                    text::encode(&column, encoding, &mut self.writer)?;
+                    text::encode(&column, *self.options, &mut self.writer)?;
                 self.present = few.into_iter().filter_map(string).collect();
                 without_sum(string(least).zip(string(greatest)))
             }
@@ -181,7 +192,7 @@ impl Column<'_> {
 
     fn integers_of<T: Native>(&mut self, keys: &[T], stats: &Stats<T>) -> Bounds {
         if !self.encode_as_asked(keys, stats) {
-            integers::encode(keys, stats, &mut self.writer);
+            integers::encode(keys, stats, self.options.effort, &mut self.writer);
         }
         self.present = presence::of_keys(keys, stats);
         Some((Scalar::Integer(stats.min.key()), Scalar::Integer(stats.max.key())))
@@ -192,7 +203,11 @@ impl Column<'_> {
         let stats = Stats::of(keys);
         let asked = self.options.encoding.filter(|_| self.rows > 0);
         let encode_as = |name| integers::encode_floats_as(keys, &stats, name, &mut self.writer);
-        if !asked.is_some_and(encode_as) {
+        if asked.is_some_and(encode_as) {
+            // As asked.
+        } else if self.options.effort == Effort::Quick {
+            integers::encode(keys, &stats, Effort::Quick, &mut self.writer);
+        } else {
             integers::encode_floats(keys, &stats, lowest, &mut self.writer);
         }
         Some((Scalar::Float(float(stats.min)), Scalar::Float(float(stats.max))))

@@ -63,7 +63,7 @@ pub use derive::{
     Derivation, Found, PARAMETER_MAX, Rounding, Rule, Sample, choose_rules, encode_derived,
     find_rules,
 };
-pub use encode::{BlockStats, EncodeOptions, Encoded, encode};
+pub use encode::{BlockStats, Effort, EncodeOptions, Encoded, encode};
 pub use name::EncodingName;
 pub(crate) use name::tag_name;
 pub use predicate::{CompareOp, FilterError, Predicate, ValuePredicate};

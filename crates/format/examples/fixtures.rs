@@ -49,7 +49,7 @@ fn main() -> Result<()> {
                 _ => rows(ty, &numbers()),
             };
             let name = format!("{label}-{encoding}");
-            let options = EncodeOptions { encoding: Some(encoding) };
+            let options = EncodeOptions { encoding: Some(encoding), ..EncodeOptions::default() };
             write(&dir, &name, ty, options, &array)?;
         }
     }

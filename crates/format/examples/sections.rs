@@ -175,7 +175,12 @@ fn write_column(
     encoding: Option<EncodingName>,
     rows: &ArrayRef,
 ) -> Result<()> {
-    let mut writer = ColumnWriter::create(dir, path, ty, EncodeOptions { encoding })?;
+    let mut writer = ColumnWriter::create(
+        dir,
+        path,
+        ty,
+        EncodeOptions { encoding, ..EncodeOptions::default() },
+    )?;
     writer.append(rows)?;
     writer.finish().map(drop)
 }

@@ -251,12 +251,19 @@ impl Session {
         })
     }
 
+    /// What has happened of which a user should hear, once.
+    pub fn take_notice(&self) -> Option<String> {
+        self.inner.store.take_notice()
+    }
+
     /// `SET` is an outcome like any other until it reaches the session.
     fn keep_settings(&self, result: Result<Outcome>) -> Result<Outcome> {
         let outcome = result?;
         let Outcome::Settings { settings, engine, tag } = outcome else { return Ok(outcome) };
         let mut current = self.lock();
         self.inner.store.set_retention(settings.retention);
+        let merging = settings.merging;
+        self.inner.store.set_merge_policy(merging.is_on.then_some(merging.policy));
         current.settings = settings;
         for (name, value) in engine {
             current.state.config_mut().options_mut().set(&name, &value)?;

@@ -6,7 +6,10 @@
 use crate::error::{Error, Result};
 use crate::scan::ScanSettings;
 use datafusion::prelude::SessionConfig;
-use starfact_store::{Durability, Retention, SharedDictionaries};
+use starfact_store::{Durability, MergePolicy, Retention, SharedDictionaries};
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Memory that a sort keeps for merging, at most.
@@ -26,6 +29,20 @@ pub(crate) struct Settings {
     pub(crate) shared_dictionaries: SharedDictionaries,
     /// Which older epochs can be read.
     pub(crate) retention: Retention,
+    pub(crate) merging: Merging,
+}
+
+/// How rows are written again in the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Merging {
+    pub(crate) is_on: bool,
+    pub(crate) policy: MergePolicy,
+}
+
+impl Default for Merging {
+    fn default() -> Self {
+        Self { is_on: true, policy: MergePolicy::default() }
+    }
 }
 
 /// Epochs that are kept unless told otherwise: the last so many, and those of the last so many
@@ -62,8 +79,29 @@ macro_rules! switch {
     };
 }
 
+/// A setting that is a number within bounds.
+macro_rules! number {
+    ($name:literal, $description:literal, $bounds:expr, $($field:ident).+) => {
+        Setting {
+            name: $name,
+            description: $description,
+            get: |settings| settings.$($field).+.to_string(),
+            set: |settings, value| {
+                settings.$($field).+ = parse_number(value, $bounds)?;
+                Ok(())
+            },
+            reset: |settings, defaults| settings.$($field).+ = defaults.$($field).+,
+        }
+    };
+}
+
 /// All settings, by name.
 pub(crate) const SETTINGS: &[Setting] = &[
+    switch!(
+        "starfact.background_merges",
+        "write rows again in the background: those in memory, small files, files that overlap",
+        merging.is_on
+    ),
     switch!(
         "starfact.bitmaps",
         "answer filters by bitmap indexes where these cost less",
@@ -93,6 +131,24 @@ pub(crate) const SETTINGS: &[Setting] = &[
         reset: |settings, defaults| settings.durability = defaults.durability,
     },
     switch!("starfact.encoded_filters", "evaluate filters on encoded blocks", scan.encoded_filters),
+    number!(
+        "starfact.flush_rows",
+        "rows in memory from which on they are written into files in the background",
+        1..=1 << 30,
+        merging.policy.flush_rows
+    ),
+    Setting {
+        name: "starfact.flush_size",
+        description: "the same as a size, for example 64MB",
+        get: |settings| format_bytes(settings.merging.policy.flush_bytes),
+        set: |settings, value| {
+            settings.merging.policy.flush_bytes = parse_bytes(value)?;
+            Ok(())
+        },
+        reset: |settings, defaults| {
+            settings.merging.policy.flush_bytes = defaults.merging.policy.flush_bytes;
+        },
+    },
     switch!(
         "starfact.index_columns",
         "give columns bitmap indexes where these pay, unasked",
@@ -108,6 +164,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
         reset: |settings, defaults| settings.memory_limit = defaults.memory_limit,
     },
+    number!(
+        "starfact.merge_fan_in",
+        "files of about one size that are merged into one (2 to 64)",
+        2..=64,
+        merging.policy.fan_in
+    ),
+    number!(
+        "starfact.merge_rows_max",
+        "rows of the largest sorted sequence of files that a merge makes",
+        1..=1 << 40,
+        merging.policy.rows_max
+    ),
     Setting {
         name: "starfact.retain_epochs",
         description: "older epochs that AS OF EPOCH can read: the last so many",
@@ -141,16 +209,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
         reset: |settings, defaults| settings.shared_dictionaries = defaults.shared_dictionaries,
     },
-    Setting {
-        name: "starfact.threads",
-        description: "threads that a query may use",
-        get: |settings| settings.threads.to_string(),
-        set: |settings, value| {
-            settings.threads = parse_threads(value)?;
-            Ok(())
-        },
-        reset: |settings, defaults| settings.threads = defaults.threads,
-    },
+    number!("starfact.threads", "threads that a query may use", 1..=1024, threads),
     switch!("starfact.zone_maps", "skip blocks by their zone maps", scan.zone_maps),
 ];
 
@@ -171,6 +230,7 @@ impl Settings {
             index_columns: true,
             shared_dictionaries: SharedDictionaries::default(),
             retention: DEFAULT_RETENTION,
+            merging: Merging::default(),
         }
     }
 
@@ -251,11 +311,15 @@ fn parse_count(value: &str) -> Result<u64> {
     count.ok_or_else(|| Error::sql(format!("\"{value}\" is no count")).with_hint("as in 10, or 0"))
 }
 
-fn parse_threads(value: &str) -> Result<usize> {
-    match value.parse() {
-        Ok(threads) if (1..=1024).contains(&threads) => Ok(threads),
-        _ => Err(Error::sql(format!("expected a number from 1 to 1024, found '{value}'"))),
-    }
+fn parse_number<T>(value: &str, bounds: RangeInclusive<T>) -> Result<T>
+where
+    T: FromStr + PartialOrd + Display,
+{
+    let number = value.trim().parse().ok().filter(|number| bounds.contains(number));
+    number.ok_or_else(|| {
+        let (low, high) = bounds.into_inner();
+        Error::sql(format!("expected a number from {low} to {high}, found '{value}'"))
+    })
 }
 
 /// Reads a size such as `4GB`, `512 MiB`, `1.5g` or `1000000`.

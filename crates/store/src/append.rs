@@ -31,9 +31,10 @@ pub(crate) struct Appended {
     pub(crate) record: u64,
 }
 
-/// Whether changes should go to the log.
+/// Whether changes should go to the log. If they should not because there are too many rows in
+/// memory already, the user hears of it.
 pub(crate) fn is_small(writer: &Writer, change: &Change<'_>, tables: &[RowsChange]) -> bool {
-    if has_many_logs(writer) {
+    if has_many_logs(writer) || byte_len(tables) > RECORD_BYTES {
         return false;
     }
     let is_full = |change: &RowsChange, table: &Arc<Table>| {
@@ -42,7 +43,16 @@ pub(crate) fn is_small(writer: &Writer, change: &Change<'_>, tables: &[RowsChang
         !change.segments.is_empty() && bytes > MEMORY_BYTES
     };
     let mut pairs = tables.iter().filter_map(|it| Some((it, change.tables.get(&it.table)?)));
-    byte_len(tables) <= RECORD_BYTES && !pairs.any(|(change, table)| is_full(change, table))
+    let Some((_, full)) = pairs.find(|(change, table)| is_full(change, table)) else {
+        return true;
+    };
+    writer.background.tell(format!(
+        "table \"{}\" had more than {} MB of rows in memory, as rows come faster than they are \
+         merged: this commit had to write them into files first (sys.merges says how long it took)",
+        full.name(),
+        MEMORY_BYTES >> 20
+    ));
+    false
 }
 
 /// Whether rows in memory of all tables should become files, so that their logs can go.

@@ -18,6 +18,7 @@ use arrow::compute::{concat, take};
 use roaring::RoaringBitmap;
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, Error, Result, SegmentId};
+use starfact_encoding::{Effort, EncodeOptions};
 use starfact_format::ColumnWriter;
 use starfact_vfs::{Dir, MemDir};
 use std::ops::Range;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Segments in memory of about one size, at which they become one.
-const FAN_IN: usize = 8;
+const FAN_IN: usize = 32;
 /// Rows from which on a segment in memory stays as it is.
 const MERGED_ROWS_MAX: u64 = BLOCK_ROWS as u64;
 /// The numbers of segments that were made of others in memory: no file has them.
@@ -214,6 +215,7 @@ fn merge(table: &mut Table, range: Range<usize>) -> Result<()> {
     let records = old.iter().filter_map(|segment| segment.memory().map(Memory::record));
     if let Some(memory) = segment.memory() {
         memory.set_record(records.min().unwrap_or_default());
+        memory.keys.adopt(old.iter().filter_map(|segment| segment.memory_keys()));
     }
     let mut deletions = table.deletions.as_ref().clone();
     let mut places = RoaringBitmap::new();
@@ -253,7 +255,9 @@ fn write_column(
     values: &ArrayRef,
 ) -> Result<FileRecord> {
     let path = paths::column(folder, column.id);
-    let mut writer = ColumnWriter::create(dir, &path, column.data_type, column.options)?;
+    // The rows are soon written again, when there are more of them.
+    let options = EncodeOptions { effort: Effort::Quick, ..column.options };
+    let mut writer = ColumnWriter::create(dir, &path, column.data_type, options)?;
     writer.append(values)?;
     Ok(FileRecord::new(column.id, column.data_type, &writer.finish()?))
 }

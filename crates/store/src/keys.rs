@@ -3,6 +3,7 @@
 pub(crate) mod dense;
 pub(crate) mod files;
 pub(crate) mod index;
+pub(crate) mod kept;
 pub(crate) mod layout;
 pub(crate) mod memory;
 pub(crate) mod references;

@@ -12,6 +12,7 @@
 //! Only one thread does this at a time. Readers notice nothing; commits wait for the last step.
 
 use crate::edges;
+use crate::improvable;
 use crate::load::{LoadOptions, sort_layout};
 use crate::new_files::NewFiles;
 use crate::policy::{MergePolicy, Size, choose};
@@ -23,7 +24,7 @@ use crate::segment::Segment;
 use crate::snapshot::{Snapshot, Table};
 use crate::store::{Shared, Store, Writer};
 use crate::turn::Taken;
-use crate::worker::MergeRecord;
+use crate::worker::{MergeReason, MergeRecord};
 use roaring::{RoaringBitmap, RoaringTreemap};
 use starfact_base::{Error, Result, TableId};
 use std::collections::BTreeSet;
@@ -69,11 +70,12 @@ impl Store {
         options: &LoadOptions,
         pace: &Pace<'_>,
     ) -> Result<Option<MergeReport>> {
-        self.shared.merge_step(policy, options, pace, true)
+        self.shared.merge_step(policy, options, pace, MergeReason::Statement)
     }
 
-    /// Writes all rows of a table again, as if they had been loaded at once, unless nothing would
-    /// become better: no rows are in memory or deleted, and all follow the declared order.
+    /// Writes rows of a table again so that none are in memory or deleted, all follow the declared
+    /// order, and no segments are small beside others. Those before and behind, of which that is
+    /// true already, stay as they are.
     ///
     /// # Errors
     /// As those of [`Store::merge_step`].
@@ -84,13 +86,13 @@ impl Store {
         pace: &Pace<'_>,
     ) -> Result<Option<MergeReport>> {
         let pick = |snapshot: &Snapshot| {
-            let table = snapshot.table_by_id(table);
-            let table = table.filter(|table| is_improvable(table));
-            Ok(table.map(|table| (table.id(), 0..table.segments.len())))
+            let Some(table) = snapshot.table_by_id(table) else { return Ok(None) };
+            let range = improvable::range(table)?;
+            Ok(range.map(|range| (table.id(), widen(table, range))))
         };
         for attempt in 0..=TRIES {
             let keeps_turn = attempt == TRIES;
-            let mode = Mode { keeps_turn, is_asked: true };
+            let mode = Mode { keeps_turn, reason: MergeReason::Statement };
             let report = self.shared.rewrite(&pick, options, pace, mode)?;
             if report.as_ref().is_none_or(|report| report.is_done) {
                 return Ok(report);
@@ -105,8 +107,7 @@ impl Store {
 struct Mode {
     /// Whether no commit is let in between.
     keeps_turn: bool,
-    /// Whether a statement waits for it.
-    is_asked: bool,
+    reason: MergeReason,
 }
 
 impl Shared {
@@ -115,7 +116,7 @@ impl Shared {
         policy: &MergePolicy,
         options: &LoadOptions,
         pace: &Pace<'_>,
-        is_asked: bool,
+        reason: MergeReason,
     ) -> Result<Option<MergeReport>> {
         let writer = self.writer()?;
         if writer.open_changes.load(Ordering::SeqCst) > 0 {
@@ -134,7 +135,7 @@ impl Shared {
             }
             Ok(None)
         };
-        self.rewrite(&pick, options, pace, Mode { keeps_turn: false, is_asked })
+        self.rewrite(&pick, options, pace, Mode { keeps_turn: false, reason })
     }
 
     /// Writes the rows again that `pick` chooses of the newest epoch.
@@ -159,7 +160,7 @@ impl Shared {
         writer.background.remember(MergeRecord {
             started,
             duration: clock.elapsed(),
-            is_asked: mode.is_asked,
+            reason: mode.reason,
             outcome: outcome.as_ref().map(MergeReport::clone).map_err(ToString::to_string),
         });
         drop(base);
@@ -243,16 +244,7 @@ pub(crate) fn sizes(table: &Table) -> Result<Vec<Size>> {
     Ok(table.segments.iter().zip(follows).map(size).collect())
 }
 
-/// Whether writing all rows again would make anything better.
-fn is_improvable(table: &Table) -> bool {
-    let is_in_order = table.sorted_by().is_empty() || table.is_sorted;
-    let runs: BTreeSet<u64> = table.segments.iter().map(|segment| segment.run()).collect();
-    let is_one = table.segments.len() <= 1 || runs.len() == 1 && !runs.contains(&0);
-    let has_memory = table.segments.iter().any(|segment| segment.is_in_memory());
-    has_memory || !table.deletions.is_empty() || !is_in_order || !is_one
-}
-
-fn report(before: &Table, after: &Table, range: &Range<usize>) -> MergeReport {
+pub(crate) fn report(before: &Table, after: &Table, range: &Range<usize>) -> MergeReport {
     let old = before.segments.get(range.clone()).unwrap_or_default();
     let new = new_segments(before, after, range);
     let sum = |segments: &[Arc<Segment>], of: fn(&Segment) -> u64| {

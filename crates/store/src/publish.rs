@@ -18,7 +18,7 @@ use crate::append::has_many_logs;
 use crate::deletions_file::DeletionsFile;
 use crate::garbage::{Garbage, Item, folders};
 use crate::load::LoadOptions;
-use crate::maintain::sizes;
+use crate::maintain::{MergeReport, report, sizes};
 use crate::new_files::NewFiles;
 use crate::policy::{MergePolicy, choose};
 use crate::records::Catalog;
@@ -26,13 +26,14 @@ use crate::retention::Former;
 use crate::rewrite::{Rewriting, widen};
 use crate::snapshot::{Snapshot, Table};
 use crate::store::{Shared, Writer};
+use crate::worker::{MergeReason, MergeRecord};
 use crate::{catalog, manifest, paths, verify};
 use starfact_base::{Epoch, Error, Result, TableId, Version};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 /// What a transaction wants to become true.
 pub(crate) struct Change<'a> {
@@ -50,7 +51,7 @@ pub(crate) struct Change<'a> {
 pub(crate) fn publish(shared: &Shared, change: Change<'_>) -> Result<Arc<Snapshot>> {
     let writer = shared.writer()?;
     let mut change = change;
-    store_rows(writer, &mut change)?;
+    let merges = store_rows(writer, &mut change)?;
     let named = folders(change.tables.values());
     for folder in change.files.list() {
         if named.contains(folder.as_str()) {
@@ -73,6 +74,7 @@ pub(crate) fn publish(shared: &Shared, change: Change<'_>) -> Result<Arc<Snapsho
         return Err(error);
     }
     change.files.settle(|folder| named.contains(folder));
+    merges.into_iter().for_each(|merge| writer.background.remember(merge));
     let last = change.before.version();
     let snapshot = Arc::new(Snapshot::new(version, change.epoch, true, change.tables));
     {
@@ -97,7 +99,8 @@ pub(crate) fn publish(shared: &Shared, change: Change<'_>) -> Result<Arc<Snapsho
 }
 
 /// Writes into files what no log has: rows in memory of tables that were changed, and deletions.
-fn store_rows(writer: &Writer, change: &mut Change<'_>) -> Result<()> {
+/// Says what was written again.
+fn store_rows(writer: &Writer, change: &mut Change<'_>) -> Result<Vec<MergeRecord>> {
     let options = LoadOptions::default();
     let workers = writer.workers.get(options.threads)?;
     let tables = change.tables.clone();
@@ -108,16 +111,27 @@ fn store_rows(writer: &Writer, change: &mut Change<'_>) -> Result<()> {
         workers: &workers,
         pace: &|| Ok(()),
     };
+    let mut merges = Vec::new();
+    let mut rewrite = |table: &mut Arc<Table>, range: Range<usize>| {
+        let (started, clock) = (SystemTime::now(), Instant::now());
+        let after = Arc::new(rewriting.rewrite(table, range.clone())?);
+        let report = MergeReport { is_done: true, ..report(table, &after, &range) };
+        let (reason, duration) = (MergeReason::Commit, clock.elapsed());
+        merges.push(MergeRecord { started, duration, reason, outcome: Ok(report) });
+        *table = after;
+        Ok::<(), Error>(())
+    };
     let flushes_all = has_many_logs(writer);
     for table in change.tables.values_mut() {
         let known = change.before.table_by_id(table.id());
         let is_changed = known.is_none_or(|known| !Arc::ptr_eq(known, table));
         if !change.is_merge && (is_changed || flushes_all) {
             while let Some(range) = in_memory(table) {
-                *table = Arc::new(rewriting.rewrite(table, range)?);
+                rewrite(table, range)?;
             }
             while let Some(range) = choose(&sizes(table)?, &MergePolicy::COMMIT) {
-                *table = Arc::new(rewriting.rewrite(table, widen(table, range))?);
+                let range = widen(table, range);
+                rewrite(table, range)?;
             }
         }
         if table.deletions_file.is_none() && !table.deletions.is_empty() {
@@ -127,7 +141,7 @@ fn store_rows(writer: &Writer, change: &mut Change<'_>) -> Result<()> {
             *table = Arc::new(Table { deletions_file, ..table.as_ref().clone() });
         }
     }
-    Ok(())
+    Ok(merges)
 }
 
 /// The first segments in memory.

@@ -30,10 +30,21 @@ pub struct MergeRecord {
     pub started: SystemTime,
     /// How long it took.
     pub duration: Duration,
-    /// Whether a statement asked for it; else it was the background work.
-    pub is_asked: bool,
+    /// Who wanted it.
+    pub reason: MergeReason,
     /// What it has done, or why it failed.
     pub outcome: std::result::Result<MergeReport, String>,
+}
+
+/// Who wanted rows to be written again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MergeReason {
+    /// The background work.
+    Background,
+    /// A statement asked for it.
+    Statement,
+    /// A commit that found more rows in memory than may be, or changed files anyway.
+    Commit,
 }
 
 /// What the thread and the rest of the store have in common.
@@ -46,12 +57,16 @@ pub(crate) struct Background {
     /// Queries that are running.
     queries: Arc<AtomicUsize>,
     history: Mutex<VecDeque<MergeRecord>>,
+    /// Of what a user should hear.
+    notice: Mutex<Option<String>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// Commits since the thread looked.
     commits: u64,
+    /// `None` if nothing is to be merged.
+    policy: Option<MergePolicy>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -80,6 +95,15 @@ impl Background {
         history.push_back(record);
     }
 
+    /// Leaves word for the user.
+    pub(crate) fn tell(&self, notice: String) {
+        *self.notice.lock().unwrap_or_else(PoisonError::into_inner) = Some(notice);
+    }
+
+    fn policy(&self) -> Option<MergePolicy> {
+        self.state().policy
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,9 +130,10 @@ impl Store {
         let background = Arc::clone(&self.shared.writer()?.background);
         let shared = Arc::downgrade(&self.shared);
         let mut state = background.state();
+        state.policy = Some(policy);
         if state.thread.is_none() {
             let own = Arc::clone(&background);
-            let work = move || run(&shared, &own, &policy, &options);
+            let work = move || run(&shared, &own, &options);
             let builder = std::thread::Builder::new().name("starfact-merge".into());
             let thread = builder.spawn(work).map_err(|error| {
                 Error::internal(format!("cannot start the thread that merges: {error}"))
@@ -116,6 +141,20 @@ impl Store {
             state.thread = Some(thread);
         }
         Ok(())
+    }
+
+    /// Changes the policy of the background work; with `None` it merges nothing.
+    pub fn set_merge_policy(&self, policy: Option<MergePolicy>) {
+        if let Some(writer) = &self.shared.writer {
+            writer.background.state().policy = policy;
+            writer.background.note_commit();
+        }
+    }
+
+    /// What has happened of which a user should hear, once.
+    pub fn take_notice(&self) -> Option<String> {
+        let notice = &self.shared.writer.as_ref()?.background.notice;
+        notice.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Tells the background work that a query is running, so that it leaves time to that.
@@ -147,12 +186,7 @@ impl Drop for Store {
     }
 }
 
-fn run(
-    shared: &Weak<Shared>,
-    background: &Background,
-    policy: &MergePolicy,
-    options: &LoadOptions,
-) {
+fn run(shared: &Weak<Shared>, background: &Background, options: &LoadOptions) {
     let mut quiet_until: Option<Instant> = None;
     loop {
         background.wait(IDLE);
@@ -170,8 +204,8 @@ fn run(
         }
         quiet_until = None;
         let pace = pace(background);
-        while !background.is_stopping() {
-            match shared.merge_step(policy, options, &pace, false) {
+        while let Some(policy) = background.policy().filter(|_| !background.is_stopping()) {
+            match shared.merge_step(&policy, options, &pace, MergeReason::Background) {
                 Ok(None) => break,
                 Ok(Some(report)) if report.is_done => {}
                 Ok(Some(_)) => break,

@@ -99,7 +99,10 @@ fn for_every_small_block(check: impl Fn(&[u8], DataType, usize)) {
                     seen.push(bytes);
                 }
             }
-            let options = EncodeOptions { encoding: Some(EncodingName::Dictionary) };
+            let options = EncodeOptions {
+                encoding: Some(EncodingName::Dictionary),
+                ..EncodeOptions::default()
+            };
             let block = encode(array.as_ref(), ty, &options).unwrap().bytes;
             let block = Block::parse(block.into(), ty, rows.len()).unwrap();
             let dictionary = dictionary(&small_rows(DataType::Varchar).concat(), 9).unwrap();

@@ -2,12 +2,12 @@
 
 use super::node::values;
 use super::{Map, Rule};
-use crate::Block;
 use crate::bytes::Writer;
 use crate::integer::constant::Constant;
 use crate::integer::encode as integers;
 use crate::integer::stats::Stats;
 use crate::integer::{Integers, Rows};
+use crate::{Block, Effort};
 use starfact_base::Corruption;
 
 /// The bytes of `block` derived by `rule` from `sources`, blocks of the same rows; `None` if it
@@ -61,7 +61,7 @@ pub fn encode_derived(
     if let Some(map) = &map {
         map.encode(&mut writer);
     }
-    integers::encode(&residual, &Stats::of(&residual), &mut writer);
+    integers::encode(&residual, &Stats::of(&residual), Effort::Best, &mut writer);
     Ok(Some(writer.into_bytes()))
 }
 

@@ -128,7 +128,7 @@ fn the_longest_text_is_stored_and_a_longer_one_refused() {
     let longest = "ä".repeat(STRING_BYTES_MAX / 2);
     for name in [None, Some(EncodingName::Plain), Some(EncodingName::Dictionary)] {
         let array = StringViewArray::from_iter_values(["a", longest.as_str(), ""]);
-        let options = EncodeOptions { encoding: name };
+        let options = EncodeOptions { encoding: name, ..EncodeOptions::default() };
         let encoded = encode(&array, DataType::Varchar, &options).unwrap();
         let block = Block::parse(encoded.bytes.into(), DataType::Varchar, 3).unwrap();
         let decoded: ArrayRef = block.decode(0..3).unwrap();

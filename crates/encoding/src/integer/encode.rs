@@ -6,15 +6,24 @@ use super::constant::Constant;
 use super::plan::{self, Kind, Menu, Part, Place, Plan, plan};
 use super::stats::{Distinct, Stats};
 use super::{bit_packed, delta, dictionary, patched, plain, run_length, scaled, sparse, zstd};
-use crate::EncodingName;
 use crate::bytes::Writer;
 use crate::compression::pays;
 use crate::native::Native;
+use crate::{Effort, EncodingName};
 
 /// Writes a column.
-pub(crate) fn encode<T: Native>(values: &[T], stats: &Stats<T>, writer: &mut Writer) {
+pub(crate) fn encode<T: Native>(
+    values: &[T],
+    stats: &Stats<T>,
+    effort: Effort,
+    writer: &mut Writer,
+) {
     let place = Place { position: writer.position(), level: 1 };
-    plan(values, stats, place, Menu::COLUMN).write(values, writer);
+    let menu = match effort {
+        Effort::Best => Menu::COLUMN,
+        Effort::Quick => Menu::QUICK,
+    };
+    plan(values, stats, place, menu).write(values, writer);
 }
 
 /// Writes floats, which have the keys `values` in a domain that begins at `lowest`: as decimals or

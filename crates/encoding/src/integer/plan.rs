@@ -70,6 +70,8 @@ impl Menu {
         Candidate::Delta,
         Candidate::Dictionary,
     ]);
+    /// What the statistics alone decide.
+    pub(crate) const QUICK: Self = Self::new(&[Candidate::RunLength]);
     pub(crate) const FLOATS: Self = Self::new(&[
         Candidate::Alp,
         Candidate::RunLength,

@@ -15,7 +15,10 @@ fn dictionary(texts: &[&str]) -> Arc<SharedDictionary> {
 
 /// A block with codes of `dictionary`.
 fn block(dictionary: &Arc<SharedDictionary>, rows: &StringViewArray) -> Block {
-    let options = EncodeOptions { encoding: Some(crate::EncodingName::Dictionary) };
+    let options = EncodeOptions {
+        encoding: Some(crate::EncodingName::Dictionary),
+        ..EncodeOptions::default()
+    };
     let bytes = encode(rows, DataType::Varchar, &options).unwrap().bytes;
     let own = Block::parse(bytes.into(), DataType::Varchar, rows.len()).unwrap();
     let bytes = encode_shared(&own, dictionary).unwrap().unwrap();
@@ -81,14 +84,18 @@ fn what_is_no_dictionary_is_refused() {
 
 #[test]
 fn a_block_with_a_text_that_is_not_there_is_not_rewritten() {
-    let options = EncodeOptions { encoding: Some(crate::EncodingName::Dictionary) };
+    let options = EncodeOptions {
+        encoding: Some(crate::EncodingName::Dictionary),
+        ..EncodeOptions::default()
+    };
     let bytes = encode(&array(["b", "c", "b"]), DataType::Varchar, &options).unwrap().bytes;
     let block = Block::parse(bytes.into(), DataType::Varchar, 3).unwrap();
     for (texts, fits) in [(&["a", "b"], false), (&["b", "c"], true), (&["c", "d"], false)] {
         let found = encode_shared(&block, &dictionary(texts)).unwrap();
         assert_eq!(found.is_some(), fits, "{texts:?}");
     }
-    let options = EncodeOptions { encoding: Some(crate::EncodingName::Plain) };
+    let options =
+        EncodeOptions { encoding: Some(crate::EncodingName::Plain), ..EncodeOptions::default() };
     let bytes = encode(&array(["b", "c", "b"]), DataType::Varchar, &options).unwrap().bytes;
     let plain = Block::parse(bytes.into(), DataType::Varchar, 3).unwrap();
     assert_eq!(encode_shared(&plain, &dictionary(&["b", "c"])).unwrap(), None);

@@ -10,7 +10,7 @@ use crate::compression::{compress, pays};
 use crate::integer;
 use crate::integer::choose::sample;
 use crate::integer::stats::Stats;
-use crate::{EncodingName, PRESENT_MAX};
+use crate::{Effort, EncodeOptions, EncodingName, PRESENT_MAX};
 use arrow::array::{Array, StringViewArray};
 use starfact_base::limits::{BLOCK_BYTES_MAX, STRING_BYTES_MAX};
 use starfact_base::{Error, Result};
@@ -90,16 +90,20 @@ pub(crate) struct Known<'a> {
     pub(crate) few: Vec<&'a [u8]>,
 }
 
-/// Writes a column as `encoding`, or as is best if it is `None` or cannot hold the column.
+/// Writes a column as `options` ask, or as is best if they do not, or that cannot hold the column.
 ///
 /// # Errors
 /// More text than a block may hold.
 pub(crate) fn encode<'a>(
     column: &Column<'a>,
-    encoding: Option<EncodingName>,
+    options: EncodeOptions,
     writer: &mut Writer,
 ) -> Result<Known<'a>> {
-    match encoding {
+    let form = match options.effort {
+        Effort::Best => Form::Best,
+        Effort::Quick => Form::Plain,
+    };
+    match options.encoding {
         Some(EncodingName::Plain) => {
             encode_strings(&column.texts, Form::Plain, writer)?;
             Ok(column.bounds())
@@ -114,15 +118,15 @@ pub(crate) fn encode<'a>(
         }
         Some(EncodingName::Dictionary) if !column.texts.is_empty() => {
             match Distinct::of(column, column.texts.len(), false) {
-                Some(distinct) => encode_dictionary(&distinct, writer),
-                None => encode_best(column, writer),
+                Some(distinct) => encode_dictionary(&distinct, form, writer),
+                None => encode_best(column, form, writer),
             }
         }
-        _ => encode_best(column, writer),
+        _ => encode_best(column, form, writer),
     }
 }
 
-fn encode_best<'a>(column: &Column<'a>, writer: &mut Writer) -> Result<Known<'a>> {
+fn encode_best<'a>(column: &Column<'a>, form: Form, writer: &mut Writer) -> Result<Known<'a>> {
     if column.is_constant() {
         let text = column.texts.first().copied().unwrap_or_default();
         Constant::encode(text, writer);
@@ -131,9 +135,9 @@ fn encode_best<'a>(column: &Column<'a>, writer: &mut Writer) -> Result<Known<'a>
     if let Some(distinct) = Distinct::of(column, DISTINCT_MAX, true)
         && is_smaller(&distinct, &column.texts, writer.position())
     {
-        return encode_dictionary(&distinct, writer);
+        return encode_dictionary(&distinct, form, writer);
     }
-    encode_strings(&column.texts, Form::Best, writer)?;
+    encode_strings(&column.texts, form, writer)?;
     Ok(column.bounds())
 }
 
@@ -147,9 +151,13 @@ fn is_smaller(distinct: &Distinct<'_>, texts: &[&[u8]], position: usize) -> bool
         < choose::strings(position, &all_lengths, all_bytes)
 }
 
-fn encode_dictionary<'a>(distinct: &Distinct<'a>, writer: &mut Writer) -> Result<Known<'a>> {
+fn encode_dictionary<'a>(
+    distinct: &Distinct<'a>,
+    form: Form,
+    writer: &mut Writer,
+) -> Result<Known<'a>> {
     dictionary::encode_header(distinct.texts.len(), writer);
-    encode_strings(&distinct.texts, Form::Best, writer)?;
+    encode_strings(&distinct.texts, form, writer)?;
     integer::encode::encode_codes(&distinct.codes, writer);
     let least = distinct.texts.first().copied().unwrap_or_default();
     let greatest = distinct.texts.last().copied().unwrap_or_default();
@@ -251,7 +259,8 @@ mod tests {
         let column = Column::of(array).unwrap();
         let mut writer = Writer::default();
         writer.extend(&[0; 17]);
-        encode(&column, encoding, &mut writer).unwrap();
+        let options = EncodeOptions { encoding, ..EncodeOptions::default() };
+        encode(&column, options, &mut writer).unwrap();
         let end = writer.position();
         let mut reader = Reader::new(writer.into_bytes().into());
         reader.take(17, "what lies before").unwrap();

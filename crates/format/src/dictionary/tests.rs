@@ -29,7 +29,8 @@ fn written() -> (MemDir, u64) {
     let dir = MemDir::new();
     let values = ["", "Aarau", "Bern", "Zürich", "a long name of a city"];
     let dictionary = create(&dir, &values);
-    let options = EncodeOptions { encoding: Some(EncodingName::Dictionary) };
+    let options =
+        EncodeOptions { encoding: Some(EncodingName::Dictionary), ..EncodeOptions::default() };
     let mut writer = ColumnWriter::create(&dir, "own", DataType::Varchar, options).unwrap();
     writer.append(&(Arc::new(rows()) as ArrayRef)).unwrap();
     writer.finish().unwrap();

@@ -134,7 +134,7 @@ fn small_files() -> Vec<Vec<u8>> {
     let mut files = vec![write(DataType::Date, EncodeOptions::default(), &[])];
     let asked = EncodingName::ALL.into_iter().map(Some);
     for encoding in [None].into_iter().chain(asked) {
-        let options = EncodeOptions { encoding };
+        let options = EncodeOptions { encoding, ..EncodeOptions::default() };
         for (ty, rows) in &columns {
             files.push(write(*ty, options, std::slice::from_ref(rows)));
         }

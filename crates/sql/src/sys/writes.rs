@@ -5,7 +5,7 @@ use crate::views::{counts, rows, texts};
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, TimestampMicrosecondArray};
 use starfact_base::{DataType, Epoch};
 use starfact_encoding::arrow_type;
-use starfact_store::{MergeReport, Segment, Snapshot, Store, Table};
+use starfact_store::{MergeReason, MergeReport, Segment, Snapshot, Store, Table};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -40,12 +40,16 @@ pub(super) fn merges(store: &Store) -> Result<RecordBatch> {
     let table = |outcome: &std::result::Result<MergeReport, String>| {
         outcome.as_ref().ok().map(|report| report.table.clone())
     };
-    let reason = |is_asked: bool| if is_asked { "statement" } else { "background" };
+    let reason = |reason: MergeReason| match reason {
+        MergeReason::Background => "background",
+        MergeReason::Statement => "statement",
+        MergeReason::Commit => "commit",
+    };
     rows(vec![
         ("table_name", texts(all.iter().map(|merge| table(&merge.outcome)))),
         ("started", times(all.iter().map(|merge| merge.started))),
         ("seconds", Arc::new(Float64Array::from_iter_values(seconds))),
-        ("reason", texts(all.iter().map(|merge| Some(reason(merge.is_asked).to_owned())))),
+        ("reason", texts(all.iter().map(|merge| Some(reason(merge.reason).to_owned())))),
         ("segments_before", count(|report| report.segments.0)),
         ("segments_after", count(|report| report.segments.1)),
         ("rows_before", count(|report| report.rows.0)),

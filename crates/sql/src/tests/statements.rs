@@ -298,11 +298,32 @@ fn settings_are_set_shown_and_reset() {
             ("SET thraeds = 1", "there is no setting \"thraeds\""),
             ("SET threads = 0", "starfact.threads: expected a number from 1 to 1024"),
             ("SET zone_maps = maybe", "expected on or off"),
+            ("SET merge_fan_in = 1", "starfact.merge_fan_in: expected a number from 2 to 64"),
+            ("SET flush_size = 'much'", "starfact.flush_size: expected a size"),
             ("SHOW nonsense", "there is no setting \"nonsense\""),
             ("SET datafusion.execution.batch_siz = 1", "there is no setting"),
         ],
     );
     assert_eq!(failure(&session, "SET thraeds = 1").hint.unwrap(), "did you mean \"threads\"?");
+}
+
+#[test]
+fn merges_in_the_background_are_set() {
+    let session = session(&["CREATE TABLE t (id BIGINT)"]);
+    run(&session, &["SET background_merges = off", "SET flush_rows = 1"]);
+    run(&session, &["INSERT INTO t VALUES (1), (2)"]);
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    check(&session, &[("SELECT rows FROM sys.delta", "2"), ("SHOW flush_rows", "1")]);
+    run(&session, &["RESET background_merges"]);
+    while answer(&session, "SELECT rows FROM sys.delta") != "0" {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    check(&session, &[("SELECT reason, rows_after, status FROM sys.merges", "background|2|done")]);
+    run(&session, &["RESET flush_rows", "SET merge_fan_in = 3", "SET merge_rows_max = 1000"]);
+    check(&session, &[("SHOW flush_rows", "1048576"), ("SHOW merge_fan_in", "3")]);
+    run(&session, &["INSERT INTO t VALUES (3)", "OPTIMIZE TABLE t"]);
+    let last = "SELECT reason FROM sys.merges ORDER BY started DESC LIMIT 1";
+    check(&session, &[(last, "statement")]);
 }
 
 #[test]

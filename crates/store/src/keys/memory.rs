@@ -30,6 +30,20 @@ pub(crate) struct SortedKeys {
     pub(crate) rows: Vec<u64>,
 }
 
+impl SortedKeys {
+    /// Bytes that it takes in memory.
+    pub(crate) fn byte_len(&self) -> usize {
+        let keys = match &self.keys {
+            AnyKeys::Word(keys) => size_of_val(keys.as_slice()),
+            AnyKeys::Double(keys) => size_of_val(keys.as_slice()),
+            AnyKeys::Bytes(keys) => {
+                size_of_val(keys.as_slice()) + keys.iter().map(|key| key.len()).sum::<usize>()
+            }
+        };
+        keys + size_of_val(self.rows.as_slice())
+    }
+}
+
 /// Keys of one of the widths.
 #[derive(Debug)]
 pub(crate) enum AnyKeys {
@@ -39,6 +53,28 @@ pub(crate) enum AnyKeys {
 }
 
 impl MemoryKeys {
+    /// The keys of a segment that was made of others with all their rows and the ids of these, as
+    /// far as all of them know theirs.
+    pub(crate) fn adopt<'a>(&self, parts: impl Iterator<Item = &'a Self>) {
+        let lock = |keys: &Self| keys.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let parts: Vec<BTreeMap<KeyId, Known>> = parts.map(lock).collect();
+        let Some(first) = parts.first() else { return };
+        let mut merged = BTreeMap::new();
+        for (key, Known { types, .. }) in first {
+            let same = |part: &'_ BTreeMap<KeyId, Known>| {
+                part.get(key).filter(|known| known.types == *types).map(|it| Arc::clone(&it.run))
+            };
+            let Some(runs) = parts.iter().map(same).collect::<Option<Vec<_>>>() else { continue };
+            let sorted = merge::<u64>(&runs)
+                .or_else(|| merge::<u128>(&runs))
+                .or_else(|| merge::<Box<[u8]>>(&runs));
+            let Some(sorted) = sorted else { continue };
+            let run = Arc::new(RunBlocks::in_memory(sorted));
+            merged.insert(*key, Known { types: types.clone(), run });
+        }
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = merged;
+    }
+
     /// The run of a key of `segment`, which these are the keys of.
     pub(crate) fn run(
         &self,
@@ -62,6 +98,19 @@ impl MemoryKeys {
         all.insert(key.id, Known { types, run: Arc::clone(&run) });
         Ok(run)
     }
+}
+
+/// Runs in memory as one; `None` if their keys are of another width.
+fn merge<K: NormalKey>(runs: &[Arc<RunBlocks>]) -> Option<SortedKeys> {
+    let mut pairs: Vec<(K, u64)> = Vec::new();
+    for run in runs {
+        let (keys, rows) = run.memory::<K>()?;
+        pairs.extend(keys.iter().cloned().zip(rows.iter().copied()));
+    }
+    // The stable sort of the standard library makes use of what is in order already.
+    pairs.sort();
+    let (keys, rows) = pairs.into_iter().unzip();
+    Some(SortedKeys { keys: K::wrap(keys), rows })
 }
 
 fn sort<K: NormalKey>(segment: &Segment, key: &Key, layout: &Layout) -> Result<SortedKeys> {

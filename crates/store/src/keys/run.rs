@@ -8,6 +8,7 @@
 //! in their runs: whoever finds a row asks whether it is live. Files may have the types that the
 //! key's columns had before these became wider: the order of their values is the same.
 
+use crate::keys::kept::KeptBlocks;
 use crate::keys::layout::{Layout, NormalKey, nulls_of};
 use crate::keys::memory::SortedKeys;
 use crate::paths;
@@ -17,7 +18,7 @@ use crate::segment::{Segment, open_column};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::Int64Type;
 use starfact_base::limits::BLOCK_ROWS;
-use starfact_base::{ColumnId, Corruption, Error, Result, Scalar, TableId};
+use starfact_base::{ColumnId, Corruption, DataType, Error, Result, Scalar, TableId};
 use starfact_format::ColumnFile;
 use starfact_vfs::Dir;
 use std::borrow::Cow;
@@ -110,7 +111,7 @@ impl KeyRun {
             first_block += blocks;
         }
         let rows = self.record.first_row..self.record.row_end;
-        let blocks = RunBlocks { parts, rows, memory: None };
+        let blocks = RunBlocks { parts, rows, memory: None, kept: KeptBlocks::default() };
         Ok(Arc::clone(self.opened.get_or_init(|| Arc::new(blocks))))
     }
 
@@ -135,6 +136,7 @@ pub(crate) struct RunBlocks {
     rows: Range<u64>,
     /// The run, if it is in memory; there are no parts then.
     memory: Option<SortedKeys>,
+    kept: KeptBlocks,
 }
 
 #[derive(Debug)]
@@ -156,7 +158,8 @@ enum RunRows {
 impl RunBlocks {
     /// A run in memory.
     pub(crate) fn in_memory(sorted: SortedKeys) -> Self {
-        Self { parts: Vec::new(), rows: 0..0, memory: Some(sorted) }
+        let kept = KeptBlocks::default();
+        Self { parts: Vec::new(), rows: 0..0, memory: Some(sorted), kept }
     }
 
     /// The keys and rows of a run in memory.
@@ -195,6 +198,23 @@ impl RunBlocks {
         let (part, idx) = self.part(block).ok()?;
         let file = part.columns.first()?;
         layout.fit_first(file.data_type(), file.zones().get(idx)?.stats.min.as_ref()?)
+    }
+
+    /// The keys of a block and their row ids, for a few keys that are looked for: as others will
+    /// be, the block is kept.
+    pub(crate) fn load_kept<K: NormalKey>(
+        &self,
+        layout: &Layout,
+        block: usize,
+    ) -> Result<Arc<SortedKeys>> {
+        let types: Vec<DataType> = layout.types().collect();
+        if let Some(known) = self.kept.get(block, &types) {
+            return Ok(known);
+        }
+        let (keys, rows) = self.load::<K>(layout, block)?;
+        let sorted = Arc::new(SortedKeys { keys: K::wrap(keys), rows });
+        self.kept.keep(block, &types, &sorted);
+        Ok(sorted)
     }
 
     /// The keys of a block and their row ids.

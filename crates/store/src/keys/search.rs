@@ -5,6 +5,10 @@ use crate::keys::run::RunBlocks;
 use starfact_base::{Result, Scalar};
 use std::cmp::Ordering;
 
+/// Keys up to which the blocks that they are looked for in are kept: those of a small commit, and
+/// not of a load that goes through all blocks once.
+const FEW_KEYS: usize = 8 * 1024;
+
 /// Calls `visit` with the place in `keys` and the row id of every key that the run has.
 ///
 /// `keys` are in ascending order; equal ones are each visited. A run in memory may have a key
@@ -35,11 +39,18 @@ pub(crate) fn find_each<K: NormalKey>(
             at += below;
             continue;
         }
-        let (block_keys, rows) = run.load::<K>(layout, block)?;
-        at += merge(rest, &block_keys, &mut |place, found| match rows.get(found) {
+        let mut visit = |rows: &[u64], place: usize, found: usize| match rows.get(found) {
             Some(row) => visit(at + place, *row),
             None => Ok(()),
-        })?;
+        };
+        at += if keys.len() <= FEW_KEYS {
+            let kept = run.load_kept::<K>(layout, block)?;
+            let block_keys = K::unwrap(&kept.keys).unwrap_or_default();
+            merge(rest, block_keys, &mut |place, found| visit(&kept.rows, place, found))?
+        } else {
+            let (block_keys, rows) = run.load::<K>(layout, block)?;
+            merge(rest, &block_keys, &mut |place, found| visit(&rows, place, found))?
+        };
         block += 1;
     }
     Ok(())

@@ -103,7 +103,8 @@ impl RowColumn {
             Some(true) => BitmapPolicy::WherePays,
             _ => BitmapPolicy::Never,
         };
-        let (id, data_type, options) = (column.id, column.data_type, EncodeOptions { encoding });
+        let (id, data_type, options) =
+            (column.id, column.data_type, EncodeOptions { encoding, ..EncodeOptions::default() });
         Self { id, data_type, options, bitmaps }
     }
 

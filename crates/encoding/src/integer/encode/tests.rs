@@ -98,7 +98,7 @@ fn the_planned_node_ends_where_the_plan_said() {
             let (_, simple) = choose::simple(offset, &stats.shape);
             let mut end = 0;
             let (decoded, tree) = read::<i64>(values.len(), offset, |writer| {
-                encode(&values, &stats, writer);
+                encode(&values, &stats, Effort::Best, writer);
                 end = writer.position();
             });
             assert_eq!(decoded, values, "{name}: {tree}");
@@ -138,7 +138,8 @@ fn the_expected_codecs_are_chosen() {
     let trees: Vec<String> = data_sets()
         .iter()
         .map(|(name, values)| {
-            let write = |writer: &mut Writer| encode(values, &Stats::of(values), writer);
+            let write =
+                |writer: &mut Writer| encode(values, &Stats::of(values), Effort::Best, writer);
             format!("{name}: {}", read::<i64>(values.len(), 17, write).1)
         })
         .collect();

@@ -151,7 +151,7 @@ fn sample(data_type: DataType, block: &ColumnBlock, bytes: u64) -> Result<Sample
         if tree.starts_with(encoding.as_str()) {
             continue;
         }
-        let options = EncodeOptions { encoding: Some(encoding) };
+        let options = EncodeOptions { encoding: Some(encoding), ..EncodeOptions::default() };
         let encoded = encode(values.as_ref(), data_type, &options).map_err(Error::from)?;
         let found = starfact_encoding::Block::parse(encoded.bytes.clone().into(), data_type, rows);
         // An encoding that cannot hold the values is replaced by the chosen one.
