@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 
+import changes
 import common
 
 OK, SQL_ERROR, USAGE, CANNOT_OPEN, CORRUPT, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -468,12 +469,15 @@ def terminal(c):
 
 
 def main():
-    options = common.parser(__doc__.split("\n", maxsplit=1)[0]).parse_args()
+    parser = common.parser(__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--only", help="parts whose name has this")
+    options = parser.parse_args()
     with common.Workplace(options.keep) as folder:
         c = Contract(options, folder)
-        for part in (ways_to_run, warehouses, locking, pipes, dot_commands, files, modes, round_trip, errors,
-                     interruption, closed_pipe, terminal):
-            part(c)
+        for part in (ways_to_run, warehouses, locking, pipes, dot_commands, files, modes, round_trip,
+                     errors, interruption, closed_pipe, terminal, *changes.PARTS):
+            if not options.only or options.only in part.__name__:
+                part(c)
     c.tally.finish()
 
 
