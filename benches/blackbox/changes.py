@@ -42,7 +42,7 @@ COUNTS = [
 ]
 REFUSED = [
     ("INSERT INTO p VALUES (7, 'x')", ["2 values", "3 columns"]),
-    ("INSERT INTO p VALUES (1, 'x', 1)", ['"p"', "(id) = (1)", "twice"]),
+    ("INSERT INTO p VALUES (1, 'x', 1)", ['"p"', "(id) = (1)", "already"]),
     ("INSERT INTO f VALUES (7, 99)", ['"f"', "(p) = (99)", "references no row"]),
     ("INSERT INTO p (id, s) VALUES (1, 'x') ON CONFLICT (s) DO NOTHING", ["no key (s)", "(id)"]),
     ("INSERT INTO p (id, s) VALUES (9, 'x'), (9, 'y') ON CONFLICT (id) DO UPDATE SET "
@@ -118,7 +118,8 @@ def counts(c):
     path = made(c)
     for sql, said in COUNTS:
         if said not in ("BEGIN", "COMMIT", "ROLLBACK"):
-            c.expect(f"says {said}: {sql[:60]}", path, "--csv", "-c", sql, out="", err=[said + "\n"])
+            c.expect(f"says {said}: {sql[:60]}", path, "--csv", "-c", sql, out="",
+                     err=[said + "\n"])
     text = ";\n".join(sql for sql, _ in COUNTS)
     result = c.expect("all of them in a pipe", made(c), "--csv", stdin=text, out="")
     c.tally.check("one line each", result.err.splitlines() != [said for _, said in COUNTS]
@@ -182,7 +183,8 @@ def returning(c):
             ("INSERT INTO p (id, s) VALUES (2, 'z'), (6, 'y') ON CONFLICT (id) DO UPDATE SET "
              "s = excluded.s RETURNING id, s, n", "id,s,n\n2,z,2\n6,y,5\n"),
             ("MERGE INTO p USING (SELECT 6 AS id) AS q ON p.id = q.id WHEN MATCHED THEN DELETE "
-             "RETURNING merge_action() AS what, p.id, q.id AS other", "what,id,other\nDELETE,6,6\n")]:
+             "RETURNING merge_action() AS what, p.id, q.id AS other",
+             "what,id,other\nDELETE,6,6\n")]:
         c.expect(f"rows of {sql[:50]}", path, "--csv", "-c", sql, out=out)
     c.expect("a RETURNING that fails undoes its statement", path, "--csv", "-c",
              "INSERT INTO e VALUES (1), (0) RETURNING 1 / a", code=SQL_ERROR, err=["zero"])
@@ -203,8 +205,9 @@ def transactions(c):
         text = ";\n".join(statements) + ";\n"
         script.write_text(text)
         separate = [part for sql in statements for part in ("-c", sql)]
-        for way, arguments, stdin in [("one -c", ["-c", text], None), ("several -c", separate, None),
-                                      ("a file", ["-f", script], None), ("a pipe", [], text)]:
+        for way, arguments, stdin in [
+                ("one -c", ["-c", text], None), ("several -c", separate, None),
+                ("a file", ["-f", script], None), ("a pipe", [], text)]:
             path = made(c)
             c.expect(f"a transaction, {name}, in {way}", path, "--csv", *more, *arguments,
                      stdin=stdin, code=code, err=["COMMIT\n"] if code == OK else ["error:"])
@@ -232,7 +235,8 @@ def transactions(c):
     for sql in ("BEGIN", "INSERT INTO e VALUES (5)", "COMMIT"):
         writer.ask(sql)
         seen.append(reader.ask(count)[0])
-    c.tally.check("others see it after COMMIT", seen != ["n\n0\n", "n\n0\n", "n\n1\n"] and f"{seen}")
+    c.tally.check("others see it after COMMIT", seen != ["n\n0\n", "n\n0\n", "n\n1\n"]
+                  and f"{seen}")
     reader.close(), writer.close()
 
 
@@ -276,7 +280,8 @@ def upkeep(c):
     c.expect("CHECK TABLE", path, "--csv", "-c", "CHECK TABLE p, e",
              out_has=["p,ok,3,", "e,ok,0,"])
     c.expect("check", "check", path)
-    big = "SELECT value AS a, value * 7919 % 10007 AS b FROM generate_series(1, 200000) AS t (value)"
+    big = ("SELECT value AS a, value * 7919 % 10007 AS b "
+           "FROM generate_series(1, 200000) AS t (value)")
     c.expect("many rows", path, "-c", f"CREATE TABLE big AS {big}", "-c",
              "UPDATE big SET b = b + 1 WHERE a % 2 = 0", "-c", "OPTIMIZE TABLE big")
     full = size(path)
@@ -292,7 +297,7 @@ def upkeep(c):
     for name, columns in SYS.items():
         result = c.expect(f"sys.{name}", path, "--csv", "-c", f"SELECT * FROM sys.{name}")
         lacking = columns - set(result.out.split("\n")[0].split(","))
-        c.tally.check(f"columns of sys.{name}", lacking and f"{lacking} lacking: {result.out[:200]}")
+        c.tally.check(f"columns of sys.{name}", lacking and f"{lacking} lack: {result.out[:200]}")
     c.expect("sys.delta counts", path, "--csv", "-c", "INSERT INTO e VALUES (1), (2)", "-c",
              "SELECT \"rows\" FROM sys.delta WHERE table_name = 'e'", out="rows\n2\n")
     c.expect("sys.merges counts", path, "--csv", "-c", "OPTIMIZE TABLE e", "-c",

@@ -474,8 +474,8 @@ def main():
     options = parser.parse_args()
     with common.Workplace(options.keep) as folder:
         c = Contract(options, folder)
-        for part in (ways_to_run, warehouses, locking, pipes, dot_commands, files, modes, round_trip,
-                     errors, interruption, closed_pipe, terminal, *changes.PARTS):
+        for part in (ways_to_run, warehouses, locking, pipes, dot_commands, files, modes,
+                     round_trip, errors, interruption, closed_pipe, terminal, *changes.PARTS):
             if not options.only or options.only in part.__name__:
                 part(c)
     c.tally.finish()

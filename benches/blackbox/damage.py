@@ -12,7 +12,6 @@ another answer.
 """
 
 import concurrent.futures
-import json
 import pathlib
 import random
 import re
@@ -108,8 +107,7 @@ class Copy:
     def __init__(self, binary, origin, path):
         self.binary, self.origin, self.path = binary, origin, path
         self.files = common.snapshot(origin.path)
-        manifest = self.files[self.files["CURRENT"].decode().split("\n")[1]]
-        self.manifest = json.loads(manifest.split(b"\n", 1)[1])
+        self.needed = ruins.Needed(self.files)
         self.logs = sorted((name for name in self.files if name.startswith("wal")),
                            key=lambda name: int(pathlib.Path(name).stem))
         shutil.copytree(origin.path, path)
@@ -126,24 +124,6 @@ class Copy:
                 (self.path / name).unlink()
             else:
                 (self.path / name).write_bytes(data)
-
-    def is_needed(self, name):
-        """Whether the newest state is read from a file."""
-        if name.startswith("wal"):
-            return int(pathlib.Path(name).stem) >= self.manifest["log"]["log"]
-        if name.startswith("manifest"):
-            return name in self.files["CURRENT"].decode()
-        for table in self.manifest["tables"] if name.startswith("tables") else ():
-            root = f"tables/{table['schema']['id']}/"
-            parts = [f"seg-{each['id']}/" for each in table["segments"]]
-            parts += [f"key-{each['id']}/" for each in table["key_runs"]]
-            parts += [f"dict-{each['column']}-{each['id']}"
-                      for each in table.get("dictionaries", ())]
-            parts += [f"del-{table['deletions']['id']}"] if "deletions" in table else []
-            if any(name == root + part or part.endswith("/") and name.startswith(root + part)
-                   for part in parts):
-                return True
-        return name == "CURRENT"
 
     def is_silent(self, damage):
         """Whether what is damaged may be what a crash cut off: no mark is behind it."""
@@ -248,13 +228,13 @@ class Copy:
         if crash := common.crashed(result):
             return f"check: {crash}\n{result}"
         if result.code == 0:
-            if not self.is_needed(damage.file) or self.is_silent(damage):
+            if not self.needed.has(damage.file) or self.is_silent(damage):
                 return None
             # A log may have records that nothing needs any more.
             return None if damage.is_log and is_right else f"check does not find it\n{result}"
         if result.code not in (3, 4) or not damage.is_named_in(result.err):
             return f"check: exit code {result.code}\n{result}"
-        if not self.is_needed(damage.file) and is_right:
+        if not self.needed.has(damage.file) and is_right:
             return f"check finds what is not needed\n{result}"
         return None
 

@@ -6,6 +6,7 @@ rows are partly in column files, partly in logs that the newest manifest needs, 
 damage may take away.
 """
 
+import json
 import pathlib
 import re
 
@@ -18,8 +19,8 @@ FILES = {
             "'region ' || (range % 5) END AS region, DATE '2020-01-01' AS opened FROM range(40)",
     "sale": "SELECT (range * 769 % 1800)::BIGINT AS id, (range * 7 % 40)::INTEGER AS city, "
             "(range * 1.25)::DECIMAL(12,2) AS amount, range / 4.0::DOUBLE AS price, CASE WHEN "
-            "range % 4 > 0 THEN 'note ' || (range * 31 % 97) END AS note, range % 2 = 0 AS is_paid, "
-            "TIMESTAMP '2024-01-01' + to_minutes(range) AS sold FROM range(1800)",
+            "range % 4 > 0 THEN 'note ' || (range * 31 % 97) END AS note, range % 2 = 0 AS "
+            "is_paid, TIMESTAMP '2024-01-01' + to_minutes(range) AS sold FROM range(1800)",
 }
 # Each list is what one process does; where it says so, before rows go from the log into files.
 STEPS = [
@@ -123,6 +124,37 @@ def missing_kinds(warehouse):
     if len(list(pathlib.Path(warehouse.path).glob("manifest-*"))) < 4:
         lacking.append("four manifests")
     return lacking and f"there is none of {lacking} among {names}"
+
+
+class Needed:
+    """What the newest state of a warehouse is read from, by its files: names and contents."""
+
+    def __init__(self, files):
+        self.name = files["CURRENT"].decode().split("\n")[1]
+        self.manifest = json.loads(files[self.name].split(b"\n", 1)[1])
+        self.parts = set()
+        for table in self.manifest["tables"]:
+            root = f"tables/{table['schema']['id']}/"
+            self.parts.update(f"{root}seg-{each['id']}" for each in table["segments"])
+            self.parts.update(f"{root}key-{each['id']}" for each in table["key_runs"])
+            self.parts.update(f"{root}dict-{each['column']}-{each['id']}"
+                              for each in table.get("dictionaries", ()))
+            if "deletions" in table:
+                self.parts.add(f"{root}del-{table['deletions']['id']}")
+
+    def has(self, name):
+        path = pathlib.PurePosixPath(name)
+        if path.parts[0] == "wal":
+            return "log" in self.manifest and int(path.stem) >= self.manifest["log"]["log"]
+        return name in ("CURRENT", self.name) or name in self.parts \
+            or str(path.parent) in self.parts
+
+
+def strays(warehouse):
+    """Files that nothing needs."""
+    files = common.snapshot(warehouse)
+    needed = Needed(files)
+    return [name for name in files if name != "LOCK" and not needed.has(name)]
 
 
 class Log:
