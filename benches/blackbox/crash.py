@@ -383,6 +383,9 @@ class Check:
         shutil.rmtree(copy, ignore_errors=True)
         left = ruins.strays(self.warehouse)
         tally.check(f"{name}: leftovers", left and f"{left}\n{sent}", again)
+        self.run(self.warehouse, "-c", "VACUUM")
+        left = ruins.strays(self.warehouse)
+        tally.check(f"{name}: leftovers for good", left and f"{left}\n{sent}", again)
 
 
 def main():

@@ -127,10 +127,10 @@ def missing_kinds(warehouse):
 
 
 class Needed:
-    """What the newest state of a warehouse is read from, by its files: names and contents."""
+    """What a manifest needs, by the layout of docs/FORMAT.md; the newest one, if none is named."""
 
-    def __init__(self, files):
-        self.name = files["CURRENT"].decode().split("\n")[1]
+    def __init__(self, files, name=None):
+        self.name = name or files["CURRENT"].decode().split("\n")[1]
         self.manifest = json.loads(files[self.name].split(b"\n", 1)[1])
         self.parts = set()
         for table in self.manifest["tables"]:
@@ -151,10 +151,11 @@ class Needed:
 
 
 def strays(warehouse):
-    """Files that nothing needs."""
+    """Files that no manifest needs: merges in the background may have written one just now."""
     files = common.snapshot(warehouse)
-    needed = Needed(files)
-    return [name for name in files if name != "LOCK" and not needed.has(name)]
+    needed = [Needed(files, name) for name in files if name.startswith("manifest-")]
+    return [name for name in files if name != "LOCK"
+            and not any(each.has(name) for each in needed)]
 
 
 class Log:
