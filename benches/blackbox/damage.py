@@ -126,19 +126,25 @@ class Copy:
                 (self.path / name).write_bytes(data)
 
     def is_silent(self, damage):
-        """Whether what is damaged may be what a crash cut off: no mark is behind it."""
-        if damage.file != self.logs[-1] or damage.at is None:
+        """Whether what is damaged may be what a crash cut off: no mark is behind it. The last log
+        is named nowhere, so it leaves no trace if it is gone."""
+        if damage.file != self.logs[-1]:
+            return False
+        if damage.what == "deleted":
+            return self.needed.manifest["log"]["log"] < int(pathlib.Path(damage.file).stem)
+        if damage.at is None or damage.at < Log(self.files[damage.file]).header:
             return False
         return damage.at >= Log(self.files[damage.file]).tail() or damage.what.startswith("cut")
 
     def least(self, damage):
         """The earliest state that may be left: that of the records before the damage."""
         states = self.origin.states
-        if not damage.is_log or not damage.at:
-            return 0 if damage.is_log else len(states) - 1
+        if not damage.is_log:
+            return len(states) - 1
+        at = damage.at or 0
         after = sum(1 for name in self.logs[self.logs.index(damage.file):]
                     for kind, _, _, stop in Log(self.files[name]).frames
-                    if kind == 1 and (name != damage.file or stop + 20 > damage.at))
+                    if kind == 1 and (name != damage.file or stop + 20 > at))
         # Not every record is a state of its own, so at most so many states are lost.
         return max(0, len(states) - 1 - after)
 
