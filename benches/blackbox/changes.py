@@ -308,6 +308,19 @@ def upkeep(c):
              out="n\n1\n")
 
 
+def rewritten(c):
+    """Rows that were updated, whose values are their ordinals, are written anew and read."""
+    numbers = "SELECT value AS k, 'n' AS note FROM generate_series(0, 1999) AS s (value)"
+    for sql in ("OPTIMIZE TABLE t", "ALTER TABLE t ADD COLUMN more INTEGER"):
+        path = c.path()
+        c.expect(f"updated before {sql}", path, "-c", "CREATE TABLE t (k BIGINT, note VARCHAR)",
+                 "-c", f"INSERT INTO t {numbers}", "-c",
+                 "UPDATE t SET note = 'u' WHERE k % 7 = 2", "-c", sql)
+        c.expect(f"read after {sql}", path, "--csv", "-c", "SELECT count(*), sum(k) FROM t",
+                 out="count(*),sum(k)\n2000,1999000\n")
+        c.expect(f"check after {sql}", "check", path)
+
+
 def reading_only(c):
     """Each statement that changes something is refused, with the code of a failed statement."""
     path = made(c)
@@ -378,5 +391,5 @@ def damaged_logs(c):
     c.expect("all is well again", path, "--csv", "-c", count, out="n\n3\n", err_lacks=["note:"])
 
 
-PARTS = (counts, refusals, returning, transactions, epochs, upkeep, reading_only, one_writer,
-         damaged_logs)
+PARTS = (counts, refusals, returning, transactions, epochs, upkeep, rewritten, reading_only,
+         one_writer, damaged_logs)
