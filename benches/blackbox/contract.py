@@ -202,8 +202,8 @@ def dot_commands(c):
     listed = c.expect(".help", "-c", ".help").out
     for name in (".open .dump .indexes .width .echo .databases .headers .separator .nullvalue "
                  ".output .once .cd .shell .show .version .tables .schema .columns .print .bail "
-                 ".import .timer .changes .mode .read .quit .exit .help \\d \\d+ \\dt \\di \\dv \\l "
-                 "\\x \\timing \\i \\o \\c \\e \\q \\? \\echo").split():
+                 ".import .timer .changes .mode .read .quit .exit .help \\d \\d+ \\dt \\di \\dv "
+                 "\\l \\x \\timing \\i \\o \\c \\e \\q \\? \\echo").split():
         c.tally.check(f".help lists {name}", name not in listed and listed)
     c.expect(".mode shows the mode", "--csv", "-c", ".mode", out="csv\n")
     c.expect(".read names the file", stdin=".read /none/at/all.sql\n", code=SQL_ERROR,

@@ -4,8 +4,9 @@
 
 Each case is a random star or snowflake schema (schemas.py), loaded in pieces by CSV, Parquet and
 INSERT, for the most part changed afterwards (rework.py), and asked random queries (queries.py)
-under several settings. The answers are compared as values: integers, decimals, text and times exactly, floats with a tolerance, rows in order where
-ORDER BY determines it. A case depends on the seed and its number alone.
+under several settings. The answers are compared as values: integers, decimals, text and times
+exactly, floats with a tolerance, rows in order where ORDER BY determines it. A case depends on the
+seed and its number alone.
 """
 
 import datetime as dt
