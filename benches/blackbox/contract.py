@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 
+import changes
 import common
 
 OK, SQL_ERROR, USAGE, CANNOT_OPEN, CORRUPT, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -201,8 +202,8 @@ def dot_commands(c):
     listed = c.expect(".help", "-c", ".help").out
     for name in (".open .dump .indexes .width .echo .databases .headers .separator .nullvalue "
                  ".output .once .cd .shell .show .version .tables .schema .columns .print .bail "
-                 ".import .timer .changes .mode .read .quit .exit .help \\d \\d+ \\dt \\di \\dv \\l "
-                 "\\x \\timing \\i \\o \\c \\e \\q \\? \\echo").split():
+                 ".import .timer .changes .mode .read .quit .exit .help \\d \\d+ \\dt \\di \\dv "
+                 "\\l \\x \\timing \\i \\o \\c \\e \\q \\? \\echo").split():
         c.tally.check(f".help lists {name}", name not in listed and listed)
     c.expect(".mode shows the mode", "--csv", "-c", ".mode", out="csv\n")
     c.expect(".read names the file", stdin=".read /none/at/all.sql\n", code=SQL_ERROR,
@@ -468,12 +469,15 @@ def terminal(c):
 
 
 def main():
-    options = common.parser(__doc__.split("\n", maxsplit=1)[0]).parse_args()
+    parser = common.parser(__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--only", help="parts whose name has this")
+    options = parser.parse_args()
     with common.Workplace(options.keep) as folder:
         c = Contract(options, folder)
-        for part in (ways_to_run, warehouses, locking, pipes, dot_commands, files, modes, round_trip, errors,
-                     interruption, closed_pipe, terminal):
-            part(c)
+        for part in (ways_to_run, warehouses, locking, pipes, dot_commands, files, modes,
+                     round_trip, errors, interruption, closed_pipe, terminal, *changes.PARTS):
+            if not options.only or options.only in part.__name__:
+                part(c)
     c.tally.finish()
 
 

@@ -3,9 +3,10 @@
     target/peers/bin/python benches/blackbox/differential.py --seed 1 --cases 50
 
 Each case is a random star or snowflake schema (schemas.py), loaded in pieces by CSV, Parquet and
-INSERT, and asked random queries (queries.py) under several settings. The answers are compared as
-values: integers, decimals, text and times exactly, floats with a tolerance, rows in order where
-ORDER BY determines it. A case depends on the seed and its number alone.
+INSERT, for the most part changed afterwards (rework.py), and asked random queries (queries.py)
+under several settings. The answers are compared as values: integers, decimals, text and times
+exactly, floats with a tolerance, rows in order where ORDER BY determines it. A case depends on the
+seed and its number alone.
 """
 
 import datetime as dt
@@ -22,6 +23,7 @@ import pyarrow as pa
 
 import common
 from queries import Writer
+from rework import Rework
 from schemas import EPOCH, Schema, load_pieces, quoted
 
 CONFIGURATIONS = [
@@ -162,7 +164,7 @@ class Case:
             if problem:
                 break
         if not problem:
-            problem = self.violate(shell) or self.derive(shell)
+            problem = self.violate(shell) or self.rework(shell) or self.derive(shell)
         shell.close()
         (self.folder / "load.sql").write_text("\n".join(self.script) + "\n")
         return problem
@@ -189,6 +191,29 @@ class Case:
                     return f"{what} was accepted: {sql}\n{output}{errors}"
         return None
 
+    def rework(self, shell):
+        """Changes rows and columns in both engines."""
+        if self.rng.random() > self.options.changed:
+            return None
+        rework = Rework(self.rng, self.schema, self.duck)
+        for sql in rework.statements(self.rng.choice([3, 15, 40])):
+            self.script.append(sql + ";")
+            _, errors = shell.ask(sql)
+            if "error:" in errors:
+                return f"{sql[:600]}\n{errors}"
+        for table in self.schema.tables:
+            self.read_sample(table)
+        return None
+
+    def read_sample(self, table):
+        """Gives a table some of its present rows, for the writer of queries to choose from."""
+        names = ", ".join(column.quoted for column in table.columns)
+        arrow = self.duck.sql(f"SELECT {names} FROM {table.quoted} ORDER BY ALL LIMIT 2000") \
+            .to_arrow_table()
+        columns = [stamps(column, field.type) for column, field in zip(arrow.columns,
+                                                                      arrow.schema)]
+        table.rows = [list(row) for row in zip(*columns)]
+
     def derive(self, shell):
         """A table made of a query, in both engines."""
         if self.rng.random() < 0.5:
@@ -206,7 +231,7 @@ class Case:
             return f"{sql}\n{errors}"
         derived = type(source)("derived")
         derived.columns = columns
-        derived.rows = [[row[source.place(c.name)] for c in columns] for row in source.rows]
+        self.read_sample(derived)
         self.schema.tables.append(derived)
         return None
 
@@ -285,6 +310,8 @@ def main():
     parser.add_argument("--queries", type=int, default=40, help="random queries a case")
     parser.add_argument("--only", type=int, help="run this case alone, and keep its files")
     parser.add_argument("--query", type=int, help="with --only: print this query and both answers")
+    parser.add_argument("--changed", type=float, default=0.6,
+                        help="the share of cases whose tables are changed after they are loaded")
     parser.add_argument("--large", action="store_true", help="facts of several blocks")
     parser.add_argument("--quick", action="store_true", help="the first configuration alone")
     parser.add_argument("--without", type=lambda text: text.split(","), default=[],
