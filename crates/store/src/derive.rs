@@ -17,6 +17,7 @@ use crate::paths;
 use crate::records::FileRecord;
 use crate::segment::Segment;
 use crate::snapshot::Table;
+use crate::verify::ORDINALS;
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, DataType, Error, Result, SegmentId};
 use starfact_encoding::{Derivation, EncodeOptions, Found, Sample, choose_rules, find_rules};
@@ -82,7 +83,9 @@ fn derive_segment(
         let file = file.ok_or_else(|| Error::internal("a column without file"))?;
         let may_be_derived = may_be_derived.contains(&record.column);
         let is_integer = !matches!(record.data_type, DataType::Varchar | DataType::Boolean);
-        if is_integer && file.source_ids().is_empty() {
+        // Rows' own ordinals are no source: 0 stands for none.
+        let may_be_source = is_integer && record.column != ORDINALS;
+        if may_be_source && file.source_ids().is_empty() {
             columns.push(Column { record: *record, file, sample: None, may_be_derived });
         }
     }

@@ -151,13 +151,13 @@ pub(crate) fn sweep(dir: &dyn Dir, current: &Catalog, oldest: Option<Version>) -
         }
     }
     for entry in dir.list(paths::LOGS)? {
-        let Some(number) = paths::log_number(&entry.name).filter(|_| !entry.is_folder) else {
-            continue;
-        };
+        let name = entry.name.as_str();
+        let number = paths::log_number(name).or_else(|| paths::begun_log_number(name));
+        let Some(number) = number.filter(|_| !entry.is_folder) else { continue };
         // A log is needed by every manifest that begins with it or an earlier one.
         let from = |log: &(u64, Version)| log.0 <= number;
         let version = needed.logs.iter().filter(|log| from(log)).map(|log| log.1).max();
-        let path = paths::log(number);
+        let path = format!("{}/{name}", paths::LOGS);
         if let Some(version) = version {
             needed.paths.insert(path.clone(), version);
         }

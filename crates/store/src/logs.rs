@@ -13,6 +13,11 @@ use std::sync::Arc;
 /// Bytes from which on a log takes no more records once a manifest is written.
 const LOG_BYTES: u64 = 4 << 20;
 
+/// Leaves word that a log was begun, now that it is durable. Nothing is lost if that is.
+pub(crate) fn note_begun(dir: &Arc<dyn Dir>, number: u64) {
+    drop(dir.create(&paths::begun_log(number)));
+}
+
 /// Changed by whoever has the turn.
 #[derive(Debug)]
 pub(crate) struct Logs {
@@ -64,6 +69,7 @@ impl Logs {
         // A number is not used twice, whatever becomes of the first attempt.
         self.next_log += 1;
         let writer = Arc::new(LogWriter::create(dir, number, first)?);
+        note_begun(dir, number);
         self.known.push((number, first));
         self.writer = Some(Arc::clone(&writer));
         Ok(writer)
@@ -110,16 +116,11 @@ impl Logs {
         self.are_in_manifest = true;
         self.known.retain(|(number, _)| {
             if *number < place.log {
-                garbage.add(Item::log(*number, last));
+                for path in [paths::begun_log(*number), paths::log(*number)] {
+                    garbage.add(Item::file(path, last));
+                }
             }
             *number >= place.log
         });
-    }
-}
-
-impl Item {
-    /// A log.
-    fn log(number: u64, last_version: Version) -> Self {
-        Self::file(paths::log(number), last_version)
     }
 }

@@ -10,7 +10,7 @@
 
 use crate::garbage::{self, Garbage};
 use crate::log::{self, LogReader, Torn, Until, recover};
-use crate::logs::Logs;
+use crate::logs::{Logs, note_begun};
 use crate::records::Catalog;
 use crate::replay::Replay;
 use crate::retention::{self, Former, Retention};
@@ -29,6 +29,8 @@ const FIRST_VERSION: Version = Version(1);
 pub(crate) struct Opened {
     pub(crate) lock: Box<dyn Lock>,
     pub(crate) snapshot: Snapshot,
+    /// What the manifest has of it.
+    pub(crate) published: Snapshot,
     pub(crate) next_table: TableId,
     pub(crate) next_file: u64,
     pub(crate) next_version: Version,
@@ -70,6 +72,7 @@ pub(crate) fn for_writing(
     let (next_table, place) = (catalog.next_table, catalog.log);
     let mut reader = reader_of(&catalog);
     let mut replay = catalog::replay(dir, catalog, None, None)?;
+    let published = replay.snapshot();
     let mut recovered =
         recover(dir, &mut reader, &mut |record, payload| replay.apply(record, payload))?;
     if replay.is_outdated() {
@@ -78,6 +81,9 @@ pub(crate) fn for_writing(
     }
     let known = log::list(dir.as_ref())?;
     let torn = recovered.torn.take();
+    if let Some(log) = &recovered.log {
+        note_begun(dir, log.number());
+    }
     let mut logs = Logs::new(recovered, reader.next_record(), known, place.is_some());
     if torn.is_some() {
         // The tail is behind the end of its log then, and is not reported again.
@@ -87,6 +93,7 @@ pub(crate) fn for_writing(
     Ok(Opened {
         lock,
         snapshot: replay.finish()?,
+        published,
         next_table,
         next_file,
         next_version: sweep.next_version,

@@ -25,6 +25,7 @@ const DICTIONARY: &str = "dict-";
 const DELETIONS: &str = "del-";
 const LOG_ENDING: &str = ".wal";
 const LOAD: &str = "load-";
+const BEGUN_ENDING: &str = ".begun";
 /// How the name of a log begins before it is published.
 const NEW_LOG: &str = "log-";
 /// How the names in `tmp` begin that `Dir::write_atomic` makes.
@@ -98,6 +99,16 @@ pub(crate) fn log(number: u64) -> String {
 /// The number in the name of a log within its folder.
 pub(crate) fn log_number(name: &str) -> Option<u64> {
     name.strip_suffix(LOG_ENDING).and_then(number)
+}
+
+/// Beside a log from its beginning on: says that it was there, should it be gone.
+pub(crate) fn begun_log(number: u64) -> String {
+    format!("{LOGS}/{number}{BEGUN_ENDING}")
+}
+
+/// The number in the name of the file that says so, within its folder.
+pub(crate) fn begun_log_number(name: &str) -> Option<u64> {
+    name.strip_suffix(BEGUN_ENDING).and_then(number)
 }
 
 /// A log before it is published.
@@ -174,6 +185,8 @@ mod tests {
         assert_eq!(pinned_version("x-77-1"), None);
         assert_eq!(log(12), "wal/12.wal");
         assert_eq!(log_number("12.wal"), Some(12));
+        assert_eq!(begun_log(12), "wal/12.begun");
+        assert_eq!((begun_log_number("12.begun"), log_number("12.begun")), (Some(12), None));
         for other in ["12", "12.wal.new", "012.wal", "+1.wal", ".wal", "x.wal", "-1.wal"] {
             assert_eq!(log_number(other), None, "{other}");
         }

@@ -55,6 +55,11 @@ impl Replay {
         Self { version, epoch, next_file: 0, next, tables, pending, is_outdated: false, end }
     }
 
+    /// What it has taken in so far.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot::new(self.version, self.epoch, true, self.tables.clone())
+    }
+
     /// Takes in no later epoch.
     pub(crate) fn end_at(&mut self, epoch: Epoch) {
         self.end = epoch;

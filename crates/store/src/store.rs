@@ -146,7 +146,7 @@ impl Store {
                     garbage: Mutex::new(opened.garbage),
                     logs: Mutex::new(opened.logs),
                     formers: Mutex::new(opened.formers),
-                    published: Mutex::new(Arc::clone(&snapshot)),
+                    published: Mutex::new(Arc::new(opened.published)),
                     workers: WorkerCache::default(),
                     background: Arc::default(),
                     merging: Mutex::default(),

@@ -254,7 +254,7 @@ const ADVICE: &[(&[&str], &str)] = &[
         &["is referenced by table"],
         "or do both in one transaction: what it leaves is checked at COMMIT",
     ),
-    (&["CHECK ", " fails "], "correct the value, or create the table with another CHECK"),
+    (&["CHECK ", " fails "], "correct the value, or change the CHECK with ALTER TABLE"),
     (&["CHECK (", "must be BOOLEAN"], "write a condition, as in CHECK (a > 0)"),
     (
         &["DEFAULT and CHECK cannot"],

@@ -8,6 +8,9 @@
 //!                         Until::End   visits all that are good; what follows is the torn tail
 //! ```
 //!
+//! Beside each log is an empty file, made when the log was durable, that says that it was begun: so
+//! it is noticed if the last log is gone, of which no other one speaks.
+//!
 //! Records before the place are passed over. Nothing is visited twice, and what could not be read
 //! stays to be read: after an error of a visit, the place is before the record that was not
 //! accepted.
@@ -18,6 +21,7 @@ use crate::paths;
 use bytes::Bytes;
 use starfact_base::{Corruption, Error, Result};
 use starfact_vfs::Dir;
+use std::collections::BTreeSet;
 
 /// How far to read the last log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,9 +94,22 @@ impl LogReader {
     ) -> Result<ReadEnd> {
         let mut last: Option<Log> = None;
         let from = self.log;
-        for number in numbers(dir)?.into_iter().filter(|&number| number >= from) {
+        for number in begun(dir)?.into_iter().filter(|&number| number >= from) {
+            let opened = Log::open(dir, number).and_then(|log| match log {
+                None if dir.exists(&paths::begun_log(number))? => {
+                    let damage = Corruption::new(0, "file", "a log", "no such file");
+                    Err(damage.in_file(paths::log(number)))
+                }
+                log => Ok(log),
+            });
+            if opened.is_err()
+                && let Some(before) = &last
+            {
+                // What is before the damage is good; where it should end is not known.
+                self.read_all(before, visit)?;
+            }
             // Gone by now: whether it is missed is seen from the next one, which must follow.
-            let Some(log) = Log::open(dir, number)? else { continue };
+            let Some(log) = opened? else { continue };
             if let Some(before) = last.take() {
                 self.leave(&before, log.header.first, visit)?;
             }
@@ -283,25 +300,29 @@ impl Log {
     }
 }
 
-/// All logs, each with the number of its first record, ascending.
+/// All logs, each with the number of its first record, ascending; 0 for one that is damaged, which
+/// only older epochs need.
 pub(crate) fn list(dir: &dyn Dir) -> Result<Vec<(u64, u64)>> {
     let mut logs = Vec::new();
-    for number in numbers(dir)? {
-        logs.extend(Log::open(dir, number)?.map(|log| (number, log.header.first)));
+    for number in begun(dir)? {
+        match Log::open(dir, number) {
+            Ok(log) => logs.extend(log.map(|log| (number, log.header.first))),
+            Err(Error::Corrupt { .. }) => logs.push((number, 0)),
+            Err(error) => return Err(error),
+        }
     }
     Ok(logs)
 }
 
 /// A number above those of all logs.
 pub(super) fn next_number(dir: &dyn Dir) -> Result<u64> {
-    Ok(numbers(dir)?.last().map_or(1, |newest| newest.saturating_add(1)))
+    Ok(begun(dir)?.last().map_or(1, |newest| newest.saturating_add(1)))
 }
 
-/// The numbers of all logs, ascending.
-fn numbers(dir: &dyn Dir) -> Result<Vec<u64>> {
+/// The numbers of all logs that were begun, ascending. Some may be gone.
+fn begun(dir: &dyn Dir) -> Result<BTreeSet<u64>> {
     let entries = dir.list(paths::LOGS)?;
-    let files = entries.iter().filter(|entry| !entry.is_folder);
-    let mut numbers: Vec<u64> = files.filter_map(|file| paths::log_number(&file.name)).collect();
-    numbers.sort_unstable();
-    Ok(numbers)
+    let names = entries.iter().filter(|entry| !entry.is_folder).map(|entry| entry.name.as_str());
+    let number = |name| paths::log_number(name).or_else(|| paths::begun_log_number(name));
+    Ok(names.filter_map(number).collect())
 }

@@ -2,6 +2,7 @@
 
 use super::support::*;
 use crate::{LoadOptions, Store, Table, TableDefinition};
+use arrow::array::Int64Array;
 use arrow::record_batch::RecordBatch;
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, DataType, Result, Scalar};
@@ -267,4 +268,33 @@ fn damage_of_a_derived_column_or_of_a_source_is_noticed_and_the_file_named() {
     replace(&dir, &source, &derived);
     let store: Arc<Store> = Arc::new(open(&dir));
     assert!(read_column(&store, revenue).unwrap_err().is_corrupt());
+}
+
+#[test]
+fn nothing_is_derived_from_the_ordinals_of_updated_rows() {
+    let dir = MemDir::new();
+    let store = open(&dir);
+    let number = || column("number", DataType::BigInt);
+    let columns = vec![number(), column("name", DataType::Varchar)];
+    create(&store, &TableDefinition { name: "plain".into(), columns, ..Default::default() });
+    let id = table(&store, "plain").id();
+    let rows = |numbers: Vec<i64>| {
+        let names: Vec<String> = numbers.iter().map(i64::to_string).collect();
+        let names = texts(names.iter().map(String::as_str));
+        batch(vec![Arc::new(Int64Array::from(numbers)), names])
+    };
+    let mut transaction = store.begin().unwrap();
+    transaction.insert(id, &rows((0..2000).collect())).unwrap();
+    transaction.commit().unwrap();
+    let mut transaction = store.begin().unwrap();
+    let updated: Vec<u64> = (0..2000).step_by(7).collect();
+    transaction.update(id, &updated, &rows(updated.iter().map(|it| *it as i64).collect())).unwrap();
+    transaction.commit().unwrap();
+    store.optimize(id, &options(true), &|| Ok(())).unwrap().unwrap();
+    assert_sound(&store);
+    drop(store);
+    let mut found: Vec<i64> =
+        read(&open(&dir), "plain", "number").iter().map(|it| it.parse().unwrap()).collect();
+    found.sort_unstable();
+    assert_eq!(found, (0..2000).collect::<Vec<i64>>());
 }

@@ -188,7 +188,10 @@ fn logs_go_when_their_rows_are_in_files() {
         store = open(&dir);
         add(&store, dim, &dimension_rows([id])).unwrap();
     }
-    let logs = |dir: &MemDir| starfact_vfs::Dir::list(dir, "wal").unwrap().len();
+    let logs = |dir: &MemDir| {
+        let names = starfact_vfs::Dir::list(dir, "wal").unwrap();
+        names.iter().filter(|entry| entry.name.ends_with(".wal")).count()
+    };
     assert_eq!(logs(&dir), 40);
     // So many logs are reason enough.
     let options = LoadOptions::default();
@@ -311,11 +314,93 @@ fn writers_that_end_after_each_commit_do_not_leave_logs_without_end() {
             0 => add(&store, dim, &dimension_rows([id])).unwrap(),
             _ => add(&store, fact, &batch(vec![ints([id]), ints([id - 1]), ints([id])])).unwrap(),
         }
-        assert!(starfact_vfs::Dir::list(&dir, "wal").unwrap().len() <= 64, "after {id}");
+        assert!(starfact_vfs::Dir::list(&dir, "wal").unwrap().len() <= 2 * 64, "after {id}");
     }
     assert_sound(&store);
     assert_eq!(unnamed_files(&store, &dir), Vec::<String>::new());
     drop(store);
     let store = open(&dir);
     assert_eq!((live(&store, "dim", "name").len(), live(&store, "fact", "day").len()), (75, 75));
+}
+
+/// A warehouse of which each of some writers has left a log with one row.
+fn with_logs(count: i32) -> MemDir {
+    let dir = MemDir::new();
+    let (mut store, dim, _) = new_store(&dir);
+    for id in 0..count {
+        drop(store);
+        store = open(&dir);
+        add(&store, dim, &dimension_rows([id])).unwrap();
+    }
+    dir
+}
+
+#[test]
+fn a_log_that_is_gone_or_has_lost_its_header_takes_none_of_the_others_along() {
+    for number in 1..=4 {
+        let path = format!("wal/{number}.wal");
+        for bytes in [None, Some(b"".as_slice()), Some(b"X"), Some(b"starfact-log 1 9")] {
+            let dir = with_logs(4);
+            match bytes {
+                None => starfact_vfs::Dir::remove_file(&dir, &path).unwrap(),
+                Some(bytes) => starfact_vfs::Dir::write_atomic(&dir, &path, bytes).unwrap(),
+            }
+            for mode in [crate::OpenMode::ReadOnly, READ_WRITE] {
+                let store = Store::open(std::sync::Arc::new(dir.clone()), mode).unwrap();
+                let damage = store.damage().unwrap();
+                assert!(damage.contains(&path) && damage.contains("are lost"), "{damage}");
+                let snapshot = store.snapshot().unwrap();
+                let known = snapshot.table("dim").unwrap();
+                let found = live_values(known, known.columns()[0].id);
+                assert_eq!(found.len(), number - 1, "{path} {bytes:?}: {damage}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_damaged_log_that_only_older_epochs_need_keeps_nobody_from_writing() {
+    let dir = MemDir::new();
+    let keeping = crate::Retention { epochs: 30, ..crate::Retention::default() };
+    let open_keeping =
+        || Store::open_keeping(std::sync::Arc::new(dir.clone()), READ_WRITE, keeping).unwrap();
+    let store = open_keeping();
+    create(&store, &dimension("dim"));
+    let dim = table(&store, "dim").id();
+    add(&store, dim, &dimension_rows([1])).unwrap();
+    drop(store);
+    let store = open_keeping();
+    add(&store, dim, &dimension_rows([2])).unwrap();
+    store.optimize(dim, &LoadOptions::default(), &|| Ok(())).unwrap();
+    drop(store);
+    let store = open_keeping();
+    add(&store, dim, &dimension_rows([3])).unwrap();
+    drop(store);
+    let first = starfact_vfs::Dir::list(&dir, "wal").unwrap();
+    assert!(first.iter().any(|entry| entry.name == "1.wal"), "{first:?}");
+    starfact_vfs::Dir::write_atomic(&dir, "wal/1.wal", b"nothing").unwrap();
+    let store = open_keeping();
+    assert_eq!(store.damage(), None);
+    add(&store, dim, &dimension_rows([4])).unwrap();
+    assert_eq!(live(&store, "dim", "name").len(), 4);
+}
+
+#[test]
+fn files_of_deletions_go_with_the_manifest_that_named_them() {
+    let dir = MemDir::new();
+    let (store, dim, _) = new_store(&dir);
+    add(&store, dim, &dimension_rows([1, 2, 3, 4])).unwrap();
+    store.optimize(dim, &LoadOptions::default(), &|| Ok(())).unwrap();
+    let delete = |store: &Store, row: u64| {
+        let mut transaction = store.begin().unwrap();
+        transaction.delete(dim, &[row]).unwrap();
+        transaction.commit().unwrap();
+    };
+    delete(&store, 1);
+    create(&store, &dimension("second"));
+    delete(&store, 2);
+    drop(store);
+    let store = open(&dir);
+    create(&store, &dimension("third"));
+    assert_eq!(unnamed_files(&store, &dir), Vec::<String>::new());
 }

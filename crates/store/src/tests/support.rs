@@ -270,7 +270,8 @@ pub(crate) fn unnamed_files(store: &Store, dir: &dyn Dir) -> Vec<String> {
     }
     let first_log = catalog.log.map_or(u64::MAX, |log| log.log);
     let is_log = |path: &str| {
-        let log = path.strip_prefix("wal/").and_then(crate::paths::log_number);
+        let name = path.strip_prefix("wal/").unwrap_or_default();
+        let log = crate::paths::log_number(name).or_else(|| crate::paths::begun_log_number(name));
         log.is_some_and(|log| log >= first_log)
     };
     let manifest = crate::paths::manifest(snapshot.version());
