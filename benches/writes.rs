@@ -22,11 +22,14 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 /// Rows of a batch.
 const BATCH_ROWS: i32 = 1_000;
+/// Batches of a measurement.
+const BATCHES: i32 = 3_000;
 /// The dimensions and their rows, as SSB has them at scale factor 1.
 const PARENTS: [(&str, i32); 3] = [("customer", 30_000), ("part", 200_000), ("supplier", 2_000)];
 /// Lines of an order.
@@ -77,6 +80,9 @@ fn print(what: &str, figure: &str) {
 }
 
 fn batches(folder: &Path, time: Duration) -> Result<()> {
+    let made = (0..BATCHES.min(time.as_millis() as i32))
+        .map(|place| Bench::rows(place * BATCH_ROWS..(place + 1) * BATCH_ROWS))
+        .collect::<Result<Vec<_>>>()?;
     for (durability, threads) in [
         (Durability::Sync, 1),
         (Durability::Sync, 8),
@@ -85,7 +91,7 @@ fn batches(folder: &Path, time: Duration) -> Result<()> {
     ] {
         let bench = Bench::new(&folder.join(format!("batches-{durability:?}-{threads}")))?;
         let before = processor_seconds();
-        let (rows, took) = bench.batches(threads, durability, time)?;
+        let (rows, took) = bench.batches(&made, threads, durability)?;
         let what = format!("rows in batches of 1,000, {durability:?}, {threads} threads, a second");
         print(&what, &rate(rows, took));
         let micros = (processor_seconds() - before) * 1e9 / rows as f64;
@@ -251,43 +257,41 @@ impl Bench {
     }
 
     fn single_rows(&self, threads: usize, time: Duration) -> Result<u64> {
-        let commit = || self.insert(1, Durability::Sync);
-        self.repeat(threads, time, &commit)
-    }
-
-    /// Calls `work` from some threads for some time; returns how often.
-    fn repeat(
-        &self,
-        threads: usize,
-        time: Duration,
-        work: &(dyn Fn() -> Result<()> + Sync),
-    ) -> Result<u64> {
         let (start, done) = (Instant::now(), AtomicU64::new(0));
         std::thread::scope(|scope| {
             let work = || -> Result<()> {
                 while start.elapsed() < time {
-                    work()?;
+                    self.insert(1, Durability::Sync)?;
                     done.fetch_add(1, Ordering::Relaxed);
                 }
                 Ok(())
             };
-            let all: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            all.into_iter().try_for_each(|thread| {
-                thread.join().map_err(|_| Error::internal("a thread panicked"))?
-            })
+            join((0..threads).map(|_| scope.spawn(work)).collect())
         })?;
         Ok(done.into_inner())
     }
 
     fn batches(
         &self,
+        made: &[RecordBatch],
         threads: usize,
         durability: Durability,
-        time: Duration,
     ) -> Result<(u64, Duration)> {
-        let start = Instant::now();
-        let done = self.repeat(threads, time, &|| self.insert(BATCH_ROWS, durability))?;
-        Ok((done * BATCH_ROWS as u64, start.elapsed()))
+        let (start, next) = (Instant::now(), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            let work = || -> Result<()> {
+                while let Some(rows) = made.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let mut transaction = self.store.begin()?;
+                    transaction.insert(self.fact, rows)?;
+                    transaction.commit_with(durability)?;
+                }
+                Ok(())
+            };
+            join((0..threads).map(|_| scope.spawn(work)).collect())
+        })?;
+        let rows = made.len() as i32 * BATCH_ROWS;
+        self.next.store(rows, Ordering::Relaxed);
+        Ok((rows as u64, start.elapsed()))
     }
 
     fn updates(&self, step: i64, time: Duration) -> Result<u64> {
@@ -309,6 +313,12 @@ impl Bench {
         }
         Ok(done)
     }
+}
+
+fn join(threads: Vec<ScopedJoinHandle<'_, Result<()>>>) -> Result<()> {
+    threads
+        .into_iter()
+        .try_for_each(|thread| thread.join().map_err(|_| Error::internal("a thread panicked"))?)
 }
 
 /// Evenly distributed bits (SplitMix64; Steele, Lea and Flood, 2014).

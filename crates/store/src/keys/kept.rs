@@ -108,13 +108,11 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::memory::AnyKeys;
 
     const TYPES: [DataType; 1] = [DataType::Integer];
 
     fn keys(count: u64) -> Arc<SortedKeys> {
-        let keys: Vec<u64> = (0..count).collect();
-        Arc::new(SortedKeys { rows: keys.clone(), keys: AnyKeys::Word(keys) })
+        Arc::new(SortedKeys::new((0..count).collect::<Vec<u64>>(), (0..count).collect()))
     }
 
     #[test]

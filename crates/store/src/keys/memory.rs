@@ -28,9 +28,19 @@ struct Known {
 pub(crate) struct SortedKeys {
     pub(crate) keys: AnyKeys,
     pub(crate) rows: Vec<u64>,
+    /// Whether each key is one more than that before it, so that its place follows from it.
+    pub(crate) are_dense: bool,
 }
 
 impl SortedKeys {
+    pub(crate) fn new<K: NormalKey>(keys: Vec<K>, rows: Vec<u64>) -> Self {
+        let ends = keys.first().zip(keys.last());
+        let span = ends.and_then(|(first, last)| last.offset_from(first));
+        let are_dense = span.is_some_and(|span| span.checked_add(1) == Some(keys.len() as u64))
+            && keys.is_sorted_by(|one, next| one < next);
+        Self { keys: K::wrap(keys), rows, are_dense }
+    }
+
     /// Bytes that it takes in memory.
     pub(crate) fn byte_len(&self) -> usize {
         let keys = match &self.keys {
@@ -110,7 +120,7 @@ fn merge<K: NormalKey>(runs: &[Arc<RunBlocks>]) -> Option<SortedKeys> {
     // The stable sort of the standard library makes use of what is in order already.
     pairs.sort();
     let (keys, rows) = pairs.into_iter().unzip();
-    Some(SortedKeys { keys: K::wrap(keys), rows })
+    Some(SortedKeys::new::<K>(keys, rows))
 }
 
 fn sort<K: NormalKey>(segment: &Segment, key: &Key, layout: &Layout) -> Result<SortedKeys> {
@@ -126,5 +136,5 @@ fn sort<K: NormalKey>(segment: &Segment, key: &Key, layout: &Layout) -> Result<S
     }
     pairs.sort_unstable();
     let (keys, rows) = pairs.into_iter().unzip();
-    Ok(SortedKeys { keys: K::wrap(keys), rows })
+    Ok(SortedKeys::new::<K>(keys, rows))
 }

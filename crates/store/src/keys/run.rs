@@ -212,7 +212,7 @@ impl RunBlocks {
             return Ok(known);
         }
         let (keys, rows) = self.load::<K>(layout, block)?;
-        let sorted = Arc::new(SortedKeys { keys: K::wrap(keys), rows });
+        let sorted = Arc::new(SortedKeys::new(keys, rows));
         self.kept.keep(block, &types, &sorted);
         Ok(sorted)
     }

@@ -46,7 +46,11 @@ pub(crate) fn find_each<K: NormalKey>(
         at += if keys.len() <= FEW_KEYS {
             let kept = run.load_kept::<K>(layout, block)?;
             let block_keys = K::unwrap(&kept.keys).unwrap_or_default();
-            merge(rest, block_keys, &mut |place, found| visit(&kept.rows, place, found))?
+            let mut visit = |place, found| visit(&kept.rows, place, found);
+            match kept.are_dense {
+                true => look_up(rest, block_keys, &mut visit)?,
+                false => merge(rest, block_keys, &mut visit)?,
+            }
         } else {
             let (block_keys, rows) = run.load::<K>(layout, block)?;
             merge(rest, &block_keys, &mut |place, found| visit(&rows, place, found))?
@@ -78,6 +82,24 @@ fn count_below<K: NormalKey>(layout: &Layout, keys: &[K], bound: Option<&Scalar>
         let order = key.first(layout).and_then(|first| first.compare(bound));
         order == Some(Ordering::Less)
     })
+}
+
+/// The same as [`merge`] in a block of keys of which each is one more than that before it.
+fn look_up<K: NormalKey>(
+    keys: &[K],
+    block: &[K],
+    visit: &mut dyn FnMut(usize, usize) -> Result<()>,
+) -> Result<usize> {
+    let Some((first, last)) = block.first().zip(block.last()) else { return Ok(keys.len()) };
+    let done = keys.partition_point(|key| key <= last);
+    for (place, key) in keys.iter().enumerate().take(done) {
+        if key >= first
+            && let Some(offset) = key.offset_from(first)
+        {
+            visit(place, offset as usize)?;
+        }
+    }
+    Ok(done)
 }
 
 /// Visits the places of equal keys; returns how many of `keys` are not above all of `block`.
@@ -126,6 +148,29 @@ mod tests {
             assert_eq!(gallop(&sorted, &key), expected, "{key}");
         }
         assert_eq!(gallop(&[], &5), 0);
+    }
+
+    #[test]
+    fn places_follow_from_dense_keys() {
+        let find = |keys: &[u64], dense: bool| {
+            let mut found = Vec::new();
+            let mut visit = |place, at| {
+                found.push((place, at));
+                Ok(())
+            };
+            let block = [10, 11, 12, 13];
+            let done = match dense {
+                true => look_up(keys, &block, &mut visit).unwrap(),
+                false => merge(keys, &block, &mut visit).unwrap(),
+            };
+            (done, found)
+        };
+        for keys in [&[][..], &[9], &[10], &[9, 10, 10, 12, 13, 14, 15], &[13, 13], &[14, 15]] {
+            assert_eq!(find(keys, true), find(keys, false), "{keys:?}");
+        }
+        let dense = |keys: &[u64]| crate::keys::memory::SortedKeys::new(keys.to_vec(), vec![]);
+        assert!(dense(&[5]).are_dense && dense(&[5, 6, 7]).are_dense);
+        assert!(![&[][..], &[5, 5, 7], &[5, 7]].iter().any(|keys| dense(keys).are_dense));
     }
 
     #[test]
