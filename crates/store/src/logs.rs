@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! the log takes records   append, sync
-//! there was no space      `set_aside`: the next commit begins another log, if there is space by then
+//! there was no space      `set_aside`: the next commit begins another log, if there is space then
 //! a sync has failed       nothing is written any more: the store is stopped
 //! ```
 
