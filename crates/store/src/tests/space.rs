@@ -8,8 +8,9 @@ use starfact_vfs::{Fault, FaultDir, FaultMode, MemDir};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// A store with a table `dim` on a directory that can fail, and what is behind.
 fn store() -> (Store, FaultDir, MemDir) {
@@ -131,6 +132,99 @@ fn a_manifest_waits_for_another_log() {
     assert_found(&mem, &[0, 1, 3], "a commit");
 }
 
+/// Where a write of the log waits, once, and then finds no space.
+struct Gate {
+    is_armed: AtomicBool,
+    /// Passed when the write has come.
+    reached: Barrier,
+    /// Passed when it may go on.
+    opened: Barrier,
+}
+
+/// A store with the row 0 in a file and the row 1 in the log, and a gate for its next commit.
+fn gated() -> (Store, Arc<Gate>, MemDir) {
+    let mem = MemDir::new();
+    let (reached, opened) = (Barrier::new(2), Barrier::new(2));
+    let gate = Arc::new(Gate { is_armed: AtomicBool::new(false), reached, opened });
+    let own = Arc::clone(&gate);
+    let dir = HookDir::new(&mem, move |op, path| {
+        let is_log = op == "write" && path.contains("log-");
+        if is_log && own.is_armed.swap(false, Ordering::SeqCst) {
+            own.reached.wait();
+            own.opened.wait();
+            return Err(Error::io("write", path, ErrorKind::StorageFull.into()));
+        }
+        Ok(())
+    });
+    let store = Store::open(Arc::new(dir), READ_WRITE).unwrap();
+    create(&store, &dimension("dim"));
+    insert(&store, "dim", vec![dimension_rows([0])]).unwrap();
+    add(&store, 1, Durability::Sync).unwrap();
+    gate.is_armed.store(true, Ordering::SeqCst);
+    (store, gate, mem)
+}
+
+#[test]
+fn a_commit_on_top_of_one_without_space_fails_too() {
+    for is_structural in [false, true] {
+        let (store, gate, mem) = gated();
+        thread::scope(|scope| {
+            let below = scope.spawn(|| add(&store, 2, Durability::Sync));
+            gate.reached.wait();
+            let mut above = store.begin().unwrap();
+            assert_eq!(above.snapshot().unwrap().table("dim").unwrap().row_count(), 3);
+            above.insert(table(&store, "dim").id(), &dimension_rows([3])).unwrap();
+            if is_structural {
+                above.create_table(&dimension("other")).unwrap();
+            }
+            gate.opened.wait();
+            assert!(matches!(below.join().unwrap(), Err(Error::Io { .. })));
+            let error = above.commit().unwrap_err();
+            assert!(matches!(error, Error::Conflict(_)), "{error}");
+        });
+        assert_eq!(ids(&store), BTreeSet::from([0, 1]));
+        add(&store, 4, Durability::Sync).unwrap();
+        assert_found(&mem, &[0, 1, 4], "after both");
+    }
+}
+
+#[test]
+fn rows_are_not_written_again_without_those_of_a_commit_that_fails() {
+    let (store, gate, mem) = gated();
+    let delete = || {
+        let dim = table(&store, "dim");
+        let mut transaction = store.begin()?;
+        let key = dim.primary_key().unwrap().id;
+        let rows = transaction.find_rows(dim.id(), key, &[ints([0])])?;
+        transaction.delete(dim.id(), &rows.into_iter().flatten().collect::<Vec<_>>())?;
+        transaction.commit().map(drop)
+    };
+    let has_failed = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            assert!(matches!(delete(), Err(Error::Io { .. })));
+            has_failed.store(true, Ordering::SeqCst);
+        });
+        gate.reached.wait();
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(50));
+            gate.opened.wait();
+        });
+        // If this began with the deletion, it would be in the way of nothing from then on.
+        let pace = || {
+            while !has_failed.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+            Ok(())
+        };
+        let options = LoadOptions { threads: 1, ..LoadOptions::default() };
+        let merged = store.optimize(table(&store, "dim").id(), &options, &pace);
+        assert!(matches!(merged, Err(Error::Io { .. })), "{merged:?}");
+    });
+    assert_eq!(ids(&store), BTreeSet::from([0, 1]));
+    assert_found(&mem, &[0, 1], "after both");
+}
+
 /// What became of the rows of many threads.
 #[derive(Debug, Default)]
 struct Fates {
@@ -156,7 +250,7 @@ fn many_threads_commit_while_the_disk_is_full_at_times() {
             scope.spawn(|| merge_until(&store, &is_done));
             for step in 0..20 {
                 fill(&faulty, (round + step) % 7, FaultMode::Tear);
-                thread::sleep(std::time::Duration::from_micros(200));
+                thread::sleep(Duration::from_micros(200));
             }
             faulty.set_fault(None);
             writers.into_iter().for_each(|writer| writer.join().unwrap());
