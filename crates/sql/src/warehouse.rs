@@ -91,20 +91,21 @@ impl Warehouse {
         };
         let read_only = options.read_only && temporary.is_none();
         let store = open_store(path, read_only, options.wait)?;
-        let threads = options.threads.unwrap_or_else(default_threads).max(1);
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(threads)
-            .thread_name("starfact")
-            .thread_stack_size(8 << 20)
-            .enable_all()
-            .build()
-            .map_err(|error| Error::internal(format!("cannot start threads: {error}")))?;
-        let memory_limit = options.memory_limit.unwrap_or_else(default_memory_limit);
-        let defaults = Settings::new(threads, memory_limit);
-        let runtime = Threads(Some(runtime));
-        let path = path.to_owned();
-        let inner = Inner { runtime, store, path, defaults, _temporary: temporary };
+        let inner = Inner::new(store, path.to_owned(), &options)?;
+        let inner = Inner { _temporary: temporary, ..inner };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// A warehouse in any directory, without background work.
+    #[cfg(test)]
+    pub(crate) fn of_store(store: Store, options: &OpenOptions) -> Result<Self> {
+        Ok(Self { inner: Arc::new(Inner::new(store, PathBuf::new(), options)?) })
+    }
+
+    /// The store behind it.
+    #[cfg(test)]
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
     }
 
     /// A new session: its own settings, the same data.
@@ -129,6 +130,23 @@ impl Warehouse {
     /// None at present; what can fail has been made durable by each statement.
     pub fn close(self) -> Result<()> {
         Ok(())
+    }
+}
+
+impl Inner {
+    fn new(store: Store, path: PathBuf, options: &OpenOptions) -> Result<Self> {
+        let threads = options.threads.unwrap_or_else(default_threads).max(1);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("starfact")
+            .thread_stack_size(8 << 20)
+            .enable_all()
+            .build()
+            .map_err(|error| Error::internal(format!("cannot start threads: {error}")))?;
+        let memory_limit = options.memory_limit.unwrap_or_else(default_memory_limit);
+        let defaults = Settings::new(threads, memory_limit);
+        let runtime = Threads(Some(runtime));
+        Ok(Self { runtime, store, path, defaults, _temporary: None })
     }
 }
 

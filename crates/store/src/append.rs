@@ -12,7 +12,7 @@ use crate::new_files::NewFiles;
 use crate::publish::{Change, publish};
 use crate::snapshot::{Snapshot, Table};
 use crate::store::{Shared, Writer};
-use starfact_base::{Error, Result};
+use starfact_base::Result;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -67,21 +67,13 @@ pub(crate) fn append(
     tables: Vec<RowsChange>,
 ) -> Result<Appended> {
     let writer = shared.writer()?;
-    let log = writer.logs().open(&shared.dir).map_err(|error| match error {
-        Error::ReadOnly(_) => shared.stop(&error),
-        other => other,
-    })?;
-    if !writer.logs().are_in_manifest() {
-        // A build that knows nothing of logs would open an older manifest without them.
-        let before = Arc::clone(&shared.state().head);
-        let tables = before.by_id().clone();
-        let next_table = shared.state().next_table;
-        let files = NewFiles::new(Arc::clone(&shared.dir), Arc::clone(&writer.next_file));
-        let epoch = before.epoch();
-        let change =
-            Change { before: &before, epoch, tables, next_table, files: &files, is_merge: true };
-        publish(shared, change)?;
-    }
+    let are_in_manifest = writer.logs().are_in_manifest();
+    let published = if are_in_manifest { None } else { Some(publish_logs(shared, change.before)?) };
+    let before = published.as_deref().unwrap_or(change.before);
+    let mut logs = writer.logs();
+    shared.take_back(&mut logs)?;
+    shared.check_base(before)?;
+    let log = shared.open_log(&mut logs)?;
     let version = shared.state().head.version();
     let next_file = writer.next_file.load(Ordering::Relaxed);
     let commit = Commit { version, epoch: change.epoch, next_file, tables };
@@ -98,6 +90,21 @@ pub(crate) fn append(
         }
     }
     let snapshot = Arc::new(Snapshot::new(version, change.epoch, true, tables));
-    shared.state().head = Arc::clone(&snapshot);
+    let written = log.written();
+    let mut state = shared.state();
+    let before = std::mem::replace(&mut state.head, Arc::clone(&snapshot));
+    state.appended.retain(|(record, _)| *record > written);
+    state.appended.push((record, before));
     Ok(Appended { snapshot, log, record })
+}
+
+/// Publishes a manifest that says where the logs begin, of the tables as they are: a build that
+/// knows nothing of logs would open an older one without them.
+fn publish_logs(shared: &Shared, before: &Snapshot) -> Result<Arc<Snapshot>> {
+    let writer = shared.writer()?;
+    shared.open_log(&mut writer.logs())?;
+    let (tables, epoch) = (before.by_id().clone(), before.epoch());
+    let next_table = shared.state().next_table;
+    let files = NewFiles::new(Arc::clone(&shared.dir), Arc::clone(&writer.next_file));
+    publish(shared, Change { before, epoch, tables, next_table, files: &files, is_merge: true })
 }

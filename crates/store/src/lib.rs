@@ -31,6 +31,7 @@ mod deletions_file;
 mod delta;
 mod derive;
 mod dictionaries;
+mod durable;
 mod edges;
 mod envelope;
 mod garbage;

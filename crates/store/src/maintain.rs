@@ -149,6 +149,9 @@ impl Shared {
         let writer = self.writer()?;
         let _one = writer.merging.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = writer.turn.take();
+        // Rows are not written again as a commit left them that might be taken back.
+        self.head()?;
+        self.sync_newest()?;
         let base = self.head()?;
         let Some((id, range)) = pick(&base)? else { return Ok(None) };
         let missing = || Error::internal(format!("there is no table {id}"));

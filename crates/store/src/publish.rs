@@ -59,7 +59,7 @@ pub(crate) fn publish(shared: &Shared, change: Change<'_>) -> Result<Arc<Snapsho
         }
     }
     let mut logs = writer.logs();
-    logs.settle(&shared.dir).map_err(|error| shared.stop(&error))?;
+    shared.settle_logs(&mut logs, change.before)?;
     let log = logs.place(change.tables.values());
     let version = Version(writer.next_version.fetch_add(1, Ordering::Relaxed));
     let numbers = (change.next_table, writer.next_file.load(Ordering::Relaxed), log);
@@ -94,6 +94,7 @@ pub(crate) fn publish(shared: &Shared, change: Change<'_>) -> Result<Arc<Snapsho
     let mut state = shared.state();
     state.snapshot = Arc::clone(&snapshot);
     state.head = Arc::clone(&snapshot);
+    state.appended.clear();
     state.next_table = change.next_table;
     Ok(snapshot)
 }

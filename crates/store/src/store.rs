@@ -5,7 +5,7 @@
 
 use crate::backup::{BackupReport, backup};
 use crate::garbage::Garbage;
-use crate::log::{LogWriter, Torn};
+use crate::log::Torn;
 use crate::logs::Logs;
 use crate::open::{self, Followed, Opened};
 use crate::retention::{Former, Retention};
@@ -55,6 +55,8 @@ pub(crate) struct State {
     pub(crate) snapshot: Arc<Snapshot>,
     /// The newest epoch, which the next commit builds on; it may not be durable yet.
     pub(crate) head: Arc<Snapshot>,
+    /// Records that may not be written yet, ascending, each with the epoch before it.
+    pub(crate) appended: Vec<(u64, Arc<Snapshot>)>,
     /// In a reading process: the same snapshot, and how to go on from it.
     followed: Option<Followed>,
     /// The number that the next table gets.
@@ -113,7 +115,7 @@ impl Store {
                 let snapshot = Arc::clone(&followed.snapshot);
                 let head = Arc::clone(&snapshot);
                 let (next_table, followed) = (TableId(0), Some(followed));
-                let state = State { snapshot, head, followed, next_table, stopped: None };
+                let state = State::new((snapshot, head), followed, next_table);
                 let (state, retention) = (Mutex::new(state), Mutex::new(retention));
                 let damage = Some(damage);
                 Ok(Self {
@@ -160,8 +162,7 @@ impl Store {
             }
         };
         let head = Arc::clone(&snapshot);
-        let state = State { snapshot, head, followed, next_table, stopped: None };
-        let state = Mutex::new(state);
+        let state = Mutex::new(State::new((snapshot, head), followed, next_table));
         let retention = Mutex::new(retention);
         Ok(Self { shared: Arc::new(Shared { dir, state, damage: None, retention, writer }) })
     }
@@ -276,31 +277,6 @@ impl Shared {
         }
     }
 
-    /// Makes records of the log durable; if that fails, nobody knows which of them are.
-    pub(crate) fn sync_log(&self, log: &LogWriter, record: u64) -> Result<()> {
-        log.sync(record).map_err(|error| self.stop(&error))
-    }
-
-    /// Makes commits durable that nobody waits for.
-    pub(crate) fn sync_newest(&self) -> Result<()> {
-        let log = self.writer.as_ref().and_then(|writer| writer.logs().writer().cloned());
-        match log.filter(|log| log.durable() + 1 < log.next()) {
-            Some(log) => self.sync_log(&log, log.next() - 1),
-            None => Ok(()),
-        }
-    }
-
-    /// Takes no more writes: it is not known what became of one.
-    pub(crate) fn stop(&self, error: &Error) -> Error {
-        let reason = format!(
-            "it is not known whether the last commit was made durable ({error}): open the \
-             warehouse again to see, and check the disk"
-        );
-        let mut state = self.state();
-        let reason = state.stopped.get_or_insert(reason).clone();
-        Error::ReadOnly(reason)
-    }
-
     /// Removes what nobody needs any more.
     pub(crate) fn collect_garbage(&self) {
         let retention = *self.retention.lock().unwrap_or_else(PoisonError::into_inner);
@@ -317,6 +293,17 @@ impl Shared {
             let mut garbage = writer.garbage.lock().unwrap_or_else(PoisonError::into_inner);
             garbage.collect(self.dir.as_ref(), oldest);
         }
+    }
+}
+
+impl State {
+    fn new(
+        (snapshot, head): (Arc<Snapshot>, Arc<Snapshot>),
+        followed: Option<Followed>,
+        next_table: TableId,
+    ) -> Self {
+        let (appended, stopped) = (Vec::new(), None);
+        Self { snapshot, head, appended, followed, next_table, stopped }
     }
 }
 

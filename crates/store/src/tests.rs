@@ -13,6 +13,7 @@ mod loads;
 mod merges;
 mod models;
 mod open;
+mod space;
 pub(crate) mod support;
 mod transactions;
 mod writes;

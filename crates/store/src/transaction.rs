@@ -297,11 +297,7 @@ impl Transaction {
         let Appended { snapshot, log, record } = append(&shared, change, changed)?;
         // Others go on while this one waits, and are made durable together with it.
         drop(self);
-        match durability {
-            Durability::Sync => shared.sync_log(&log, record)?,
-            // Only a power cut can take it from here on.
-            Durability::Async => log.write(record).map_err(|error| shared.stop(&error))?,
-        }
+        shared.finish(&log, record, durability)?;
         shared.show(&snapshot);
         shared.writer()?.background.note_commit();
         Ok(snapshot.epoch())

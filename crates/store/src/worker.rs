@@ -197,7 +197,11 @@ fn run(shared: &Weak<Shared>, background: &Background, options: &LoadOptions) {
         // Many commits are made durable at once.
         std::thread::sleep(SYNC_DELAY);
         if shared.sync_newest().is_err() {
-            return;
+            if shared.state().stopped.is_some() {
+                return;
+            }
+            // There was no space; there may be, the next time.
+            continue;
         }
         if quiet_until.is_some_and(|until| Instant::now() < until) {
             continue;

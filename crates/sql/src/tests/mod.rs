@@ -9,6 +9,7 @@ mod dml;
 mod epochs;
 mod errors;
 mod exact;
+mod faults;
 mod functions;
 mod limits;
 mod merge;

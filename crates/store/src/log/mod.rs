@@ -22,7 +22,9 @@
 //! A log comes into being under its name, whole and durable: it is written in `tmp` and renamed.
 //! Logs are never cut or continued. After a crash, [`recover()`] copies the records behind the last
 //! mark into a new log that begins with their first number; from then on the old one ends there. So
-//! nothing is built on bytes that the last writer left in memory only, or failed to sync.
+//! nothing is built on bytes that the last writer left in memory only, or failed to sync. Where
+//! there is no space for a write, a new log begins in the same way, with copies of the records that
+//! are written and not durable ([`go_on()`]); a failed sync ends the writing.
 //!
 //! What the records mean, and when a log may be removed, is not known here.
 
@@ -35,5 +37,5 @@ mod writer;
 mod tests;
 
 pub(crate) use reader::{LogReader, Torn, Until, list};
-pub(crate) use recover::{Recovered, recover};
+pub(crate) use recover::{Recovered, go_on, has_records, recover};
 pub(crate) use writer::LogWriter;

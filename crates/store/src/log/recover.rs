@@ -14,8 +14,9 @@
 
 use super::reader::{LogReader, Torn, Until, next_number};
 use super::writer::{LogWriter, NewLog};
-use starfact_base::Result;
+use starfact_base::{Error, Result};
 use starfact_vfs::Dir;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What [`recover`] found and made.
@@ -50,4 +51,34 @@ pub(crate) fn recover(
     let log = new.map(NewLog::publish).transpose()?;
     let next_log = if log.is_some() { number.saturating_add(1) } else { number };
     Ok(Recovered { torn: end.torn, log, next_log })
+}
+
+/// Makes the log `number`, which goes on where the last one, `from`, was given up: it begins with
+/// copies of the `records` that were written there and are not durable, and these are durable then.
+/// Whatever is behind them in `from` does not count any more.
+pub(crate) fn go_on(
+    dir: &Arc<dyn Dir>,
+    number: u64,
+    from: u64,
+    records: &Range<u64>,
+) -> Result<LogWriter> {
+    if records.is_empty() {
+        return LogWriter::create(dir, number, records.end);
+    }
+    let mut new = NewLog::begin(dir, number, records.start)?;
+    let mut reader = LogReader::new(from, records.start);
+    reader.read(dir.as_ref(), Until::End, &mut |record, payload| {
+        if record < records.end { new.append(payload) } else { Ok(()) }
+    })?;
+    if new.next() != records.end {
+        return Err(Error::internal(format!("log {from} has lost record {}", new.next())));
+    }
+    new.publish()
+}
+
+/// Whether the last log, `from`, has whole records from the number `first` on.
+pub(crate) fn has_records(dir: &dyn Dir, from: u64, first: u64) -> Result<bool> {
+    let mut reader = LogReader::new(from, first);
+    reader.read(dir, Until::End, &mut |_, _| Ok(()))?;
+    Ok(reader.next_record() > first)
 }

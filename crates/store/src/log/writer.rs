@@ -6,14 +6,17 @@
 //! done it puts the file back and wakes them all: whose record is durable returns, and one of the
 //! rest is the next to write.
 //!
-//! After a failed write or sync nobody knows what is in the file, and trying again would not tell.
-//! The file is given up, and from then on every call fails with the first error.
+//! After a failed write or sync the file is given up, and from then on every call fails with the
+//! first error. After a failed sync nobody knows what is durable, and trying again would not tell.
+//! But if there was no space for a write, then it is known which records the operating system has:
+//! those of earlier writes. The log is *full*, and another one may go on after them.
 
 use super::format::{FRAME_BYTES, Header, PAYLOAD_BYTES_MAX, RECORD_MAX, push_mark, push_record};
 use crate::paths;
 use starfact_base::{Error, Result};
 use starfact_vfs::{Dir, WriteFile};
 use std::hash::{BuildHasher, RandomState};
+use std::io::ErrorKind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// A log that takes records. Dropped, it forgets those that nobody synced.
@@ -33,13 +36,17 @@ struct State {
     next: u64,
     /// The last record that the operating system has.
     written: u64,
-    /// The last record that is durable and marked.
+    /// The last record that is durable.
+    synced: u64,
+    /// The last record that is durable and marked: less than `synced` only if that failed.
     durable: u64,
     /// Bytes of the file, with those of the buffer.
     byte_len: u64,
     /// `None` while a thread writes, and after a failure.
     file: Option<Box<dyn WriteFile>>,
     failure: Option<Error>,
+    /// Whether that was nothing but a lack of space.
+    is_full: bool,
 }
 
 impl LogWriter {
@@ -122,6 +129,27 @@ impl LogWriter {
         self.state().durable
     }
 
+    /// The last record that the operating system has, as far as is known.
+    pub(crate) fn written(&self) -> u64 {
+        self.state().written
+    }
+
+    /// The last record that is durable, even if there was no space for its mark.
+    pub(crate) fn synced(&self) -> u64 {
+        self.state().synced
+    }
+
+    /// Whether it takes no more records, for whatever reason.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state().failure.is_some()
+    }
+
+    /// Whether it takes no more records because there was no space. What was appended and not
+    /// written is lost then, and says so to those who wait for it.
+    pub(crate) fn is_full(&self) -> bool {
+        self.state().is_full
+    }
+
     /// The number of the log.
     pub(crate) fn number(&self) -> u64 {
         self.header.number
@@ -149,26 +177,46 @@ struct Turn<'a> {
     last: u64,
     /// Whether it makes them durable, too.
     syncs: bool,
-    /// The file, when all went well.
-    outcome: Option<Result<Box<dyn WriteFile>>>,
+    /// `None` after a panic.
+    outcome: Option<Written>,
+}
+
+/// How a turn has ended.
+enum Written {
+    /// All is done.
+    All(Box<dyn WriteFile>),
+    /// The records are durable, but there was no space for the mark, which readers need.
+    Unmarked(Error),
+    /// There was no space for the records.
+    Full(Error),
+    /// Nobody knows what is in the file.
+    Unknown(Error),
 }
 
 impl Turn<'_> {
-    fn run(mut self, mut file: Box<dyn WriteFile>, frames: Vec<u8>) {
-        let written = self.write(file.as_mut(), &frames);
-        self.outcome = Some(written.map(|()| file).map_err(|error| self.named(error)));
+    fn run(mut self, file: Box<dyn WriteFile>, frames: Vec<u8>) {
+        self.outcome = Some(self.write(file, &frames));
     }
 
-    fn write(&self, file: &mut dyn WriteFile, frames: &[u8]) -> Result<()> {
+    fn write(&self, mut file: Box<dyn WriteFile>, frames: &[u8]) -> Written {
+        // Until the flush, a lack of space is all that can have kept bytes from the file.
+        if let Err(error) = file.write(frames).and_then(|()| file.flush()) {
+            let end = if is_full(&error) { Written::Full } else { Written::Unknown };
+            return end(self.named(error));
+        }
+        if !self.syncs {
+            return Written::All(file);
+        }
+        if let Err(error) = file.sync() {
+            return Written::Unknown(self.named(error));
+        }
         let mut mark = Vec::with_capacity(FRAME_BYTES);
         push_mark(&mut mark, self.log.header.salt, self.last);
-        file.write(frames)?;
-        if !self.syncs {
-            return file.flush();
+        match file.write(&mark).and_then(|()| file.flush()) {
+            Ok(()) => Written::All(file),
+            Err(error) if is_full(&error) => Written::Unmarked(self.named(error)),
+            Err(error) => Written::Unknown(self.named(error)),
         }
-        file.sync()?;
-        file.write(&mark)?;
-        file.flush()
     }
 
     /// The error with the name that the file has by now.
@@ -183,17 +231,27 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut state = self.log.state();
-        match self.outcome.take() {
-            Some(Ok(file)) => {
+        let panicked = || Error::internal("the thread that wrote the log panicked");
+        let outcome = self.outcome.take().unwrap_or_else(|| Written::Unknown(panicked()));
+        if matches!(outcome, Written::All(_) | Written::Unmarked(_)) {
+            state.written = self.last;
+            if self.syncs {
+                state.synced = self.last;
+            }
+        }
+        match outcome {
+            Written::All(file) => {
                 state.file = Some(file);
-                state.written = self.last;
                 if self.syncs {
                     state.durable = self.last;
                     state.byte_len += FRAME_BYTES as u64;
                 }
             }
-            Some(Err(error)) => state.failure = Some(error),
-            None => state.failure = Some(Error::internal("the thread that wrote the log panicked")),
+            Written::Unmarked(error) | Written::Full(error) => {
+                state.failure = Some(error);
+                state.is_full = true;
+            }
+            Written::Unknown(error) => state.failure = Some(error),
         }
         self.log.is_settled.notify_all();
     }
@@ -231,6 +289,11 @@ impl NewLog {
         Ok(())
     }
 
+    /// The number of the next record.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Makes the log durable, and then its name. Nobody sees the mark before that, so it is true.
     pub(super) fn publish(mut self) -> Result<LogWriter> {
         let last = self.next - 1;
@@ -255,13 +318,21 @@ impl NewLog {
             buffer: Vec::new(),
             next: self.next,
             written: last,
+            synced: last,
             durable: last,
             byte_len: self.file.position(),
             file: Some(self.file),
             failure: None,
+            is_full: false,
         };
         Ok(LogWriter { header: self.header, state: Mutex::new(state), is_settled: Condvar::new() })
     }
+}
+
+/// Whether nothing but space was missing.
+fn is_full(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. }
+        if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
 }
 
 fn check_payload(payload: &[u8]) -> Result<()> {

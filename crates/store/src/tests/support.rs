@@ -180,10 +180,10 @@ pub(crate) fn table(store: &Store, name: &str) -> Arc<Table> {
 /// Called with an operation and its path before it is done; an error is that of the operation.
 type Hook = dyn Fn(&str, &str) -> Result<()> + Send + Sync;
 
-/// A directory that calls a hook before it syncs a folder or takes a lock.
+/// A directory that calls a hook before it syncs a folder, takes a lock or writes to a file.
 pub(crate) struct HookDir {
     dir: MemDir,
-    hook: Box<Hook>,
+    hook: Arc<Hook>,
 }
 
 impl HookDir {
@@ -191,7 +191,7 @@ impl HookDir {
         dir: &MemDir,
         hook: impl Fn(&str, &str) -> Result<()> + Send + Sync + 'static,
     ) -> Self {
-        Self { dir: dir.clone(), hook: Box::new(hook) }
+        Self { dir: dir.clone(), hook: Arc::new(hook) }
     }
 }
 
@@ -217,7 +217,8 @@ impl Dir for HookDir {
     }
 
     fn create(&self, path: &str) -> Result<Box<dyn WriteFile>> {
-        self.dir.create(path)
+        let (inner, hook) = (self.dir.create(path)?, Arc::clone(&self.hook));
+        Ok(Box::new(HookFile { inner, hook, path: path.to_owned() }))
     }
 
     fn open(&self, path: &str) -> Result<Arc<dyn ReadFile>> {
@@ -242,6 +243,42 @@ impl Dir for HookDir {
 
     fn remove_folder(&self, path: &str) -> Result<()> {
         self.dir.remove_folder(path)
+    }
+}
+
+/// A file of a [`HookDir`], by the name that it had at first.
+struct HookFile {
+    inner: Box<dyn WriteFile>,
+    hook: Arc<Hook>,
+    path: String,
+}
+
+impl fmt::Debug for HookFile {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("HookFile").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl WriteFile for HookFile {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        (self.hook)("write", &self.path)?;
+        self.inner.write(bytes)
+    }
+
+    fn position(&self) -> u64 {
+        self.inner.position()
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.inner.flush()
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        self.inner.sync()
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        self.inner.finish()
     }
 }
 

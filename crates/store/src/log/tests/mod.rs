@@ -147,32 +147,67 @@ fn a_log_is_durable_when_it_is_made_or_its_fate_is_unknown() {
 
 #[test]
 fn after_a_failure_nothing_is_tried_again() {
-    for (at, op) in [(0, "write"), (1, "sync"), (2, "write"), (3, "flush")] {
+    use ErrorKind::{Other, StorageFull};
+    let steps = ["write", "flush", "sync", "write", "flush"];
+    let cases = steps.into_iter().enumerate().flat_map(|it| [(it, StorageFull), (it, Other)]);
+    for ((step, op), kind) in cases {
         let mem = MemDir::new();
         let faulty = FaultDir::new(Arc::new(mem.clone()), None);
         let dir: Arc<dyn Dir> = Arc::new(faulty.clone());
         let log = LogWriter::create(&dir, 1, 1).unwrap();
         append_all(&log, 1..=2);
         log.sync(2).unwrap();
-        let at = faulty.operations() + at;
-        let fault = Fault { at, mode: FaultMode::Fail, kind: ErrorKind::StorageFull };
-        faulty.set_fault(Some(fault));
+        let at = faulty.operations() + step as u64;
+        faulty.set_fault(Some(Fault { at, mode: FaultMode::Fail, kind }));
         append_all(&log, 3..=4);
         let first = log.sync(3).unwrap_err();
         let message = first.to_string();
         assert!(matches!(first, Error::Io { .. }), "{message}");
-        assert!(message.starts_with(&format!("cannot {op} wal/1.wal: the disk is")), "{message}");
+        assert!(message.starts_with(&format!("cannot {op} wal/1.wal: ")), "{message}");
         let operations = faulty.operations();
         for _ in 0..2 {
             assert_eq!(log.append(b"more").unwrap_err().to_string(), message);
             assert_eq!(log.sync(4).unwrap_err().to_string(), message);
             log.sync(2).unwrap();
         }
-        assert_eq!((log.durable(), log.next()), (2, 5));
+        // Where there was no space for the mark, the records are there.
+        let written = if step > 2 && kind == StorageFull { 4 } else { 2 };
+        assert_eq!((log.durable(), log.synced(), log.written()), (2, written, written));
+        assert_eq!(log.is_full(), kind == StorageFull && op != "sync");
         drop(log);
         assert_eq!(faulty.operations(), operations, "{op}");
         let read = found(&mem, 1, 1, Until::Mark);
-        assert!(read == (1..3) || op == "flush" && read == (1..5), "{op}: {read:?}");
+        assert!(read == (1..3) || step == 4 && read == (1..5), "{op}: {read:?}");
+    }
+}
+
+#[test]
+fn another_log_goes_on_where_there_was_no_space() {
+    for (step, mode) in [(0, FaultMode::Fail), (0, FaultMode::Tear), (1, FaultMode::Fail)] {
+        let mem = MemDir::new();
+        let faulty = FaultDir::new(Arc::new(mem.clone()), None);
+        let dir: Arc<dyn Dir> = Arc::new(faulty.clone());
+        let full = LogWriter::create(&dir, 1, 1).unwrap();
+        append_all(&full, 1..=2);
+        full.sync(2).unwrap();
+        append_all(&full, 3..=3);
+        full.write(3).unwrap();
+        let at = faulty.operations() + step;
+        faulty.set_fault(Some(Fault { at, mode, kind: ErrorKind::StorageFull }));
+        append_all(&full, 4..=5);
+        full.sync(5).unwrap_err();
+        assert!(full.is_full() && full.written() == 3 && full.durable() == 2);
+        // A torn write of two records has one of them whole.
+        let has_one = step == 1 || mode == FaultMode::Tear;
+        assert_eq!(has_records(&mem, 1, 4).unwrap(), has_one, "{mode:?}");
+        let log = go_on(&dir, 2, 1, &(3..4)).unwrap();
+        assert_eq!((log.durable(), log.next()), (3, 4));
+        assert_eq!(found(&mem.crash(), 1, 1, Until::End), 1..4);
+        append_all(&log, 4..=6);
+        log.sync(6).unwrap();
+        assert_eq!(found(&mem, 1, 1, Until::Mark), 1..7);
+        assert_eq!(found(&mem.crash(), 1, 1, Until::End), 1..7);
+        assert!(go_on(&dir, 3, 2, &(7..9)).is_err(), "there are no such records");
     }
 }
 

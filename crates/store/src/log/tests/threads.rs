@@ -72,7 +72,7 @@ fn a_failure_is_told_to_all_who_wait() {
     log.append(b"").unwrap();
     let at = faulty.operations();
     log.sync(1).unwrap();
-    assert_eq!(faulty.operations() - at, 4 + 1 + 4 + 1);
+    assert_eq!(faulty.operations() - at, 4 + 1 + 1 + 4 + 1);
     // Whatever the first thread takes along, something fails early.
     let at = faulty.operations() + 5;
     faulty.set_fault(Some(Fault { at, mode: FaultMode::Fail, kind: ErrorKind::StorageFull }));
