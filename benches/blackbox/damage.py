@@ -38,13 +38,11 @@ class Damage:
 
     @property
     def is_log(self):
-        return self.file.startswith("wal")
+        return self.file.endswith(".wal")
 
     def is_named_in(self, text):
-        """Whether a message names the file; where a log is gone, another one shows that."""
+        """Whether a message names the file."""
         names = [pathlib.Path(file).name for file in self.contents]
-        if self.is_log and self.what == "deleted":
-            names = [".wal"]
         return any(name in text for name in names)
 
 
@@ -55,6 +53,10 @@ def damages(warehouse, rng, places):
         if name == "LOCK" or name.startswith(("pins", "tmp")):
             continue
         size = len(data)
+        if size == 0:
+            # The word that a log was begun.
+            yield Damage(name, "deleted", {name: None})
+            continue
         for at in spots(name, data, rng, places):
             mask = rng.choice([1 << rng.randrange(8)] * 3 + [0xFF])
             changed = data[:at] + bytes([data[at] ^ mask]) + data[at + 1:]
@@ -108,7 +110,7 @@ class Copy:
         self.binary, self.origin, self.path = binary, origin, path
         self.files = common.snapshot(origin.path)
         self.needed = ruins.Needed(self.files)
-        self.logs = sorted((name for name in self.files if name.startswith("wal")),
+        self.logs = sorted((name for name in self.files if name.endswith(".wal")),
                            key=lambda name: int(pathlib.Path(name).stem))
         shutil.copytree(origin.path, path)
 
@@ -126,12 +128,11 @@ class Copy:
                 (self.path / name).write_bytes(data)
 
     def is_silent(self, damage):
-        """Whether what is damaged may be what a crash cut off: no mark is behind it. The last log
-        is named nowhere, so it leaves no trace if it is gone."""
+        """Whether what is damaged may be what a crash cut off: no mark is behind it."""
+        if damage.file.endswith(".begun"):
+            return True
         if damage.file != self.logs[-1]:
             return False
-        if damage.what == "deleted":
-            return self.needed.manifest["log"]["log"] < int(pathlib.Path(damage.file).stem)
         if damage.at is None or damage.at < Log(self.files[damage.file]).header:
             return False
         return damage.at >= Log(self.files[damage.file]).tail() or damage.what.startswith("cut")

@@ -119,7 +119,7 @@ def missing_kinds(warehouse):
              r"tables/\d+/key-\d+/0\.col", r"tables/\d+/dict-\d+-\d+", r"tables/\d+/del-\d+",
              r"wal/\d+\.wal", r"manifest-\d+", "CURRENT"]
     lacking = [kind for kind in kinds if not any(re.fullmatch(kind, name) for name in names)]
-    if len(list((pathlib.Path(warehouse.path) / "wal").iterdir())) < 3:
+    if len(list((pathlib.Path(warehouse.path) / "wal").glob("*.wal"))) < 3:
         lacking.append("three logs")
     if len(list(pathlib.Path(warehouse.path).glob("manifest-*"))) < 4:
         lacking.append("four manifests")

@@ -197,6 +197,10 @@ pub struct BackupArgs {
     /// Directory to copy to: a new or an empty one
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
+    /// Share the files with the warehouse by hard links where possible: at once and without space,
+    /// but with no second copy of the bytes
+    #[arg(long)]
+    pub link: bool,
     /// Open the warehouse for reading only, which a backup does anyway
     #[arg(long)]
     readonly: bool,

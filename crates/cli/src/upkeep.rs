@@ -6,6 +6,7 @@ use crate::output::Failure;
 use crate::progress::{Progress, grouped, size};
 use crate::report;
 use crate::runner::{Runner, Stop};
+use starfact::BackupMode;
 use std::path::Path;
 
 /// Checks all tables: faults go to standard error, a table of the tables to standard output.
@@ -46,7 +47,8 @@ pub fn check(runner: &mut Runner, arguments: &CheckArgs) -> Result<(), Stop> {
 pub fn backup(runner: &mut Runner, arguments: &BackupArgs) -> Result<(), Stop> {
     let to: &Path = &arguments.directory;
     let progress = Progress::begin(&runner.session);
-    let copied = runner.session.backup(to);
+    let mode = if arguments.link { BackupMode::Link } else { BackupMode::Copy };
+    let copied = runner.session.backup(to, mode);
     drop(progress);
     match copied {
         Ok(copied) => {

@@ -2,15 +2,15 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::statement::Context;
-use starfact_store::BackupReport;
+use starfact_store::{BackupMode, BackupReport};
 use starfact_vfs::{Dir, OsDir};
 use std::path::Path;
 use std::sync::Arc;
 
 /// Copies what the newest epoch consists of; after an error the directory is as it was.
-pub(crate) fn backup(context: &Context, to: &Path) -> Result<BackupReport> {
+pub(crate) fn backup(context: &Context, to: &Path, mode: BackupMode) -> Result<BackupReport> {
     let is_new = !to.exists();
-    let copied = copy(context, to);
+    let copied = copy(context, to, mode);
     if copied.is_err() && is_new {
         // Removes it only if it is empty, as it is unless somebody else has put something there.
         let _ = std::fs::remove_dir(to);
@@ -26,7 +26,7 @@ pub(crate) fn backup(context: &Context, to: &Path) -> Result<BackupReport> {
     })
 }
 
-fn copy(context: &Context, to: &Path) -> Result<BackupReport> {
+fn copy(context: &Context, to: &Path, mode: BackupMode) -> Result<BackupReport> {
     let directory: Arc<dyn Dir> = Arc::new(OsDir::create(to)?);
     let is_within = match (to.canonicalize(), context.inner.path.canonicalize()) {
         (Ok(to), Ok(from)) => to.starts_with(from),
@@ -44,6 +44,6 @@ fn copy(context: &Context, to: &Path) -> Result<BackupReport> {
             false => Ok(()),
         }
     };
-    let threads = context.settings.threads;
-    Ok(context.inner.store.backup(&directory, threads, &proceed)?)
+    let how = (mode, context.settings.threads);
+    Ok(context.inner.store.backup(&directory, how, &proceed)?)
 }

@@ -69,7 +69,7 @@ pub use progress::{Progress, ProgressReport};
 pub use session::{CancelHandle, Session};
 pub use settings::parse_bytes;
 pub use split::{Pending, Splitter, Statement, split};
-pub use starfact_store::BackupReport;
+pub use starfact_store::{BackupMode, BackupReport};
 pub use statement::{Checked, check_setting};
 pub use warehouse::{OpenOptions, Warehouse};
 

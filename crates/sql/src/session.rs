@@ -29,7 +29,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::optimizer::{Analyzer, AnalyzerRule, Optimizer, OptimizerRule};
 use datafusion::prelude::SessionConfig;
-use starfact_store::BackupReport;
+use starfact_store::{BackupMode, BackupReport};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -153,9 +153,11 @@ impl Session {
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] if a file is damaged; nothing remains of the copy after an error.
-    pub fn backup(&self, to: &Path) -> Result<BackupReport> {
+    pub fn backup(&self, to: &Path, mode: BackupMode) -> Result<BackupReport> {
         let token = self.cancel.renew();
-        self.run(token, &mut self.lock_open(), Part::Within, |context| backup::backup(context, to))
+        self.run(token, &mut self.lock_open(), Part::Within, |context| {
+            backup::backup(context, to, mode)
+        })
     }
 
     /// Whether a transaction is open: BEGIN without COMMIT or ROLLBACK. It ends with the session,

@@ -23,7 +23,7 @@
 
 pub use arrow;
 pub use starfact_sql::{
-    BackupReport, CancelHandle, Checked, Error, ErrorKind, OpenOptions, Outcome, Pending, Position,
-    Progress, ProgressReport, Result, Rows, STATEMENTS, Session, Splitter, Statement, Warehouse,
-    check_setting, parse_bytes, split,
+    BackupMode, BackupReport, CancelHandle, Checked, Error, ErrorKind, OpenOptions, Outcome,
+    Pending, Position, Progress, ProgressReport, Result, Rows, STATEMENTS, Session, Splitter,
+    Statement, Warehouse, check_setting, parse_bytes, split,
 };

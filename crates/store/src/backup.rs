@@ -26,6 +26,17 @@ use std::time::Duration;
 /// Bytes that are written at a time.
 const CHUNK_BYTES: u64 = 1 << 20;
 
+/// How files come into a backup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BackupMode {
+    /// As copies, which no damage of the originals reaches.
+    #[default]
+    Copy,
+    /// As hard links where possible: at once and without space, but with the bytes of the
+    /// originals.
+    Link,
+}
+
 /// What was copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BackupReport {
@@ -48,7 +59,7 @@ pub struct BackupReport {
 pub(crate) fn backup(
     from: &Arc<dyn Dir>,
     to: &Arc<dyn Dir>,
-    threads: usize,
+    (mode, threads): (BackupMode, usize),
     proceed: &(dyn Fn(u64) -> Result<()> + Sync),
 ) -> Result<BackupReport> {
     check_target(to.as_ref())?;
@@ -57,7 +68,7 @@ pub(crate) fn backup(
     let catalog = manifest::read(from.as_ref(), snapshot.version())?;
     let lock = to.lock(paths::LOCK, &starfact_vfs::describe_process(), Duration::ZERO)?;
     check_target(to.as_ref())?;
-    let copied = Copying { from, to, proceed }.copy(&followed, &catalog, threads);
+    let copied = Copying { from, to, mode, proceed }.copy(&followed, &catalog, threads);
     if copied.is_err() {
         // The first error is the one to report.
         let _ = to.remove_file(paths::CURRENT);
@@ -88,6 +99,7 @@ fn check_target(to: &dyn Dir) -> Result<()> {
 struct Copying<'a> {
     from: &'a Arc<dyn Dir>,
     to: &'a Arc<dyn Dir>,
+    mode: BackupMode,
     proceed: &'a (dyn Fn(u64) -> Result<()> + Sync),
 }
 
@@ -154,6 +166,9 @@ impl Copying<'_> {
             Task::Deletions(file) => file.read(self.from.as_ref()).map(drop)?,
         }
         let source = self.from.open(path)?;
+        if self.mode == BackupMode::Link && self.from.link(path, self.to.as_ref())? {
+            return (self.proceed)(source.len());
+        }
         let mut file = self.to.create(path)?;
         let mut start = 0;
         while start < source.len() {

@@ -72,7 +72,7 @@ mod workers;
 mod tests;
 
 pub use alter::TableChange;
-pub use backup::BackupReport;
+pub use backup::{BackupMode, BackupReport};
 pub use check::{CheckOptions, CheckReport};
 pub use declare::NAME_BYTES_MAX;
 pub use definition::{

@@ -3,7 +3,7 @@
 //! A store is shared by all threads. The newest snapshot is behind a mutex that is held only to
 //! copy a pointer; transactions take turns, and only the one whose turn it is changes anything.
 
-use crate::backup::{BackupReport, backup};
+use crate::backup::{BackupMode, BackupReport, backup};
 use crate::garbage::Garbage;
 use crate::log::Torn;
 use crate::logs::Logs;
@@ -204,8 +204,8 @@ impl Store {
         ))
     }
 
-    /// Copies the newest epoch to `to`, an empty directory. `proceed` is called with bytes that
-    /// were copied; an error of it ends the work.
+    /// Copies the newest epoch to `to`, an empty directory, in a mode and with some threads.
+    /// `proceed` is called with bytes that were copied; an error of it ends the work.
     ///
     /// # Errors
     /// [`Error::InvalidInput`] if `to` is not empty; [`Error::Corrupt`] if a file is damaged.
@@ -213,10 +213,10 @@ impl Store {
     pub fn backup(
         &self,
         to: &Arc<dyn Dir>,
-        threads: usize,
+        how: (BackupMode, usize),
         proceed: &(dyn Fn(u64) -> Result<()> + Sync),
     ) -> Result<BackupReport> {
-        backup(&self.shared.dir, to, threads, proceed)
+        backup(&self.shared.dir, to, how, proceed)
     }
 
     /// The transactions that are open in this process.

@@ -39,6 +39,7 @@ use bytes::Bytes;
 use starfact_base::{Corruption, Error, Result};
 use std::fmt::Debug;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -99,6 +100,18 @@ pub trait Dir: Send + Sync + Debug {
     /// Renames a file or a folder and makes the folders above the new name. A file takes the place
     /// of a file, a folder that of an empty folder; anything else by the new name is an error.
     fn rename(&self, from: &str, to: &str) -> Result<()>;
+
+    /// Gives a file that nobody writes any more a second name in another directory, and makes the
+    /// folders above that, if both are on one file system that can; whether it did.
+    fn link(&self, path: &str, to: &dyn Dir) -> Result<bool> {
+        let _ = (path, to);
+        Ok(false)
+    }
+
+    /// Where the operating system has the directory, if it has.
+    fn system_path(&self) -> Option<&Path> {
+        None
+    }
 
     /// What a folder holds, ordered by name; nothing if there is no such folder.
     fn list(&self, folder: &str) -> Result<Vec<Entry>>;

@@ -120,6 +120,21 @@ impl Dir for OsDir {
         self.root.display().to_string()
     }
 
+    fn link(&self, path: &str, to: &dyn Dir) -> Result<bool> {
+        let from = self.file(path)?;
+        let Some(root) = to.system_path() else { return Ok(false) };
+        let to = root.join(path);
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder).map_err(|error| Error::io("create", path, error))?;
+        }
+        // Whatever the reason, a copy is as good.
+        Ok(fs::hard_link(from, to).is_ok())
+    }
+
+    fn system_path(&self) -> Option<&Path> {
+        Some(&self.root)
+    }
+
     fn create(&self, path: &str) -> Result<Box<dyn WriteFile>> {
         let full = self.file(path)?;
         self.make_parent(path)?;

@@ -338,7 +338,7 @@ fn changes_are_there_for_other_sessions_and_after_reopening() {
     let copy = folder.with_extension("copy");
     let reopened = open(false).unwrap();
     check(&reopened.session(), &[("SELECT sum(n), count(x) FROM part", "-2|3")]);
-    reopened.session().backup(&copy).unwrap();
+    reopened.session().backup(&copy, Default::default()).unwrap();
     drop(reopened);
     let options = OpenOptions { path: Some(copy.clone()), ..OpenOptions::default() };
     let copied = Warehouse::open(options).unwrap();

@@ -32,7 +32,7 @@ fn contents(dir: &MemDir) -> Vec<Vec<String>> {
 #[test]
 fn a_backup_is_a_warehouse_of_its_own() {
     let (from, to) = (warehouse(), MemDir::new());
-    let report = backup(&arc(&from), &arc(&to), 2, GO_ON).unwrap();
+    let report = backup(&arc(&from), &arc(&to), (BackupMode::Copy, 2), GO_ON).unwrap();
     assert_eq!((report.tables, report.rows), (2, 5));
     assert_eq!(report.files, files(&from, "tables").len() as u64);
     assert_eq!(files(&from, "tables"), files(&to, "tables"));
@@ -61,7 +61,7 @@ fn a_writer_does_not_hinder_a_backup_nor_is_hindered() {
         Ok(())
     };
     let from_dir = arc(&from);
-    backup(&from_dir, &arc(&to), 1, &changing).unwrap();
+    backup(&from_dir, &arc(&to), (BackupMode::Copy, 1), &changing).unwrap();
     assert_eq!(contents(&to), before);
     let copied = open_to_read(&to).snapshot().unwrap();
     assert!(copied.table("fact").is_some() && copied.table("later").is_none());
@@ -73,10 +73,11 @@ fn only_an_empty_directory_takes_a_backup() {
     let from = warehouse();
     let other = warehouse();
     let before = files(&other, "");
-    let error = backup(&arc(&from), &arc(&other), 1, GO_ON).unwrap_err();
+    let error = backup(&arc(&from), &arc(&other), (BackupMode::Copy, 1), GO_ON).unwrap_err();
     assert!(error.to_string().contains("is not empty"), "{error}");
     assert_eq!(files(&other, ""), before);
-    let error = backup(&arc(&MemDir::new()), &arc(&MemDir::new()), 1, GO_ON).unwrap_err();
+    let error = backup(&arc(&MemDir::new()), &arc(&MemDir::new()), (BackupMode::Copy, 1), GO_ON)
+        .unwrap_err();
     assert!(error.to_string().contains("is no warehouse"), "{error}");
 }
 
@@ -92,7 +93,7 @@ fn a_damaged_file_is_not_copied() {
         file.write(&bytes).unwrap();
         file.finish().unwrap();
         let to = MemDir::new();
-        let error = backup(&arc(&from), &arc(&to), 2, GO_ON).unwrap_err();
+        let error = backup(&arc(&from), &arc(&to), (BackupMode::Copy, 2), GO_ON).unwrap_err();
         assert!(error.is_corrupt() && error.to_string().contains(&path), "{error}");
         assert_eq!(files(&to, ""), [] as [String; 0]);
     }
@@ -107,7 +108,14 @@ fn an_error_at_any_step_leaves_nothing_that_opens() {
             let to = MemDir::new();
             let fault = Fault { at, mode, kind: ErrorKind::StorageFull };
             let faulty = FaultDir::new(arc(&to), Some(fault));
-            if backup(&arc(&from), &(Arc::new(faulty) as Arc<dyn Dir>), 1, GO_ON).is_ok() {
+            if backup(
+                &arc(&from),
+                &(Arc::new(faulty) as Arc<dyn Dir>),
+                (BackupMode::Copy, 1),
+                GO_ON,
+            )
+            .is_ok()
+            {
                 break;
             }
             let is_frozen = matches!(mode, FaultMode::Freeze | FaultMode::TearAndFreeze);
@@ -121,4 +129,33 @@ fn an_error_at_any_step_leaves_nothing_that_opens() {
         }
         assert!(at > 30, "{mode:?}: {at}");
     }
+}
+
+#[test]
+fn a_backup_of_links_has_the_files_of_the_original_and_outlives_them() {
+    let home = tempfile::tempdir().unwrap();
+    let path = |name: &str| home.path().join(name);
+    let dir: Arc<dyn Dir> = Arc::new(starfact_vfs::OsDir::create(path("from")).unwrap());
+    let store = Store::open(Arc::clone(&dir), READ_WRITE).unwrap();
+    create(&store, &dimension("dim"));
+    insert(&store, "dim", vec![dimension_rows([9, 7])]).unwrap();
+    let mut transaction = store.begin().unwrap();
+    transaction.insert(table(&store, "dim").id(), &dimension_rows([8])).unwrap();
+    transaction.commit().unwrap();
+    let to: Arc<dyn Dir> = Arc::new(starfact_vfs::OsDir::create(path("to")).unwrap());
+    let report = store.backup(&to, (BackupMode::Link, 1), GO_ON).unwrap();
+    assert_eq!(report.rows, 3);
+    let column =
+        paths::column(table(&store, "dim").segments()[0].folder(), starfact_base::ColumnId(1));
+    let number = |name: &str| {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(path(name).join(&column)).unwrap().ino()
+    };
+    assert_eq!(number("from"), number("to"));
+    drop(store);
+    std::fs::remove_dir_all(path("from")).unwrap();
+    let store = Store::open(to, READ_WRITE).unwrap();
+    assert_eq!(read(&store, "dim", "id"), ["9", "7", "8"]);
+    insert(&store, "dim", vec![dimension_rows([10])]).unwrap();
+    assert_sound(&store);
 }

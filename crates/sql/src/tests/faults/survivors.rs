@@ -99,7 +99,7 @@ fn leaked_files(warehouse: &Warehouse, dir: &MemDir) -> Outcome<Vec<String>> {
     let found = files(dir, "")?;
     let copy = MemDir::new();
     let to: Arc<dyn Dir> = Arc::new(copy.clone());
-    let copied = warehouse.store().backup(&to, 1, &|_| Ok(()));
+    let copied = warehouse.store().backup(&to, (Default::default(), 1), &|_| Ok(()));
     copied.map_err(|error| format!("backup: {error}"))?;
     let named = files(&copy, "")?;
     let is_log = |path: &String| path.starts_with("wal/");
