@@ -194,3 +194,21 @@ fn hold_until_killed(dir: &OsDir) -> ! {
     std::thread::sleep(Duration::from_secs(120));
     panic!("the parent did not kill this process");
 }
+
+#[test]
+fn a_file_gets_a_second_name_in_another_directory() {
+    let (home, dir) = directory();
+    put(&dir, "a/b/file", b"bytes");
+    let other = OsDir::create(home.path().join("other")).unwrap();
+    assert!(dir.link("a/b/file", &other).unwrap());
+    assert_eq!(other.read("a/b/file").unwrap(), b"bytes");
+    assert!(!dir.link("a/b/file", &other).unwrap(), "the name is taken");
+    assert!(!dir.link("a/b/file", &crate::MemDir::new()).unwrap(), "no other names there");
+    let number = |dir: &OsDir| {
+        use std::os::unix::fs::MetadataExt;
+        fs::metadata(dir.root().join("a/b/file")).unwrap().ino()
+    };
+    assert_eq!(number(&dir), number(&other));
+    dir.remove_file("a/b/file").unwrap();
+    assert_eq!(other.read("a/b/file").unwrap(), b"bytes");
+}
