@@ -1,4 +1,4 @@
-//! Exact statistics of a column, put together from the zone maps of its blocks.
+//! Statistics of a column, put together from the zone maps of its blocks.
 
 use crate::source::{Missing, Source, widened};
 use starfact_base::{ColumnId, Result, Scalar};
@@ -10,10 +10,14 @@ use std::cmp::Ordering;
 pub struct ColumnBounds {
     /// NULLs in the column.
     pub nulls: u64,
-    /// The least value; `None` if there is none or it is not known exactly.
+    /// What no value is below; `None` if there is no value, or nothing is known.
     pub min: Option<Scalar>,
-    /// The greatest value; `None` if there is none or it is not known exactly.
+    /// What no value is above; `None` if there is no value, or nothing is known.
     pub max: Option<Scalar>,
+    /// Whether `min` is the least value: deleted rows may have had it, and long text is cut.
+    pub is_min_exact: bool,
+    /// Whether `max` is the greatest value.
+    pub is_max_exact: bool,
 }
 
 /// Reads the footers of a column and combines its zone maps.
@@ -21,7 +25,10 @@ pub struct ColumnBounds {
 /// # Errors
 /// A column file that is missing or damaged.
 pub fn column_bounds(table: &Table, column: ColumnId) -> Result<ColumnBounds> {
-    let mut bounds = ColumnBounds::default();
+    // Nobody knows what the deleted rows had.
+    let all_live = table.deleted_row_count() == 0;
+    let mut bounds =
+        ColumnBounds { is_min_exact: all_live, is_max_exact: all_live, ..ColumnBounds::default() };
     let (mut min_known, mut max_known) = (true, true);
     for segment in table.segments() {
         let (file, widening) = match Source::of(table, segment, column)? {
@@ -44,15 +51,14 @@ pub fn column_bounds(table: &Table, column: ColumnId) -> Result<ColumnBounds> {
             }
             let min = widened(stats.min.as_ref(), widening);
             let max = widened(stats.max.as_ref(), widening);
-            min_known &= stats.min_exact && min.is_some();
-            max_known &= stats.max_exact && max.is_some();
+            min_known &= min.is_some();
+            max_known &= max.is_some();
+            bounds.is_min_exact &= stats.min_exact;
+            bounds.is_max_exact &= stats.max_exact;
             widen(&mut bounds.min, &min, Ordering::Less);
             widen(&mut bounds.max, &max, Ordering::Greater);
         }
     }
-    // Nobody knows what the deleted rows had.
-    let all_live = table.deleted_row_count() == 0;
-    (min_known, max_known) = (min_known && all_live, max_known && all_live);
     bounds.min = bounds.min.filter(|_| min_known);
     bounds.max = bounds.max.filter(|_| max_known);
     Ok(bounds)

@@ -1,4 +1,5 @@
-//! What the planner may know of a scan's output: exact counts and bounds from the zone maps.
+//! What the planner may know of a scan's output: exact counts, and bounds from the zone maps, which
+//! are exact as long as no rows are deleted.
 
 use super::column::ScanColumn;
 use arrow::datatypes::DataType as ArrowType;
@@ -25,9 +26,10 @@ pub(super) fn table_statistics(table: &Table, columns: &[ScanColumn]) -> Result<
             continue;
         };
         let bounds = column_bounds(table, id)?;
-        let exact = |bound: Option<Scalar>| {
+        let known = |bound: Option<Scalar>, is_exact: bool| {
             let value = bound.and_then(|bound| scalar_value(&bound, data_type));
-            value.map_or(Precision::Absent, Precision::Exact)
+            let precision = if is_exact { Precision::Exact } else { Precision::Inexact };
+            value.map_or(Precision::Absent, precision)
         };
         // Nobody knows which of the deleted rows were NULL.
         let nulls = match table.deleted_row_count() == 0 || bounds.nulls == 0 {
@@ -37,8 +39,8 @@ pub(super) fn table_statistics(table: &Table, columns: &[ScanColumn]) -> Result<
         let is_key = table.primary_key().is_some_and(|key| key.columns == [id]);
         column_statistics.push(ColumnStatistics {
             null_count: nulls,
-            min_value: exact(bounds.min),
-            max_value: exact(bounds.max),
+            min_value: known(bounds.min, bounds.is_min_exact),
+            max_value: known(bounds.max, bounds.is_max_exact),
             sum_value: Precision::Absent,
             distinct_count: if is_key { Precision::Exact(rows) } else { Precision::Absent },
             byte_size: Precision::Absent,
