@@ -7,6 +7,7 @@ The tables are those of `cargo bench -p starfact-benches --bench writes`.
 """
 
 import os
+import random
 import shutil
 import sys
 import tempfile
@@ -17,34 +18,48 @@ import duckdb
 import pyarrow
 
 SECONDS = 5
-DIMENSION_ROWS = 10_000
-COLUMNS = 14
+PARENTS = {"customer": 30_000, "part": 200_000, "supplier": 2_000}
+LINES = 4
+PRIORITIES = ["1-URGENT", "2-HIGH", "3-MEDIUM", "4-NOT SPECIFIED", "5-LOW"]
+MODES = ["REG AIR", "AIR", "RAIL", "SHIP", "TRUCK", "MAIL", "FOB"]
+COLUMNS = 16
 
 
 def open_database(folder, name):
-    """A database with a dimension and an empty fact."""
+    """A database with dimensions and an empty fact."""
     connection = duckdb.connect(os.path.join(folder, name))
     connection.execute("SET threads = 2")
-    connection.execute("CREATE TABLE dim (id INTEGER PRIMARY KEY, name VARCHAR)")
+    for parent, count in PARENTS.items():
+        connection.execute(f"CREATE TABLE {parent} (id INTEGER PRIMARY KEY, name VARCHAR)")
+        connection.execute(
+            f"INSERT INTO {parent} SELECT i, '{parent} ' || i FROM range({count}) t(i)")
     connection.execute(
-        f"INSERT INTO dim SELECT i, 'name ' || i FROM range({DIMENSION_ROWS}) t(i)"
-    )
-    connection.execute(
-        """CREATE TABLE fact (id INTEGER PRIMARY KEY, customer INTEGER REFERENCES dim(id),
-        part INTEGER REFERENCES dim(id), supplier INTEGER REFERENCES dim(id), day INTEGER,
-        quantity INTEGER, price INTEGER, discount INTEGER, revenue BIGINT, cost BIGINT, tax BIGINT,
-        total BIGINT, mode VARCHAR, priority VARCHAR)"""
+        """CREATE TABLE fact (orderkey INTEGER, linenumber INTEGER,
+        customer INTEGER REFERENCES customer, part INTEGER REFERENCES part,
+        supplier INTEGER REFERENCES supplier, day INTEGER, priority VARCHAR, quantity INTEGER,
+        price INTEGER, total INTEGER, discount INTEGER, revenue INTEGER, cost INTEGER, tax INTEGER,
+        commitday INTEGER, mode VARCHAR, PRIMARY KEY (orderkey, linenumber))"""
     )
     return connection
 
 
-def row(number):
+def row(line):
     """The values of a row of the fact."""
-    keys = [number * factor % DIMENSION_ROWS for factor in (7919, 104729, 1299709)]
-    small = [20000 + number // 20000, number * 17 % 50, number * 7907 % 100000, number * 13 % 11]
-    wide = [number * factor % 10000019 for factor in (7907, 6007, 3, 15013)]
-    texts = [("AIR", "MAIL", "RAIL", "SHIP", "TRUCK")[number * 31 % 5], "3-MEDIUM"]
-    return [number, *keys, *small, *wide, *texts]
+    order, below = line // LINES, random_of(line)
+    of_order = random_of(line // LINES + (1 << 40))
+    part, quantity, discount = below(200_000), 1 + below(50), below(11)
+    price = quantity * (90_000 + part // 10 % 20_001 + 100 * (part % 1_000))
+    day = 8_000 + order // 6_000
+    return [order, line % LINES, of_order(30_000), part, below(2_000), day,
+            PRIORITIES[of_order(5)], quantity, price, price * 3, discount,
+            price * (100 - discount) // 100, price // quantity * 6 // 10, below(9),
+            day + 30 + below(61), MODES[below(7)]]
+
+
+def random_of(seed):
+    """Numbers below others, always the same of a seed."""
+    source = random.Random(seed)
+    return source.randrange
 
 
 def single_rows(folder, threads):
@@ -75,7 +90,7 @@ def batches(folder):
     connection = open_database(folder, "batches.duckdb")
     names = [column[0] for column in connection.execute("FROM fact").description]
     made = []
-    for first in range(0, 1_000_000, 1000):
+    for first in range(0, 500_000, 1000):
         rows = [row(number) for number in range(first, first + 1000)]
         columns = list(zip(*rows))
         made.append(pyarrow.table(dict(zip(names, columns))))

@@ -29,12 +29,27 @@ use starfact::{Error, ErrorKind};
 use std::any::Any;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
+use std::thread::{Builder, JoinHandle};
+
+/// Address space for the stack of the thread that runs statements.
+const STACK_BYTES: usize = 128 << 20;
 
 fn main() -> ExitCode {
     // A panic is reported below, once, in the words of all our errors.
     std::panic::set_hook(Box::new(|_| {}));
     let arguments = std::env::args_os().skip(1).collect();
-    let exit = catch_unwind(|| invocation::run(arguments));
+    let work = || catch_unwind(|| invocation::run(arguments));
+    // With a stack that is large enough for any statement, none has to be made for each.
+    let thread = Builder::new().name("starfact".into()).stack_size(STACK_BYTES).spawn(work);
+    let exit = match thread.map(JoinHandle::join) {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(panic)) => Err(panic),
+        Err(error) => {
+            let message = format!("cannot start a thread: {error}");
+            report::error(&Error::new(ErrorKind::Internal, message), None);
+            return Exit::FAILED.into();
+        }
+    };
     exit.unwrap_or_else(|panic| panicked(panic.as_ref())).into()
 }
 

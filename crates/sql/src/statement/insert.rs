@@ -5,7 +5,7 @@ use super::changed::Changed;
 use super::returning::Returning;
 use super::upsert::Upsert;
 use super::write::{self, Target};
-use super::{Context, names, query, transaction};
+use super::{Context, constants, names, query, transaction};
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::parse::parse_expression;
@@ -142,6 +142,12 @@ fn query_of(
                 }
             }
         }
+        if let Some(rows) = constants::rows(&source, &columns) {
+            return Ok(Source { columns, rows: SourceRows::Ready(rows) });
+        }
+        let SetExpr::Values(values) = source.body.as_mut() else {
+            return Err(Error::internal("VALUES are gone"));
+        };
         for (place, column) in columns.iter().enumerate() {
             let Some(column) = table.column_named(column) else { continue };
             let cells = values.rows.iter_mut().filter_map(|row| row.content.get_mut(place));

@@ -6,6 +6,7 @@ mod assignments;
 mod bags;
 mod changed;
 mod check;
+mod constants;
 mod copy_from;
 mod copy_to;
 mod create_table;

@@ -3,6 +3,7 @@
 mod alter;
 mod bitmaps;
 mod cancel;
+mod constants;
 mod constraints;
 mod differential;
 mod dml;
