@@ -11,6 +11,7 @@
 use crate::deletions_file::DeletionsFile;
 use crate::keys::run::KeyRun;
 use crate::log::{LogReader, LogWriter, Until};
+use crate::logs::note_begun;
 use crate::open::{Followed, for_reading, is_foreign};
 use crate::records::{Catalog, FileRecord, KeyRunSource, TableRecord};
 use crate::segment::{Segment, open_column};
@@ -142,6 +143,7 @@ impl Copying<'_> {
         let Some(place) = catalog.log else { return Ok(false) };
         let end = followed.next_record();
         let log = LogWriter::create(self.to, place.log, place.first)?;
+        note_begun(self.to, place.log);
         let mut last = None;
         let mut reader = LogReader::new(place.log, place.first);
         reader.read(self.from.as_ref(), Until::Mark, &mut |record, payload| {

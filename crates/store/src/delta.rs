@@ -21,9 +21,10 @@ use starfact_base::{ColumnId, Error, Result, SegmentId};
 use starfact_encoding::{Effort, EncodeOptions};
 use starfact_format::ColumnWriter;
 use starfact_vfs::{Dir, MemDir};
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Segments in memory of about one size, at which they become one.
 const FAN_IN: usize = 32;
@@ -32,10 +33,19 @@ const MERGED_ROWS_MAX: u64 = BLOCK_ROWS as u64;
 /// The numbers of segments that were made of others in memory: no file has them.
 const MERGED_SEGMENTS: u64 = u64::MAX / 4;
 
+/// Rows of a segment in memory up to which its values are kept as they were given.
+const KEPT_ROWS_MAX: usize = 4096;
+/// Bytes that a kept value may take on average, and that come on top of them all.
+const KEPT_ROW_BYTES: usize = 64;
+const KEPT_BYTES_MIN: usize = 1024;
+
 /// What is known of a segment in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) keys: MemoryKeys,
+    /// Values of columns as they were given, where these are few: what the commit and the next
+    /// merge look at would else be decoded again.
+    arrays: Mutex<BTreeMap<ColumnId, ArrayRef>>,
     /// The first record of the log that has rows of it; 0 as long as none has.
     record: AtomicU64,
 }
@@ -43,6 +53,20 @@ pub(crate) struct Memory {
 impl Memory {
     pub(crate) fn record(&self) -> u64 {
         self.record.load(Ordering::Relaxed)
+    }
+
+    /// The values of a column, if they are kept.
+    pub(crate) fn array(&self, column: ColumnId) -> Option<ArrayRef> {
+        self.arrays.lock().unwrap_or_else(PoisonError::into_inner).get(&column).cloned()
+    }
+
+    /// Keeps the values of a column if they are few, and keep nothing else in memory.
+    fn keep(&self, column: ColumnId, values: &ArrayRef) {
+        let bytes_max = KEPT_BYTES_MIN + values.len() * KEPT_ROW_BYTES;
+        if values.len() <= KEPT_ROWS_MAX && values.get_buffer_memory_size() <= bytes_max {
+            let mut arrays = self.arrays.lock().unwrap_or_else(PoisonError::into_inner);
+            arrays.insert(column, Arc::clone(values));
+        }
     }
 
     pub(crate) fn set_record(&self, record: u64) {
@@ -144,7 +168,11 @@ fn write(
         record.files.push(write_column(dir.as_ref(), &folder, column, values)?);
     }
     record.files.sort_by_key(|file| file.column);
-    Ok(Segment::in_memory(dir, table.id(), record))
+    let segment = Segment::in_memory(dir, table.id(), record);
+    if let Some(memory) = segment.memory() {
+        columns.iter().zip(values).for_each(|(column, values)| memory.keep(column.id, values));
+    }
+    Ok(segment)
 }
 
 /// Makes one segment of neighbours in memory wherever there are many of a size. Rows below
@@ -244,6 +272,9 @@ pub(crate) fn with_references(
     for (column, ordinals) in references {
         let column = RowColumn::hidden(*column);
         files.push(write_column(segment.dir().as_ref(), segment.folder(), &column, ordinals)?);
+        if let Some(memory) = segment.memory() {
+            memory.keep(column.id, ordinals);
+        }
     }
     Ok(segment.with_files(&files))
 }

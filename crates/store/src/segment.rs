@@ -2,8 +2,10 @@
 
 use crate::delta::Memory;
 use crate::keys::memory::MemoryKeys;
+use crate::keys::run::decode_block;
 use crate::paths;
 use crate::records::{FileRecord, OrdinalsRecord, SegmentRecord};
+use arrow::array::ArrayRef;
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, Corruption, Error, Result, SegmentId, TableId};
 use starfact_format::{ColumnFile, DictionaryFile};
@@ -182,6 +184,21 @@ impl Segment {
             self.column(*id)?.ok_or_else(missing)
         };
         ids.iter().map(file).collect()
+    }
+
+    /// The values of a block of several columns, all of which it has, of the types of their files.
+    pub(crate) fn decode(&self, ids: &[ColumnId], block: usize) -> Result<Vec<ArrayRef>> {
+        let kept = |id: &ColumnId| self.kept(*id);
+        if let Some(arrays) = ids.iter().map(kept).collect() {
+            return Ok(arrays);
+        }
+        decode_block(&self.columns(ids)?, block)
+    }
+
+    /// The values of a column of the type of its file, if it is in memory and they are kept; it
+    /// has one block then.
+    pub(crate) fn kept(&self, id: ColumnId) -> Option<ArrayRef> {
+        self.memory.as_ref()?.array(id)
     }
 
     pub(crate) fn record(&self) -> &SegmentRecord {

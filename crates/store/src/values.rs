@@ -6,7 +6,7 @@ use crate::snapshot::Table;
 use arrow::array::ArrayRef;
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, DataType, Error, Result};
-use starfact_encoding::{Widening, repeated};
+use starfact_encoding::{Widening, arrow_type, repeated};
 
 impl Table {
     /// All values of one block of a column, hidden ones included, as the column's type.
@@ -42,6 +42,12 @@ impl Table {
     ) -> Result<ArrayRef> {
         let missing = || Error::internal(format!("no column {column} in table {}", self.name()));
         let data_type = self.schema.type_of(column).ok_or_else(missing)?;
+        if rows.is_none()
+            && let Some(kept) = segment.kept(column)
+            && *kept.data_type() == arrow_type(data_type)
+        {
+            return Ok(kept);
+        }
         let Some(file) = segment.column(column)? else {
             let before = (block as u64).saturating_mul(BLOCK_ROWS as u64);
             let all = segment.row_count().saturating_sub(before).min(BLOCK_ROWS as u64);

@@ -153,10 +153,6 @@ impl ScanExec {
         state
     }
 
-    fn is_ordered(&self) -> bool {
-        self.properties.output_ordering().is_some()
-    }
-
     /// The same scan with these conjuncts, which refer to its output, taken over from above.
     pub(super) fn with_filters(&self, conjuncts: &[Arc<dyn PhysicalExpr>]) -> Result<Self> {
         let mut next = self.clone();
@@ -223,7 +219,9 @@ impl ScanExec {
     }
 
     fn queue(&self, partition: usize) -> Queue {
-        if !self.is_in_order && !self.is_ordered() {
+        // What a partition takes ascends, so each has its rows in the order of the table anyway,
+        // and none has all the morsels that a filter leaves.
+        if !self.is_in_order {
             return Queue::Shared(Arc::clone(&self.taken));
         }
         let count = self.scan.morsels().len();

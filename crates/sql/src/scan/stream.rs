@@ -43,7 +43,7 @@ pub(super) struct Residual {
 
 /// Where a partition finds its next morsel.
 pub(super) enum Queue {
-    /// Its own range: the order of rows is kept.
+    /// Its own range: the partitions, one after the other, have the rows in their order.
     Range(Range<usize>),
     /// The next that nobody has taken.
     Shared(Arc<AtomicUsize>),

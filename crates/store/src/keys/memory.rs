@@ -2,7 +2,7 @@
 //! of the key got a wider type.
 
 use crate::keys::layout::{Layout, NormalKey, by_width, nulls_of};
-use crate::keys::run::{RunBlocks, decode_block};
+use crate::keys::run::RunBlocks;
 use crate::schema::{Key, KeyId};
 use crate::segment::Segment;
 use starfact_base::limits::BLOCK_ROWS;
@@ -124,10 +124,9 @@ fn merge<K: NormalKey>(runs: &[Arc<RunBlocks>]) -> Option<SortedKeys> {
 }
 
 fn sort<K: NormalKey>(segment: &Segment, key: &Key, layout: &Layout) -> Result<SortedKeys> {
-    let columns = segment.columns(&key.columns)?;
     let mut pairs: Vec<(K, u64)> = Vec::with_capacity(segment.row_count() as usize);
     for block in 0..segment.block_count() {
-        let values = layout.fit(decode_block(&columns, block)?)?;
+        let values = layout.fit(segment.decode(&key.columns, block)?)?;
         let nulls = nulls_of(&values);
         let first = segment.first_row() + (block * BLOCK_ROWS) as u64;
         let keys = K::encode(layout, &values)?.into_iter().zip(first..).enumerate();

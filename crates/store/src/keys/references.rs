@@ -16,7 +16,7 @@ pub(crate) use check::check;
 use crate::keys::dense::DenseKeys;
 use crate::keys::index::layout_of;
 use crate::keys::layout::{Layout, NormalKey, Width, nulls_of, ours};
-use crate::keys::run::{RunBlocks, decode_block};
+use crate::keys::run::RunBlocks;
 use crate::keys::search::find_each;
 use crate::load::{Job, RowNumbers};
 use crate::records::FileRecord;
@@ -278,12 +278,11 @@ impl Task<'_> {
         blocks: Range<usize>,
         lookup: &Lookup<K>,
     ) -> Result<Vec<Int64Array>> {
-        let columns = self.segment.columns(&self.foreign_key.columns)?;
         let first_row = (blocks.start * BLOCK_ROWS) as u64;
         let mut keys = Vec::new();
         let mut is_null: Vec<bool> = Vec::new();
         for block in blocks {
-            let values = decode_block(&columns, block)?;
+            let values = self.segment.decode(&self.foreign_key.columns, block)?;
             let nulls = nulls_of(&values);
             // A value that the parent's type cannot hold becomes NULL: it references nothing.
             let fitted = self.parent.layout.fit(values)?;

@@ -113,7 +113,8 @@ fn leaked_files(warehouse: &Warehouse, dir: &MemDir) -> Outcome<Vec<String>> {
 }
 
 fn log_number(path: &str) -> u64 {
-    let name = path.trim_start_matches("wal/").trim_end_matches(".wal");
+    let name = path.trim_start_matches("wal/");
+    let name = name.strip_suffix(".wal").or(name.strip_suffix(".begun")).unwrap_or(name);
     name.parse().unwrap_or(0)
 }
 
