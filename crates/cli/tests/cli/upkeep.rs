@@ -144,6 +144,24 @@ fn a_backup_is_the_same_warehouse_and_one_of_its_own() {
 }
 
 #[test]
+fn a_backup_of_links_stays_when_the_warehouse_goes() {
+    let folder = warehouse();
+    folder.run(&["backup", "--link", "w", "b"]).is(0, "").mentions(" in 7 files to b\n");
+    let links = |name: &str| {
+        use std::os::unix::fs::MetadataExt;
+        let tables = folder.path(name).join("tables/1");
+        let mut found = std::fs::read_dir(tables).unwrap().map(|entry| entry.unwrap().path());
+        let segment = found.find(|path| path.to_string_lossy().contains("seg-")).unwrap();
+        std::fs::metadata(segment.join("1.col")).unwrap().nlink()
+    };
+    assert_eq!((links("w"), links("b")), (2, 2));
+    std::fs::remove_dir_all(folder.path("w")).unwrap();
+    folder.run(&["check", "b", "--mode", "csv"]).says("");
+    folder.run(&["b", "--csv", "-c", "SELECT count(*) AS n FROM city"]).is(0, "n\n3\n");
+    folder.run(&["b", "-c", "INSERT INTO city VALUES (4, 'x')"]).is(0, "");
+}
+
+#[test]
 fn both_work_beside_a_writer() {
     let folder = warehouse();
     let mut writer = folder.start(&["w"]);
