@@ -5,6 +5,7 @@
 //! plans go without; the filters of scans are there already, so only those are lost that joins and
 //! top-k find while they run.
 
+use crate::restored_order::RestoredOrder;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNode;
@@ -14,7 +15,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// The engine's rules, with push-down made careful.
+/// The engine's rules, with push-down made careful, and orders restored before plans are checked.
 pub(crate) fn physical_optimizer_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let careful = |rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>| match rule
         .name()
@@ -23,7 +24,10 @@ pub(crate) fn physical_optimizer_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + 
         true => Arc::new(Careful { rule }) as _,
         false => rule,
     };
-    PhysicalOptimizer::new().rules.into_iter().map(careful).collect()
+    let mut rules: Vec<_> = PhysicalOptimizer::new().rules.into_iter().map(careful).collect();
+    let check = rules.iter().position(|rule| rule.name() == "SanityCheckPlan");
+    rules.insert(check.unwrap_or(rules.len()), Arc::new(RestoredOrder));
+    rules
 }
 
 /// See the [module](self).

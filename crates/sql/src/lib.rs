@@ -46,6 +46,7 @@ mod literals;
 mod outcome;
 mod parse;
 mod progress;
+mod restored_order;
 mod scan;
 mod select_names;
 mod session;

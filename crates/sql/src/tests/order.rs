@@ -72,3 +72,36 @@ fn an_error_of_a_later_partition_is_told() {
     // Rows that nobody wants do no harm.
     assert_eq!(answer(&session, "SELECT 1 / (a - 289999) FROM t LIMIT 2"), "0; 0");
 }
+
+#[test]
+fn rows_of_a_union_with_equal_columns_are_sorted() {
+    let session = session(&[
+        "CREATE TABLE t (x INTEGER, y INTEGER)",
+        "INSERT INTO t VALUES (3, 1), (1, 2), (NULL, 3), (2, 3)",
+    ]);
+    let twice = "SELECT x AS a, x AS b FROM t UNION ALL";
+    check(
+        &session,
+        &[
+            (
+                &format!("{twice} SELECT x, x FROM t ORDER BY b DESC, a"),
+                "3|3; 3|3; 2|2; 2|2; 1|1; 1|1; NULL|NULL; NULL|NULL",
+            ),
+            (
+                &format!("{twice} SELECT x, y FROM t ORDER BY b DESC, a LIMIT 5"),
+                "2|3; 3|3; NULL|3; 1|2; 2|2",
+            ),
+            (
+                &format!("{twice} SELECT y, x FROM t ORDER BY a, b DESC LIMIT 4 OFFSET 1"),
+                "1|1; 2|2; 2|1; 3|3",
+            ),
+            (
+                &format!(
+                    "SELECT a, b, row_number() OVER (ORDER BY b, a DESC) AS n \
+                     FROM ({twice} SELECT 7, 7 FROM t) u ORDER BY n LIMIT 4"
+                ),
+                "1|1|1; 2|2|2; 3|3|3; 7|7|4",
+            ),
+        ],
+    );
+}

@@ -1,7 +1,7 @@
 //! The bytes of a log.
 //!
 //! ```text
-//! starfact-log 1 7 41 5f3a9c1e 4ef0bbe6↵   kind · format version · number of the log · number of
+//! starfact-log 2 7 41 5f3a9c1e 5d08db15↵   kind · format version · number of the log · number of
 //!                                          its first record · salt · CRC-32C of the text before
 //!
 //! frame   0         4         8                   16          20
@@ -27,8 +27,9 @@ pub(super) const FRAME_BYTES: usize = 20;
 /// The greatest number that a record may have.
 pub(super) const RECORD_MAX: u64 = i64::MAX.unsigned_abs();
 
-/// The version that this build writes, and the newest that it reads.
-const LOG_VERSION: u32 = 1;
+/// The version that this build writes, and the newest that it reads. Version 1 had no compressed
+/// records.
+const LOG_VERSION: u32 = 2;
 const KIND: &str = "starfact-log";
 /// Bytes within which the header line must end.
 const HEADER_BYTES_MAX: usize = 100;
@@ -50,8 +51,12 @@ pub(super) struct Header {
 impl Header {
     /// The line, with its end.
     pub(super) fn line(&self) -> String {
+        self.line_of(LOG_VERSION)
+    }
+
+    fn line_of(&self, version: u32) -> String {
         let Self { number, first, salt } = self;
-        let text = format!("{KIND} {LOG_VERSION} {number} {first} {salt:08x} ");
+        let text = format!("{KIND} {version} {number} {first} {salt:08x} ");
         let sum = checksum(text.as_bytes());
         format!("{text}{sum:08x}\n")
     }
@@ -76,18 +81,19 @@ impl Header {
         if words.next() != Some(KIND) {
             return Err(corrupt("file signature", KIND, &line));
         }
-        match words.next().and_then(|word| word.parse::<u32>().ok()) {
+        let version = match words.next().and_then(|word| word.parse::<u32>().ok()) {
             Some(found) if found > LOG_VERSION => {
                 let supported = LOG_VERSION;
                 return Err(Error::UnsupportedVersion { path: path.into(), found, supported });
             }
-            _ => {}
-        }
+            Some(found) => found.max(1),
+            None => LOG_VERSION,
+        };
         let first = words.nth(1).and_then(|word| word.parse().ok()).unwrap_or_default();
         let salt = words.next().and_then(|word| u32::from_str_radix(word, 16).ok());
         // All is right exactly if this is the line that we would write.
         let header = Self { number, first, salt: salt.unwrap_or_default() };
-        let expected = header.line();
+        let expected = header.line_of(version);
         if line != expected {
             return Err(corrupt("header line", expected.trim_end(), line.trim_end()));
         }
@@ -254,6 +260,14 @@ mod tests {
     }
 
     #[test]
+    fn logs_of_the_first_version_are_read() {
+        let header = Header { number: 7, first: 41, salt: SALT };
+        let line = "starfact-log 1 7 41 5f3a9c1e 4ef0bbe6\n";
+        assert_eq!(parse(7, line).unwrap(), (header, line.len()));
+        assert!(parse(7, &line.replacen(" 1 ", " 01 ", 1)).unwrap_err().is_corrupt());
+    }
+
+    #[test]
     fn a_header_bounds_the_number_of_its_record() {
         for first in [0, RECORD_MAX + 1, u64::MAX] {
             let line = Header { number: 7, first, salt: SALT }.line();
@@ -264,8 +278,8 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_refused_with_both_named() {
-        let message = parse(7, "starfact-log 2 something new\n").unwrap_err().to_string();
-        assert!(message.contains("version 2") && message.contains("up to version 1"), "{message}");
+        let message = parse(7, "starfact-log 3 something new\n").unwrap_err().to_string();
+        assert!(message.contains("version 3") && message.contains("up to version 2"), "{message}");
         let message = parse(7, "starfact-current 1 0 0\n").unwrap_err().to_string();
         assert!(message.contains("file signature"), "{message}");
     }

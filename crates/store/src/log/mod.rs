@@ -36,6 +36,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use format::PAYLOAD_BYTES_MAX;
 pub(crate) use reader::{LogReader, Torn, Until, list};
 pub(crate) use recover::{Recovered, go_on, has_records, recover};
 pub(crate) use writer::LogWriter;
