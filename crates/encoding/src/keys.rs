@@ -8,10 +8,12 @@
 //! Each step is taken once per block or node. Whatever lies outside what the node can hold is cut
 //! off on the way, so the kernels see only numbers that fit their lanes.
 
+use crate::members::Members;
 use crate::native::{first_key_from, float64_key, widened};
 use crate::predicate::{CompareOp, Predicate};
 use starfact_base::Scalar;
 use starfact_base::data_type::Physical;
+use std::sync::Arc;
 
 /// Offsets of an [`OffsetSet::Points`]: as many comparisons a row are still cheaper than a look-up.
 pub(crate) const POINTS_MAX: usize = 4;
@@ -29,6 +31,8 @@ pub(crate) enum KeySet {
     Outside { low: i128, high: i128 },
     /// These keys, ascending and distinct.
     Points(Vec<i128>),
+    /// The members of a set, each of them `shift` further.
+    Members { members: Arc<Members>, shift: i128 },
 }
 
 /// The offsets that a filter keeps, all of which the node can hold.
@@ -55,6 +59,11 @@ pub(crate) enum OffsetSet {
     },
     /// Many offsets far apart, ascending.
     Sorted(Vec<u64>),
+    /// The offsets that, `start` further and modulo 2⁶⁴, are members of a set.
+    Members {
+        members: Arc<Members>,
+        start: u64,
+    },
 }
 
 impl KeySet {
@@ -68,6 +77,9 @@ impl KeySet {
             Self::Range { low, high } => (*low..=*high).contains(&key),
             Self::Outside { low, high } => !(*low..=*high).contains(&key),
             Self::Points(keys) => keys.binary_search(&key).is_ok(),
+            Self::Members { members, shift } => {
+                key.checked_sub(*shift).is_some_and(|key| members.contains(key))
+            }
         }
     }
 
@@ -107,6 +119,10 @@ impl KeySet {
                 }
                 Self::points(keys)
             }
+            Predicate::Members(members) => match physical {
+                Physical::Integer | Physical::Wide => Self::members(members),
+                _ => return Err("a set of integers"),
+            },
             Predicate::Prefix(_) => return Err("the beginning of a text"),
             Predicate::IsNull | Predicate::IsNotNull | Predicate::Values(_) => return Ok(None),
         }))
@@ -123,6 +139,18 @@ impl KeySet {
             }
             [only] => Self::Range { low: *only, high: *only },
             _ => Self::Points(keys),
+        }
+    }
+
+    /// The members of a set.
+    fn members(members: &Arc<Members>) -> Self {
+        let mut all = members.iter();
+        let Some(first) = all.next().map(|first| first as i128) else { return Self::Nothing };
+        // Dimensions are often in the order of what is asked of them.
+        let last = first + members.count() as i128 - 1;
+        match members.has_all(first..=last) {
+            true => Self::Range { low: first, high: last },
+            false => Self::Members { members: Arc::clone(members), shift: 0 },
         }
     }
 
@@ -143,6 +171,10 @@ impl KeySet {
                 let spans = keys.iter().map(|&key| span(key, key));
                 Self::points(spans.filter(|(first, last)| first <= last).map(|s| s.0).collect())
             }
+            Self::Members { members, shift } => {
+                let keys = members.iter().map(|member| member as i128 + shift);
+                Self::points(keys.collect()).mapped(span)
+            }
         }
     }
 
@@ -156,6 +188,9 @@ impl KeySet {
                 Self::Outside { low: further(*low), high: further(*high) }
             }
             Self::Points(keys) => Self::points(keys.iter().copied().map(further).collect()),
+            Self::Members { members, shift } => {
+                Self::Members { members: Arc::clone(members), shift: further(*shift) }
+            }
         }
     }
 
@@ -185,11 +220,32 @@ impl KeySet {
                 let keys = keys.get(from..to).unwrap_or_default();
                 OffsetSet::points(keys.iter().map(|&key| offset(key)).collect())
             }
+            Self::Members { members, shift } => match base.checked_sub(*shift) {
+                Some(start) => OffsetSet::members(members, start, max),
+                None => OffsetSet::Nothing,
+            },
         }
     }
 }
 
 impl OffsetSet {
+    /// The offsets up to `max` that are members when they are `start` further.
+    fn members(members: &Arc<Members>, start: i128, max: u64) -> Self {
+        let Some(end) = start.checked_add(i128::from(max)) else { return Self::Nothing };
+        if !members.has_any(start..=end) {
+            Self::Nothing
+        } else if members.has_all(start..=end) {
+            Self::Everything
+        } else if let Ok(small) = i64::try_from(start) {
+            // Negative sums become numbers beyond all members.
+            Self::Members { members: Arc::clone(members), start: small as u64 }
+        } else {
+            let keys = members.iter().map(|member| member as i128);
+            let inside = keys.filter(|key| (start..=end).contains(key));
+            Self::points(inside.map(|key| (key - start) as u64).collect())
+        }
+    }
+
     /// These offsets, ascending, in the form that is tested fastest.
     fn points(offsets: Vec<u64>) -> Self {
         match offsets.as_slice() {
@@ -220,6 +276,9 @@ impl OffsetSet {
             Self::Points(offsets) => offsets.contains(&offset),
             Self::Bits { first, words } => has_bit(words, offset.wrapping_sub(*first)),
             Self::Sorted(offsets) => offsets.binary_search(&offset).is_ok(),
+            Self::Members { members, start } => {
+                has_bit(members.words(), offset.wrapping_add(*start))
+            }
         }
     }
 }
@@ -319,6 +378,10 @@ mod tests {
                 .prop_map(|(low, len)| KeySet::Outside { low, high: low + len }),
             proptest::collection::vec(key, 0..12).prop_map(KeySet::points),
             proptest::collection::vec(-300i128..900_000, 0..12).prop_map(KeySet::points),
+            (proptest::collection::vec(0usize..400, 0..200), -300i128..300).prop_map(
+                |(members, shift)| KeySet::members(&Arc::new(members.into_iter().collect()))
+                    .shifted(shift)
+            ),
         ]
     }
 

@@ -36,6 +36,7 @@ mod integer;
 mod keys;
 mod lane;
 mod lazy;
+mod members;
 mod name;
 mod native;
 mod predicate;
@@ -64,6 +65,7 @@ pub use derive::{
     find_rules,
 };
 pub use encode::{BlockStats, Effort, EncodeOptions, Encoded, encode};
+pub use members::Members;
 pub use name::EncodingName;
 pub(crate) use name::tag_name;
 pub use predicate::{CompareOp, FilterError, Predicate, ValuePredicate};

@@ -14,6 +14,7 @@
 //! both zeros to be one asks for an interval: `x = 0` is [`Predicate::Between`] -0.0 and 0.0, and
 //! `x < 0` is [`CompareOp::Less`] with -0.0.
 
+use crate::members::Members;
 use arrow::array::{ArrayRef, BooleanArray};
 use starfact_base::{Corruption, Scalar};
 use std::cmp::Ordering;
@@ -40,6 +41,8 @@ pub enum Predicate {
     },
     /// The value is one of a list: ascending, without duplicates. [`Predicate::is_in`] makes one.
     In(Vec<Scalar>),
+    /// The integer is one of a set.
+    Members(Arc<Members>),
     /// The text begins like this, which is a range in the order of text.
     Prefix(String),
     /// The row is NULL.
@@ -117,6 +120,7 @@ impl Predicate {
                 low == other_low && high == other_high
             }
             (Self::In(values), Self::In(others)) => values == others,
+            (Self::Members(members), Self::Members(others)) => members == others,
             (Self::Prefix(prefix), Self::Prefix(other)) => prefix == other,
             (Self::IsNull, Self::IsNull) | (Self::IsNotNull, Self::IsNotNull) => true,
             _ => false,

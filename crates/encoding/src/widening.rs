@@ -141,6 +141,10 @@ impl Widening {
             Predicate::In(values) => Predicate::In(
                 values.iter().filter_map(|value| self.narrowed(value)).collect::<Vec<_>>(),
             ),
+            Predicate::Members(members) if self.factor != 1 => {
+                let values = members.iter().map(|member| Scalar::Integer(member as i128));
+                Predicate::In(values.filter_map(|value| self.narrowed(&value)).collect())
+            }
             // Floats keep their value, and these do not depend on it.
             other => other.clone(),
         }

@@ -2,6 +2,7 @@
 //!
 //! A pure function: the layers above feed it the zone map of a block, of a segment or of a table.
 
+use crate::members::Members;
 use crate::predicate::{CompareOp, Predicate};
 use starfact_base::Scalar;
 use std::cmp::Ordering;
@@ -81,6 +82,10 @@ impl Predicate {
                 let mut orders = list.iter().map(compare);
                 orders.try_fold(false, |found, order| Some(found | order?.is_eq()))
             }
+            Self::Members(members) => match value {
+                Scalar::Integer(value) => Some(members.contains(*value)),
+                Scalar::Float(_) | Scalar::String(_) => None,
+            },
             Self::Prefix(prefix) => match value {
                 Scalar::String(text) => Some(text.starts_with(prefix)),
                 Scalar::Integer(_) | Scalar::Float(_) => None,
@@ -95,6 +100,7 @@ impl Predicate {
             Self::Compare { op, value } => Bounds::new(stats, value, value).compare(*op),
             Self::Between { low, high } => between(stats, low, high),
             Self::In(values) => is_in(stats, values),
+            Self::Members(members) => is_member(stats, members),
             Self::Prefix(prefix) => starts_with(stats, prefix),
             Self::IsNull | Self::IsNotNull | Self::Values(_) => Verdict::Some,
         }
@@ -189,6 +195,13 @@ fn is_in(stats: &ZoneStats, values: &[Scalar]) -> Verdict {
         }
         Some(_) => Verdict::Some,
     }
+}
+
+fn is_member(stats: &ZoneStats, members: &Members) -> Verdict {
+    let (Some(Scalar::Integer(min)), Some(Scalar::Integer(max))) = (&stats.min, &stats.max) else {
+        return Verdict::Some;
+    };
+    verdict(!members.has_any(*min..=*max), members.has_all(*min..=*max))
 }
 
 /// All texts that begin with a prefix are neighbours, and the prefix itself is the first of them.

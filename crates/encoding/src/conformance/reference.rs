@@ -1,8 +1,9 @@
 //! What a filter means, row by row, and predicates to try it with.
 
 use super::data::{Row, array, rows_of, value};
-use crate::{CompareOp, Predicate, ValuePredicate, data_type_of};
+use crate::{CompareOp, Members, Predicate, ValuePredicate, data_type_of};
 use arrow::array::{Array, ArrayRef, BooleanArray};
+use starfact_base::data_type::Physical;
 use starfact_base::{DataType, Scalar};
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -56,6 +57,9 @@ impl Asked {
                     && compare(high).is_some_and(Ordering::is_le)
             }
             Predicate::In(values) => values.iter().any(is_equal),
+            Predicate::Members(members) => {
+                matches!(row, Some(Scalar::Integer(key)) if members.contains(*key))
+            }
             Predicate::Prefix(prefix) => {
                 matches!(row, Some(Scalar::String(text)) if text.starts_with(prefix))
             }
@@ -135,6 +139,20 @@ pub(super) fn predicates(ty: DataType, rows: &[Row], random: &mut Random) -> Vec
     }
     for count in [1, 3, 3, 12] {
         predicates.push(Predicate::is_in((0..count).map(|_| pick()).collect()).into());
+    }
+    if matches!(ty.physical(), Physical::Integer | Physical::Wide) {
+        for shared in 0..6 {
+            let room = 1 << 20;
+            let mut members = Members::with_room(room);
+            let picked = (0..1 << (2 * shared)).filter_map(|_| match pick() {
+                Scalar::Integer(key) => usize::try_from(key).ok(),
+                _ => None,
+            });
+            picked.for_each(|key| members.insert(key));
+            predicates.push(Predicate::Members(Arc::new(members)).into());
+        }
+        let halves = (0..3_000).filter(|_| random.below(2) == 0).collect();
+        predicates.push(Predicate::Members(Arc::new(halves)).into());
     }
     predicates
 }

@@ -82,6 +82,11 @@ impl Dictionary {
 
     /// The codes of the keys in `set`.
     fn codes_of(&self, set: &KeySet) -> KeySet {
+        if let KeySet::Members { .. } = set {
+            let is_wanted = |(_, key): &(usize, &i128)| set.contains(**key);
+            let wanted = self.keys.iter().enumerate().filter(is_wanted);
+            return KeySet::points(wanted.map(|(code, _)| code as i128).collect());
+        }
         let codes = |low: i128, high: i128| {
             let from = self.keys.partition_point(|&key| key < low);
             let to = self.keys.partition_point(|&key| key <= high);

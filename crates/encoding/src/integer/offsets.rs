@@ -21,6 +21,8 @@ use std::ops::Range;
 
 /// Rows of a vector up to which offsets are fetched one by one.
 const SINGLES_MAX: usize = 16;
+/// Rows of a vector up to which a look-up for each of them is cheaper than one for all.
+const LOOK_UPS_MAX: usize = 400;
 /// Words of a selection that belong to one vector.
 const VECTOR_WORDS: usize = VECTOR_ROWS / 64;
 
@@ -167,6 +169,10 @@ impl Offsets {
             match cpu::run(Count(words)) {
                 0 => {}
                 1..=SINGLES_MAX => self.filter_singles::<L>(set, place * VECTOR_ROWS, words)?,
+                ..=LOOK_UPS_MAX if matches!(set, OffsetSet::Members { .. }) => {
+                    self.load(place, &mut vector)?;
+                    retain_set(&vector, set, words);
+                }
                 _ if between.is_some_and(|it| it.retain(self.bytes_from(place), words)) => {}
                 _ => {
                     self.load(place, &mut vector)?;
@@ -363,6 +369,19 @@ impl<L: Lane, T: Native> Kernel for Gather<'_, L, T> {
     }
 }
 
+/// Clears the bits of `words` whose offsets are not in `set`, by a look-up for each that is set.
+fn retain_set<L: Lane>(vector: &Vector<L>, set: &OffsetSet, words: &mut [u64]) {
+    for (place, word) in words.iter_mut().enumerate() {
+        let mut rest = *word;
+        while rest != 0 {
+            let bit = rest.trailing_zeros();
+            rest &= rest - 1;
+            let offset = vector.at(place * 64 + bit as usize).into();
+            *word &= !(u64::from(!set.contains(offset)) << bit);
+        }
+    }
+}
+
 /// Clears the bits of `words` whose offsets are not in `set`.
 pub(super) fn retain<L: Lane>(vector: &Vector<L>, set: &OffsetSet, words: &mut [u64]) {
     match set {
@@ -389,6 +408,10 @@ pub(super) fn retain<L: Lane>(vector: &Vector<L>, set: &OffsetSet, words: &mut [
         OffsetSet::Bits { first, words: bits } => {
             let first = L::truncate(*first);
             vector.retain(words, |offset| has_bit(bits, offset.minus(first).into()));
+        }
+        OffsetSet::Members { members, start } => {
+            let bits = members.words();
+            vector.retain(words, |offset| has_bit(bits, offset.into().wrapping_add(*start)));
         }
         OffsetSet::Sorted(_) => {
             vector.retain(words, |offset| set.contains(offset.into()));

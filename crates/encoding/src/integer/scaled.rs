@@ -12,7 +12,7 @@
 //! The key of a row is `base + multiplier * multiple`. A filter is divided once and then works on
 //! the multiples.
 
-use super::Integers;
+use super::{Integers, by_vector};
 use crate::bytes::{Reader, Writer};
 use crate::cpu::{self, Kernel};
 use crate::keys::KeySet;
@@ -85,7 +85,26 @@ impl Scaled {
     }
 
     pub(super) fn filter(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
+        if let KeySet::Members { .. } = set {
+            return self.filter_each(set, selection);
+        }
         self.multiples.filter(&self.multiples_of(set), selection)
+    }
+
+    /// Filters key by key: a set of many members has no multiples yet.
+    fn filter_each(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
+        let rows = selection.indices();
+        let mut keys: Vec<i128> = Vec::new();
+        for rows in by_vector(&rows) {
+            keys.clear();
+            self.take(rows, &mut keys)?;
+            for (&row, &key) in rows.iter().zip(&keys) {
+                if !set.contains(key) {
+                    selection.clear(row as usize);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The multiples of the keys in `set`.

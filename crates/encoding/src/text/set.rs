@@ -50,6 +50,7 @@ impl<'a> TextSet<'a> {
                 texts.dedup();
                 if texts.is_empty() { Self::Nothing } else { Self::Points(texts) }
             }
+            Predicate::Members(_) => return Err("a set of integers"),
             Predicate::Prefix(prefix) => Self::Prefix(prefix.as_bytes()),
             Predicate::IsNull | Predicate::IsNotNull | Predicate::Values(_) => return Ok(None),
         }))

@@ -59,6 +59,7 @@ fn satisfies(predicate: &Predicate, row: Option<i128>) -> bool {
             compare(low).is_some_and(Ordering::is_ge) && compare(high).is_some_and(Ordering::is_le)
         }
         Predicate::In(values) => values.iter().any(|value| compare(value) == Some(Ordering::Equal)),
+        Predicate::Members(members) => row.is_some_and(|row| members.contains(row)),
         Predicate::Prefix(_) | Predicate::Values(_) => unreachable!("not among these predicates"),
     }
 }
