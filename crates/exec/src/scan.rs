@@ -171,6 +171,26 @@ impl Scan {
         Ok(Arc::new(Int64Array::from_iter_values(rows)))
     }
 
+    /// The ordinals of the selected rows.
+    ///
+    /// # Errors
+    /// A morsel of another scan; a file that is missing or damaged.
+    pub fn ordinals(&self, morsel: &Morsel, selection: &Selection) -> Result<ArrayRef> {
+        let segment = self.segment(morsel)?;
+        let rows = selection.indices().into_iter();
+        let ordinals: Int64Array = match segment.consecutive() {
+            Some(first) => {
+                let start = first + (morsel.block_idx * BLOCK_ROWS) as u64;
+                rows.map(|row| Some((start + u64::from(row)) as i64)).collect()
+            }
+            None => {
+                let all = segment.ordinals(morsel.block_idx)?;
+                rows.map(|row| all.get(row as usize).map(|ordinal| *ordinal as i64)).collect()
+            }
+        };
+        Ok(Arc::new(ordinals))
+    }
+
     /// Takes out of `selection` the rows that do not satisfy `filters`; says what bitmap indexes
     /// did for it.
     pub fn narrow(

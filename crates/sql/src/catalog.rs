@@ -118,10 +118,11 @@ impl SchemaProvider for WarehouseSchema {
                 Error::from(error).with_hint("SELECT * FROM sys.snapshots shows what there is")
             })?;
             let table = table_named(&snapshot, table);
-            return Ok(table.map(|table| Arc::new(StarfactTable::new(Arc::clone(table))) as _));
+            return Ok(table.map(|table| Arc::new(StarfactTable::new(&snapshot, table)) as _));
         }
-        let table = current.snapshot.as_ref().and_then(|snapshot| table_named(snapshot, name));
-        Ok(table.map(|table| Arc::new(StarfactTable::new(Arc::clone(table))) as _))
+        let Some(snapshot) = current.snapshot.as_ref() else { return Ok(None) };
+        let table = table_named(snapshot, name);
+        Ok(table.map(|table| Arc::new(StarfactTable::new(snapshot, table)) as _))
     }
 
     fn table_exist(&self, name: &str) -> bool {

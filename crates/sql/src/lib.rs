@@ -52,6 +52,7 @@ mod select_names;
 mod session;
 mod settings;
 mod split;
+mod star;
 mod statement;
 mod stop;
 mod subqueries;

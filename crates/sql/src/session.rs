@@ -13,6 +13,7 @@ use crate::parse::parse;
 use crate::progress::Progress;
 use crate::scan::EncodedTotals;
 use crate::settings::Settings;
+use crate::star::{StarAggregates, StarPlanner};
 use crate::statement::{
     Checked, Context, OpenTransaction, Part, check_all, check_open, execute, function_spellings,
 };
@@ -344,6 +345,8 @@ fn build_state(schema: &Arc<WarehouseSchema>, env: Arc<RuntimeEnv>) -> SessionSt
         .with_analyzer_rules(analyzer_rules())
         .with_optimizer_rules(optimizer_rules())
         .with_physical_optimizer_rules(physical_optimizer_rules())
+        .with_query_planner(Arc::new(StarPlanner))
+        .with_physical_optimizer_rule(Arc::new(StarAggregates))
         .with_physical_optimizer_rule(Arc::new(EncodedTotals))
         .with_physical_optimizer_rule(Arc::new(TableOrder))
         .with_physical_optimizer_rule(Arc::new(CooperativeJoins))

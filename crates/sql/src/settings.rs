@@ -209,6 +209,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
         reset: |settings, defaults| settings.shared_dictionaries = defaults.shared_dictionaries,
     },
+    switch!(
+        "starfact.star_executor",
+        "join facts with dimensions by array look-ups",
+        scan.star_executor
+    ),
     number!("starfact.threads", "threads that a query may use", 1..=1024, threads),
     switch!("starfact.zone_maps", "skip blocks by their zone maps", scan.zone_maps),
 ];

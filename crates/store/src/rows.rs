@@ -152,7 +152,10 @@ impl Table {
 
 impl Segment {
     /// The ordinals of the rows of a block.
-    pub(crate) fn ordinals(&self, block: usize) -> Result<Vec<u64>> {
+    ///
+    /// # Errors
+    /// A file that is missing or damaged.
+    pub fn ordinals(&self, block: usize) -> Result<Vec<u64>> {
         let start = block * BLOCK_ROWS;
         let rows = (self.row_count() as usize).saturating_sub(start).min(BLOCK_ROWS);
         if let Some(first) = self.consecutive() {

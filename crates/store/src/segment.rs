@@ -67,7 +67,7 @@ impl Segment {
     }
 
     /// The ordinal of its first row, if each row's is one more than that of the row before.
-    pub(crate) fn consecutive(&self) -> Option<u64> {
+    pub fn consecutive(&self) -> Option<u64> {
         match self.record.ordinals {
             OrdinalsRecord::Consecutive(first) => Some(first),
             OrdinalsRecord::Stored => None,

@@ -30,13 +30,22 @@ pub(super) enum ScanColumn {
     Stored(ColumnId, DataType),
     /// The number of the row in the table, see [`Scan::row_ids`].
     RowId,
+    /// The ordinal of the row, see [`Scan::ordinals`].
+    Ordinal,
 }
 
 impl ScanColumn {
-    /// The column at a position: behind those of the table stands the row id.
+    /// The column at a position: behind those of the table stand the row id, the ordinal, and for
+    /// each foreign key the ordinals that it refers to.
     pub(super) fn at(table: &Table, position: usize) -> Self {
-        match table.columns().get(position) {
-            Some(column) => Self::Stored(column.id, column.data_type),
+        let behind = |position: usize| position.checked_sub(table.columns().len());
+        if let Some(column) = table.columns().get(position) {
+            return Self::Stored(column.id, column.data_type);
+        }
+        let key = behind(position).and_then(|place| place.checked_sub(2));
+        match key.and_then(|key| table.foreign_keys().get(key)) {
+            Some(key) => Self::Stored(key.ordinal_column, DataType::BigInt),
+            None if behind(position) == Some(1) => Self::Ordinal,
             None => Self::RowId,
         }
     }
@@ -45,14 +54,14 @@ impl ScanColumn {
     pub(super) fn stored(self) -> Option<(ColumnId, DataType)> {
         match self {
             Self::Stored(id, data_type) => Some((id, data_type)),
-            Self::RowId => None,
+            Self::RowId | Self::Ordinal => None,
         }
     }
 
     pub(super) fn arrow_type(self) -> ArrowType {
         match self {
             Self::Stored(_, data_type) => arrow_type(data_type),
-            Self::RowId => ArrowType::Int64,
+            Self::RowId | Self::Ordinal => ArrowType::Int64,
         }
     }
 }
@@ -62,8 +71,8 @@ pub(super) fn stored(columns: &[ScanColumn]) -> Vec<ColumnId> {
     columns.iter().filter_map(|column| Some(column.stored()?.0)).collect()
 }
 
-/// Puts the row ids of the selected rows between the decoded columns, which are in order.
-pub(super) fn with_row_ids(
+/// Puts the numbers of the selected rows between the decoded columns, which are in order.
+pub(super) fn with_numbers(
     scan: &Scan,
     morsel: &Morsel,
     columns: &[ScanColumn],
@@ -73,13 +82,33 @@ pub(super) fn with_row_ids(
     if decoded.len() == columns.len() {
         return Ok(decoded);
     }
-    let row_ids = scan.row_ids(morsel, selection).map_err(external)?;
     let mut decoded = decoded.into_iter();
     let of = |column: &ScanColumn| match column {
-        ScanColumn::Stored(..) => decoded.next(),
-        ScanColumn::RowId => Some(ArrayRef::clone(&row_ids)),
+        ScanColumn::Stored(..) => decoded.next().map(Ok),
+        ScanColumn::RowId => Some(scan.row_ids(morsel, selection).map_err(external)),
+        ScanColumn::Ordinal => Some(scan.ordinals(morsel, selection).map_err(external)),
     };
-    Ok(columns.iter().filter_map(of).collect())
+    columns.iter().filter_map(of).collect()
+}
+
+/// Where the ordinal of the row is among all columns of a table.
+pub(crate) fn ordinal_position(table: &Table) -> usize {
+    table.columns().len() + 1
+}
+
+/// Where the ordinals that a foreign key refers to are among all columns of a table.
+pub(crate) fn reference_position(table: &Table, key: usize) -> usize {
+    table.columns().len() + 2 + key
+}
+
+/// All columns that a scan of a table can give out.
+pub(crate) fn schema_with_numbers(table: &Table) -> Schema {
+    let numbers = (0..table.foreign_keys().len()).map(|key| format!("reference {key}"));
+    let numbers = std::iter::once("ordinal".to_owned()).chain(numbers);
+    let schema = schema_with_row_ids(table);
+    let fields = schema.fields().iter().map(|field| field.as_ref().clone());
+    let numbers = numbers.map(|name| Field::new(name, ArrowType::Int64, true));
+    Schema::new(fields.chain(numbers).collect::<Vec<_>>())
 }
 
 /// The visible columns of a table as an Arrow schema.

@@ -249,7 +249,7 @@ pub(super) fn evaluate(
 }
 
 /// Renumbers the columns of an expression; `None` if `place` knows one of them not.
-pub(super) fn remap(
+pub(crate) fn remap(
     expr: &Arc<dyn PhysicalExpr>,
     place: &dyn Fn(usize) -> Option<usize>,
 ) -> Option<Arc<dyn PhysicalExpr>> {

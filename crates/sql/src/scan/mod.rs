@@ -15,11 +15,14 @@ mod statistics;
 mod stream;
 mod totals;
 
-pub(crate) use column::{ROW_ID, arrow_schema, row_id_name};
-pub(crate) use filter::scalar;
+pub(crate) use column::{
+    ROW_ID, arrow_schema, ordinal_position, reference_position, row_id_name, schema_with_numbers,
+};
+pub(crate) use filter::{remap, scalar};
 pub(crate) use plan::ScanExec;
-pub(crate) use provider::StarfactTable;
+pub(crate) use provider::{StarfactTable, stands_alone};
 pub(crate) use statistics::scalar_value;
+pub(crate) use stream::Partition;
 pub(crate) use totals::EncodedTotals;
 
 use starfact_exec::{Bitmaps, ScanOptions};
@@ -35,6 +38,8 @@ pub(crate) struct ScanSettings {
     pub(crate) encoded_aggregates: bool,
     /// `starfact.bitmaps`
     pub(crate) bitmaps: bool,
+    /// `starfact.star_executor`
+    pub(crate) star_executor: bool,
 }
 
 impl ScanSettings {
@@ -47,6 +52,12 @@ impl ScanSettings {
 
 impl Default for ScanSettings {
     fn default() -> Self {
-        Self { zone_maps: true, encoded_filters: true, encoded_aggregates: true, bitmaps: true }
+        Self {
+            zone_maps: true,
+            encoded_filters: true,
+            encoded_aggregates: true,
+            bitmaps: true,
+            star_executor: true,
+        }
     }
 }

@@ -67,7 +67,7 @@ pub(crate) struct ScanExec {
 }
 
 impl ScanExec {
-    pub(super) fn new(
+    pub(crate) fn new(
         table: Arc<Table>,
         table_schema: &SchemaRef,
         projection: Vec<usize>,
@@ -115,7 +115,7 @@ impl ScanExec {
     }
 
     /// The same scan, not begun yet.
-    pub(super) fn fresh(&self) -> Self {
+    pub(crate) fn fresh(&self) -> Self {
         let mut fresh = self.clone();
         fresh.taken = Arc::default();
         fresh.metrics = ExecutionPlanMetricsSet::new();
@@ -123,7 +123,7 @@ impl ScanExec {
     }
 
     /// The state of a partition that is about to be read.
-    pub(super) fn partition(
+    pub(crate) fn partition(
         &self,
         number: usize,
         context: &TaskContext,
@@ -154,7 +154,7 @@ impl ScanExec {
     }
 
     /// The same scan with these conjuncts, which refer to its output, taken over from above.
-    pub(super) fn with_filters(&self, conjuncts: &[Arc<dyn PhysicalExpr>]) -> Result<Self> {
+    pub(crate) fn with_filters(&self, conjuncts: &[Arc<dyn PhysicalExpr>]) -> Result<Self> {
         let mut next = self.clone();
         let columns = self.output_columns();
         for conjunct in conjuncts {
@@ -168,8 +168,30 @@ impl ScanExec {
         next.replan()
     }
 
+    /// The same scan with more filters, which are in its terms already.
+    pub(crate) fn with_column_filters(&self, filters: Vec<ColumnFilter>) -> Result<Self> {
+        let mut next = self.clone();
+        next.filters.extend(filters);
+        next.replan()
+    }
+
+    /// The table that it reads.
+    pub(crate) fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// The filters as written.
+    pub(crate) fn shown(&self) -> &[String] {
+        &self.shown
+    }
+
+    /// Whether every row of the table is read.
+    pub(crate) fn is_unfiltered(&self) -> bool {
+        self.filters.is_empty() && self.residuals.is_empty()
+    }
+
     /// The same rows, of which other columns are given out.
-    pub(super) fn with_projection(&self, projection: Vec<usize>) -> Result<Self> {
+    pub(crate) fn with_projection(&self, projection: Vec<usize>) -> Result<Self> {
         let mut next = self.clone();
         next.projection = projection;
         next.taken = Arc::default();
@@ -189,6 +211,11 @@ impl ScanExec {
     /// The same scan, of which each partition reads a range of the table.
     pub(crate) fn in_order(&self) -> Self {
         Self { is_in_order: true, ..self.clone() }
+    }
+
+    /// The same scan, not begun yet, all of which one partition reads.
+    pub(crate) fn undivided(&self) -> Self {
+        Self { is_in_order: true, partitions: 1, ..self.fresh() }
     }
 
     fn residual(&self, conjunct: &Arc<dyn PhysicalExpr>) -> Result<Residual> {

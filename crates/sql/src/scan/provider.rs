@@ -12,7 +12,8 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::{PhysicalExpr, conjunction, split_conjunction};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExecBuilder;
-use starfact_store::Table;
+use starfact_base::Epoch;
+use starfact_store::{Snapshot, Table};
 use std::sync::Arc;
 
 /// See the [module](self).
@@ -23,23 +24,32 @@ use std::sync::Arc;
 pub(crate) struct StarfactTable {
     table: Arc<Table>,
     schema: SchemaRef,
+    /// The epoch of its snapshot, if this has nothing else.
+    epoch: Option<Epoch>,
 }
 
 impl StarfactTable {
-    pub(crate) fn new(table: Arc<Table>) -> Self {
-        let schema = Arc::new(arrow_schema(&table));
-        Self { table, schema }
+    pub(crate) fn new(snapshot: &Snapshot, table: &Arc<Table>) -> Self {
+        let schema = Arc::new(arrow_schema(table));
+        let epoch = snapshot.is_committed().then(|| snapshot.epoch());
+        Self { table: Arc::clone(table), schema, epoch }
+    }
+
+    /// The table and its epoch, unless it has changes that are not committed, whose references
+    /// need not lead anywhere yet, or its row ids are among the columns.
+    pub(crate) fn committed(&self) -> Option<(&Arc<Table>, Epoch)> {
+        Some((&self.table, self.epoch?))
     }
 
     /// The same table with its row ids as one more column.
     pub(crate) fn with_row_ids(table: Arc<Table>) -> Self {
         let schema = Arc::new(schema_with_row_ids(&table));
-        Self { table, schema }
+        Self { table, schema, epoch: None }
     }
 }
 
-/// Whether a row of the table is all that is needed to evaluate a filter.
-fn stands_alone(filter: &Expr) -> bool {
+/// Whether a row is all that is needed to evaluate an expression.
+pub(crate) fn stands_alone(filter: &Expr) -> bool {
     let needs_more = |expr: &Expr| {
         matches!(
             expr,

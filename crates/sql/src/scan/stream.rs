@@ -3,7 +3,7 @@
 //! Per thread: everything in [`Partition`] but the queue. Shared: the planned scan, which is
 //! immutable, and, when no order was promised, one counter from which partitions take morsels.
 
-use super::column::{ScanColumn, stored, with_row_ids};
+use super::column::{ScanColumn, stored, with_numbers};
 use super::effect::Effect;
 use super::filter::{Columns, batch, evaluate, merge_bounds, translate};
 use crate::progress::Progress;
@@ -69,7 +69,7 @@ struct Dynamic {
 }
 
 /// The state of one partition.
-pub(super) struct Partition {
+pub(crate) struct Partition {
     pub(super) scan: Arc<Scan>,
     pub(super) queue: Queue,
     pub(super) schema: SchemaRef,
@@ -118,7 +118,7 @@ impl Partition {
     }
 
     /// The next batch, of at most `batch_rows` rows.
-    pub(super) fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+    pub(crate) fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         while self.remaining > 0 {
             if let Some(piece) = self.pieces.pop_front() {
                 return self.decode(&piece).map(Some);
@@ -162,7 +162,7 @@ impl Partition {
         let columns = match &self.open {
             Some((morsel, open)) => {
                 let decoded = open.decode(piece).map_err(external)?;
-                with_row_ids(&self.scan, morsel, &self.columns, piece, decoded)?
+                with_numbers(&self.scan, morsel, &self.columns, piece, decoded)?
             }
             None => Vec::new(),
         };
@@ -330,7 +330,7 @@ fn narrow_by(
         return Ok(());
     }
     let decoded = scan.decode(morsel, &stored(&residual.columns), selection).map_err(external)?;
-    let columns = with_row_ids(scan, morsel, &residual.columns, selection, decoded)?;
+    let columns = with_numbers(scan, morsel, &residual.columns, selection, decoded)?;
     let mut rows = batch(&residual.schema, columns, selection.count())?;
     let mut indices = selection.indices();
     for part in parts {
@@ -358,7 +358,7 @@ fn keep(indices: &[u32], mask: &BooleanArray) -> Vec<u32> {
     pairs.filter_map(|(idx, keep)| keep.then_some(*idx)).collect()
 }
 
-pub(super) fn external(error: starfact_base::Error) -> datafusion::common::DataFusionError {
+pub(crate) fn external(error: starfact_base::Error) -> datafusion::common::DataFusionError {
     crate::error::Error::from(error).into()
 }
 

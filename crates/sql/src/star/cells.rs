@@ -1,0 +1,118 @@
+//! Groups as cells: a group's place among all combinations of the codes of its keys.
+//!
+//! ```text
+//!   cell = code of date's keys + days · (code of part's keys + parts · …)
+//!   group = the number of cells that were seen before it
+//! ```
+//!
+//! Where few cells are possible, an array says which group each is; else a hash table.
+
+use hashbrown::HashMap;
+
+/// Cells up to which there is an array, of 4 bytes each.
+const ARRAY_CELLS_MAX: u128 = 1 << 20;
+/// Stands for no group.
+const NONE: u32 = u32::MAX;
+
+/// The groups that were seen.
+#[derive(Debug)]
+pub(super) struct Cells {
+    groups: Groups,
+    /// The cell of each group.
+    cells: Vec<u128>,
+}
+
+#[derive(Debug)]
+enum Groups {
+    Array(Vec<u32>),
+    Hashed(HashMap<u128, u32, foldhash::fast::RandomState>),
+}
+
+impl Cells {
+    /// None yet, of so many that are possible; `None` if nobody knows how many.
+    pub(super) fn new(possible: Option<u128>) -> Self {
+        let groups = match possible {
+            Some(count) if count <= ARRAY_CELLS_MAX => Groups::Array(vec![NONE; count as usize]),
+            _ => Groups::Hashed(HashMap::default()),
+        };
+        Self { groups, cells: Vec::new() }
+    }
+
+    /// The groups of some cells, below the number of those that are possible.
+    pub(super) fn groups(&mut self, cells: &[u128], groups: &mut Vec<usize>) {
+        groups.clear();
+        let known = &mut self.cells;
+        match &mut self.groups {
+            Groups::Array(array) => groups.extend(cells.iter().map(|&cell| {
+                let Some(group) = array.get_mut(cell as usize) else { return 0 };
+                if *group == NONE {
+                    *group = known.len() as u32;
+                    known.push(cell);
+                }
+                *group as usize
+            })),
+            Groups::Hashed(map) => groups.extend(cells.iter().map(|&cell| {
+                let group = *map.entry(cell).or_insert_with(|| {
+                    known.push(cell);
+                    known.len() as u32 - 1
+                });
+                group as usize
+            })),
+        }
+    }
+
+    /// How many groups there are.
+    pub(super) fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// The cell of each group.
+    pub(super) fn cells(&self) -> &[u128] {
+        &self.cells
+    }
+
+    /// Bytes in memory.
+    pub(super) fn size(&self) -> usize {
+        let groups = match &self.groups {
+            Groups::Array(array) => array.len() * size_of::<u32>(),
+            Groups::Hashed(map) => map.allocation_size(),
+        };
+        groups + self.cells.capacity() * size_of::<u128>()
+    }
+
+    /// Forgets all groups.
+    pub(super) fn clear(&mut self) {
+        match &mut self.groups {
+            Groups::Array(array) => array.fill(NONE),
+            Groups::Hashed(map) => *map = HashMap::default(),
+        }
+        self.cells = Vec::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_and_hash_tables_give_the_same_groups() {
+        let cells: Vec<u128> = (0..5_000_u128).map(|n| n * n % 977).collect();
+        let mut all = [Cells::new(Some(977)), Cells::new(Some(1 << 40)), Cells::new(None)];
+        assert!(matches!(all[0].groups, Groups::Array(_)));
+        for round in 0..2 {
+            let mut found = Vec::new();
+            for some in &mut all {
+                let mut groups = Vec::new();
+                some.groups(&cells[..2_000], &mut groups);
+                some.groups(&cells[2_000..], &mut groups);
+                for (group, cell) in groups.iter().zip(&cells[2_000..]) {
+                    assert_eq!(some.cells()[*group], *cell);
+                }
+                found.push((groups, some.cells().to_vec(), some.len()));
+                some.clear();
+                assert_eq!(some.len(), 0);
+            }
+            assert!(found.windows(2).all(|pair| pair[0] == pair[1]), "round {round}");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Dimensions, read once for a query: which of their rows pass, and the columns of those.
+//!
+//! ```text
+//!   reference in the fact   ordinal 0 1 2 3 4 5 …
+//!   members                         1 0 0 1 1 0       a filter of the column of references
+//!   index                           0 - - 1 2 -       rows of
+//!   columns                         ASIA, ASIA, AFRICA
+//! ```
+//!
+//! A dimension of a dimension is read first and is gone then: what passes there filters the one
+//! above, whose rows get its columns.
+
+use super::plan::misplaced;
+use crate::scan::ScanExec;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::compute::{concat, take};
+use arrow::datatypes::Int64Type;
+use datafusion::common::Result;
+use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use futures::future::{BoxFuture, FutureExt};
+use starfact_base::ColumnId;
+use starfact_encoding::{Members, Predicate};
+use starfact_exec::ColumnFilter;
+use std::fmt;
+use std::sync::Arc;
+
+/// How to read a dimension.
+#[derive(Clone, Debug)]
+pub(super) struct DimensionPlan {
+    /// Gives out its own columns that are needed, then the references to its own dimensions, then
+    /// the ordinals.
+    pub(super) scan: ScanExec,
+    /// How many columns of its own it gives out.
+    pub(super) own: usize,
+    /// Its dimensions, each with the place of the references to it if columns of it are needed.
+    pub(super) children: Vec<(DimensionPlan, Option<usize>)>,
+    /// The column of the referring table that has the references.
+    pub(super) column: ColumnId,
+    /// Whether these may be NULL.
+    pub(super) is_nullable: bool,
+    pub(super) ordinal_end: usize,
+    pub(super) gives_columns: bool,
+}
+
+impl fmt::Display for DimensionPlan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.scan.table().name())?;
+        if !self.scan.shown().is_empty() {
+            write!(out, " where {}", self.scan.shown().join(" AND "))?;
+        }
+        if !self.children.is_empty() {
+            let names: Vec<String> = self.children.iter().map(|it| it.0.to_string()).collect();
+            write!(out, " with [{}]", names.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// A dimension that has been read.
+#[derive(Debug)]
+struct Dimension {
+    /// The filter of the references, if there need be one.
+    filter: Option<ColumnFilter>,
+    /// The share of the ordinals that it leaves.
+    share: f64,
+    /// The row of each ordinal that passes.
+    index: Vec<u32>,
+    /// Columns of the rows that pass.
+    columns: Vec<ArrayRef>,
+    rows: usize,
+    _memory: MemoryReservation,
+}
+
+/// All dimensions of a star, read.
+#[derive(Debug)]
+pub(super) struct Built {
+    dimensions: Vec<Dimension>,
+    /// The scan of the root with the filters of the dimensions.
+    pub(super) root: ScanExec,
+}
+
+impl Built {
+    /// Reads the dimensions.
+    pub(super) async fn new(
+        root: &ScanExec,
+        dimensions: &[DimensionPlan],
+        context: &Arc<TaskContext>,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> Result<Self> {
+        let mut built = Vec::with_capacity(dimensions.len());
+        for dimension in dimensions {
+            built.push(dimension.read(context, metrics).await?);
+        }
+        let root = root.with_column_filters(filters(&built))?;
+        Ok(Self { dimensions: built, root })
+    }
+
+    fn dimension(&self, dimension: usize) -> Result<&Dimension> {
+        self.dimensions.get(dimension).ok_or_else(misplaced)
+    }
+
+    /// A column of the rows of a dimension that pass.
+    pub(super) fn column(&self, dimension: usize, place: usize) -> Result<&ArrayRef> {
+        self.dimension(dimension)?.columns.get(place).ok_or_else(misplaced)
+    }
+
+    /// The row of each ordinal; that of one that does not pass is some number.
+    pub(super) fn index(&self, dimension: usize) -> Result<&[u32]> {
+        Ok(&self.dimension(dimension)?.index)
+    }
+
+    /// How many rows of a dimension pass.
+    pub(super) fn rows(&self, dimension: usize) -> Result<usize> {
+        Ok(self.dimension(dimension)?.rows)
+    }
+}
+
+/// The filters of all references, those that leave least first.
+fn filters(dimensions: &[Dimension]) -> Vec<ColumnFilter> {
+    let mut by_share: Vec<&Dimension> = dimensions.iter().collect();
+    by_share.sort_by(|a, b| a.share.total_cmp(&b.share));
+    by_share.into_iter().filter_map(|dimension| dimension.filter.clone()).collect()
+}
+
+impl DimensionPlan {
+    /// Whether each row of the dimension passes.
+    fn is_whole(&self) -> bool {
+        let is_whole = |(child, _): &(Self, Option<usize>)| child.is_whole() && !child.is_nullable;
+        self.scan.is_unfiltered() && self.children.iter().all(is_whole)
+    }
+
+    fn read<'a>(
+        &'a self,
+        context: &'a Arc<TaskContext>,
+        metrics: &'a ExecutionPlanMetricsSet,
+    ) -> BoxFuture<'a, Result<Dimension>> {
+        self.read_all(context, metrics).boxed()
+    }
+
+    async fn read_all(
+        &self,
+        context: &Arc<TaskContext>,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> Result<Dimension> {
+        let memory = MemoryConsumer::new(format!("dimension {}", self.scan.table().name()))
+            .register(context.memory_pool());
+        let filter = |predicate| Some(ColumnFilter { column: self.column, predicate });
+        if self.is_whole() && !self.gives_columns {
+            let filter = if self.is_nullable { filter(Predicate::IsNotNull) } else { None };
+            let (index, columns) = (Vec::new(), Vec::new());
+            return Ok(Dimension { filter, share: 1.0, index, columns, rows: 0, _memory: memory });
+        }
+        let mut children = Vec::with_capacity(self.children.len());
+        for (child, _) in &self.children {
+            children.push(child.read(context, metrics).await?);
+        }
+        let scan = self.scan.with_column_filters(filters(&children))?;
+        let mut rows = Rows::new(self, memory)?;
+        let mut partition = scan.undivided().partition(0, context, metrics);
+        while let Some(batch) = partition.next_batch()? {
+            rows.add(self, &children, &batch)?;
+            // So that the query can be cancelled.
+            tokio::task::yield_now().await;
+        }
+        let count = rows.count;
+        let (index, columns, members, memory) = rows.finish()?;
+        let filter = match (self.is_whole(), self.is_nullable) {
+            (true, false) => None,
+            (true, true) => filter(Predicate::IsNotNull),
+            (false, _) => filter(Predicate::Members(Arc::new(members))),
+        };
+        let share = count as f64 / self.ordinal_end.max(1) as f64;
+        Ok(Dimension { filter, share, index, columns, rows: count, _memory: memory })
+    }
+}
+
+/// The rows that were read so far.
+struct Rows {
+    members: Members,
+    index: Vec<u32>,
+    batches: Vec<Vec<ArrayRef>>,
+    count: usize,
+    memory: MemoryReservation,
+}
+
+impl Rows {
+    fn new(plan: &DimensionPlan, memory: MemoryReservation) -> Result<Self> {
+        let indexed = if plan.gives_columns { plan.ordinal_end } else { 0 };
+        memory.try_grow(plan.ordinal_end / 8 + indexed * size_of::<u32>())?;
+        Ok(Self {
+            members: Members::with_room(plan.ordinal_end),
+            index: vec![0; indexed],
+            batches: Vec::new(),
+            count: 0,
+            memory,
+        })
+    }
+
+    fn add(
+        &mut self,
+        plan: &DimensionPlan,
+        children: &[Dimension],
+        batch: &RecordBatch,
+    ) -> Result<()> {
+        let ordinals = batch.columns().last().ok_or_else(misplaced)?;
+        for (row, ordinal) in ordinals.as_primitive::<Int64Type>().values().iter().enumerate() {
+            let ordinal = usize::try_from(*ordinal).map_err(|_| misplaced())?;
+            self.members.insert(ordinal);
+            if plan.gives_columns {
+                *self.index.get_mut(ordinal).ok_or_else(misplaced)? = (self.count + row) as u32;
+            }
+        }
+        self.count += batch.num_rows();
+        if !plan.gives_columns {
+            return Ok(());
+        }
+        let mut columns: Vec<ArrayRef> = batch.columns().iter().take(plan.own).cloned().collect();
+        for ((_, reference), child) in plan.children.iter().zip(children) {
+            let Some(reference) = reference else { continue };
+            let references = batch.column(*reference).as_primitive::<Int64Type>();
+            let rows = references
+                .values()
+                .iter()
+                .map(|ordinal| child.index.get(*ordinal as usize).copied().ok_or_else(misplaced));
+            let rows = UInt32Array::from(rows.collect::<Result<Vec<u32>>>()?);
+            for column in &child.columns {
+                columns.push(take(column, &rows, None)?);
+            }
+        }
+        let bytes = columns.iter().map(|column| column.get_array_memory_size()).sum();
+        self.memory.try_grow(bytes)?;
+        self.batches.push(columns);
+        Ok(())
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn finish(self) -> Result<(Vec<u32>, Vec<ArrayRef>, Members, MemoryReservation)> {
+        let width = self.batches.first().map_or(0, Vec::len);
+        let column = |place: usize| {
+            let parts: Vec<&dyn Array> =
+                self.batches.iter().filter_map(|batch| Some(batch.get(place)?.as_ref())).collect();
+            Ok(concat(&parts)?)
+        };
+        let columns = (0..width).map(column).collect::<Result<Vec<ArrayRef>>>()?;
+        Ok((self.index, columns, self.members, self.memory))
+    }
+}

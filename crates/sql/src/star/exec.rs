@@ -1,0 +1,187 @@
+//! The rows of a star block: a scan of the root with columns of dimensions beside its own.
+
+use super::dimension::Built;
+use super::node::StarNode;
+use super::plan::{Create, StarPlan, batch_of};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::catalog::Session;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, internal_err};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
+    ReplaceChildrenOptions,
+};
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+/// Gives out the rows of a star block.
+#[derive(Clone, Debug)]
+pub(super) struct StarExec {
+    pub(super) star: Arc<StarPlan>,
+    /// What it gives out, in columns of joined rows.
+    pub(super) outputs: Arc<[Arc<dyn PhysicalExpr>]>,
+    schema: SchemaRef,
+    properties: Arc<PlanProperties>,
+    /// The dimensions, which the first partition reads.
+    built: Arc<OnceCell<Built>>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl StarExec {
+    pub(super) fn plan(
+        node: &StarNode,
+        create: &Create<'_>,
+        session: &dyn Session,
+    ) -> Result<Self> {
+        let (star, outputs) = StarPlan::new(node, create, session)?;
+        let schema = Arc::clone(node.schema.inner());
+        let properties = properties(&schema, session.config().target_partitions());
+        Ok(Self {
+            star: Arc::new(star),
+            outputs: outputs.into(),
+            schema,
+            properties,
+            built: Arc::default(),
+            metrics: ExecutionPlanMetricsSet::new(),
+        })
+    }
+}
+
+/// Rows in no order.
+pub(super) fn properties(schema: &SchemaRef, partitions: usize) -> Arc<PlanProperties> {
+    Arc::new(PlanProperties::new(
+        EquivalenceProperties::new(Arc::clone(schema)),
+        Partitioning::UnknownPartitioning(partitions),
+        EmissionType::Incremental,
+        Boundedness::Bounded,
+    ))
+}
+
+impl DisplayAs for StarPlan {
+    fn fmt_as(&self, _format: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "fact={}", self.root.table().name())?;
+        let names = self.dimensions.iter().map(ToString::to_string).collect::<Vec<_>>();
+        write!(out, ", dimensions=[{}]", names.join(", "))?;
+        if !self.root.shown().is_empty() {
+            write!(out, ", filters=[{}]", self.root.shown().join(" AND "))?;
+        }
+        if !self.residuals.is_empty() {
+            let shown: Vec<String> = self.residuals.iter().map(ToString::to_string).collect();
+            write!(out, ", then=[{}]", shown.join(" AND "))?;
+        }
+        Ok(())
+    }
+}
+
+impl DisplayAs for StarExec {
+    fn fmt_as(&self, format: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "StarfactStar: ")?;
+        self.star.fmt_as(format, out)
+    }
+}
+
+impl ExecutionPlan for StarExec {
+    fn name(&self) -> &'static str {
+        "StarfactStar"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        let mut recursion = TreeNodeRecursion::Continue;
+        for expr in self.outputs.iter().chain(&self.star.residuals) {
+            recursion = recursion.visit_sibling(|| visit(expr))?;
+        }
+        Ok(recursion)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.is_empty() { Ok(self) } else { internal_err!("a star has no children") }
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.is_empty() { Ok(self) } else { internal_err!("a star has no children") }
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        let (built, metrics) = (Arc::default(), ExecutionPlanMetricsSet::new());
+        Ok(Arc::new(Self { built, metrics, ..Self::clone(&self) }))
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let this = self.clone();
+        let baseline = BaselineMetrics::new(&self.metrics, partition);
+        let start = async move {
+            let read = Built::new(&this.star.root, &this.star.dimensions, &context, &this.metrics);
+            this.built.get_or_try_init(|| read).await?;
+            let Some(built) = this.built.get() else { return internal_err!("no dimensions") };
+            let rows = built.root.partition(partition, &context, &this.metrics);
+            Ok((this.clone(), rows, baseline))
+        };
+        let stream = futures::stream::try_unfold(None, {
+            let mut start = Some(Box::pin(start));
+            move |state| {
+                let start = start.take();
+                async move {
+                    let (this, mut rows, baseline) = match (state, start) {
+                        (Some(state), _) => state,
+                        (None, Some(start)) => start.await?,
+                        (None, None) => return Ok(None),
+                    };
+                    let timer = baseline.elapsed_compute().timer();
+                    let Some(built) = this.built.get() else { return Ok(None) };
+                    let Some(batch) = rows.next_batch()? else { return Ok(None) };
+                    let joined = this.star.joined(built, &batch)?.rows;
+                    let batch = evaluated(&this.outputs, &joined, &this.schema)?;
+                    timer.done();
+                    baseline.record_output(batch.num_rows());
+                    Ok(Some((batch, Some((this, rows, baseline)))))
+                }
+            }
+        });
+        let schema = Arc::clone(&self.schema);
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
+
+/// Expressions of the rows of a batch.
+fn evaluated(
+    expressions: &[Arc<dyn PhysicalExpr>],
+    rows: &RecordBatch,
+    schema: &SchemaRef,
+) -> Result<RecordBatch> {
+    let count = rows.num_rows();
+    let columns = expressions.iter().map(|expr| expr.evaluate(rows)?.into_array(count));
+    batch_of(schema, columns.collect::<Result<_>>()?, count)
+}

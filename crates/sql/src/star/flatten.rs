@@ -1,0 +1,192 @@
+//! From a tree of joins, filters and projections to tables, conditions and outputs.
+//!
+//! Columns of the tables are renamed to `#<place of the table>.<column>`, so that one name means one
+//! column everywhere, whatever aliases a query has.
+
+use crate::scan::{StarfactTable, stands_alone};
+use datafusion::catalog::default_table_source::source_as_provider;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, NullEquality, TableReference};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, TableScan};
+use starfact_base::Epoch;
+use starfact_store::Table;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What a tree consists of.
+#[derive(Debug, Default)]
+pub(super) struct Flat {
+    pub(super) tables: Vec<Arc<Table>>,
+    /// Of which all tables are: a row that is referred to at another epoch may be gone.
+    epoch: Option<Epoch>,
+    /// Conjuncts that every row satisfies.
+    pub(super) conditions: Vec<Expr>,
+    /// Tables of which a row only has to be there. No other may depend on which row it is.
+    pub(super) existing: Vec<Range<usize>>,
+}
+
+/// Why a tree is no star block.
+pub(super) type Refused = &'static str;
+
+/// The name of a table in expressions.
+pub(super) fn relation(table: usize) -> TableReference {
+    TableReference::bare(format!("#{table}"))
+}
+
+/// The table of a column in an expression of a [`Flat`].
+pub(super) fn table_of(column: &Column) -> Option<usize> {
+    column.relation.as_ref()?.table().strip_prefix('#')?.parse().ok()
+}
+
+/// What an expression may say of its columns: the expressions of these in the tables.
+struct Scope<'a> {
+    schema: &'a DFSchema,
+    outputs: &'a [Expr],
+}
+
+impl Scope<'_> {
+    fn find(&self, column: &Column) -> Option<&Expr> {
+        self.outputs.get(self.schema.maybe_index_of_column(column)?)
+    }
+}
+
+impl Flat {
+    /// Takes in a plan; returns what each column of its output is.
+    pub(super) fn add(&mut self, plan: &LogicalPlan) -> Result<Vec<Expr>, Refused> {
+        match plan {
+            LogicalPlan::TableScan(scan) => self.add_scan(scan),
+            LogicalPlan::SubqueryAlias(alias) => self.add(&alias.input),
+            LogicalPlan::Projection(projection) => {
+                let outputs = self.add(&projection.input)?;
+                let scope = Scope { schema: projection.input.schema(), outputs: &outputs };
+                projection.expr.iter().map(|expr| written_out(expr, &[scope.by_ref()])).collect()
+            }
+            LogicalPlan::Filter(filter) => {
+                let outputs = self.add(&filter.input)?;
+                let scope = Scope { schema: filter.input.schema(), outputs: &outputs };
+                self.add_condition(&filter.predicate, &[scope])?;
+                Ok(outputs)
+            }
+            LogicalPlan::Join(join) => self.add_join(join),
+            _ => Err("operator"),
+        }
+    }
+
+    fn add_scan(&mut self, scan: &TableScan) -> Result<Vec<Expr>, Refused> {
+        let provider = source_as_provider(&scan.source).map_err(|_| "no table")?;
+        let provider = provider.downcast_ref::<StarfactTable>().ok_or("table of another kind")?;
+        let (table, epoch) = provider.committed().ok_or("changes that are not committed")?;
+        if *self.epoch.get_or_insert(epoch) != epoch {
+            return Err("several epochs");
+        }
+        if scan.fetch.is_some() {
+            return Err("limit");
+        }
+        let place = self.tables.len();
+        self.tables.push(Arc::clone(table));
+        let all: Vec<Expr> = table
+            .columns()
+            .iter()
+            .map(|column| Expr::Column(Column::new(Some(relation(place)), &column.name)))
+            .collect();
+        let schema = DFSchema::try_from(crate::scan::arrow_schema(table)).map_err(|_| "schema")?;
+        for filter in &scan.filters {
+            let filter = unqualified(filter)?;
+            self.add_condition(&filter, &[Scope { schema: &schema, outputs: &all }])?;
+        }
+        match &scan.projection {
+            None => Ok(all),
+            Some(places) => {
+                let at = |place: &usize| all.get(*place).cloned().ok_or("projection");
+                places.iter().map(at).collect()
+            }
+        }
+    }
+
+    fn add_join(&mut self, join: &Join) -> Result<Vec<Expr>, Refused> {
+        if join.null_equality != NullEquality::NullEqualsNothing || join.null_aware {
+            return Err("join of NULLs");
+        }
+        let start = self.tables.len();
+        let left = self.add(&join.left)?;
+        let middle = self.tables.len();
+        let right = self.add(&join.right)?;
+        let end = self.tables.len();
+        let (left_scope, right_scope) = (
+            Scope { schema: join.left.schema(), outputs: &left },
+            Scope { schema: join.right.schema(), outputs: &right },
+        );
+        for (one, other) in &join.on {
+            let one = written_out(one, &[left_scope.by_ref()])?;
+            let other = written_out(other, &[right_scope.by_ref()])?;
+            self.conditions.push(one.eq(other));
+        }
+        if let Some(filter) = &join.filter {
+            self.add_condition(filter, &[left_scope, right_scope])?;
+        }
+        match join.join_type {
+            JoinType::Inner => Ok([left, right].concat()),
+            JoinType::LeftSemi => {
+                self.existing.push(middle..end);
+                Ok(left)
+            }
+            JoinType::RightSemi => {
+                self.existing.push(start..middle);
+                Ok(right)
+            }
+            _ => Err("kind of join"),
+        }
+    }
+
+    fn add_condition(&mut self, condition: &Expr, scopes: &[Scope<'_>]) -> Result<(), Refused> {
+        for conjunct in split_conjunction(condition) {
+            self.conditions.push(written_out(conjunct, scopes)?);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Scope<'a> {
+    fn by_ref(&self) -> Scope<'a> {
+        Scope { schema: self.schema, outputs: self.outputs }
+    }
+}
+
+/// An expression in terms of the columns of the tables.
+fn written_out(expr: &Expr, scopes: &[Scope<'_>]) -> Result<Expr, Refused> {
+    if !stands_alone(expr) || expr.is_volatile() {
+        return Err("expression");
+    }
+    let mut is_known = true;
+    let found = expr.clone().transform_up(|node| {
+        let column = match node {
+            Expr::Column(column) => column,
+            Expr::Alias(alias) => return Ok(Transformed::yes(*alias.expr)),
+            other => return Ok(Transformed::no(other)),
+        };
+        let mut found = scopes.iter().filter_map(|scope| scope.find(&column));
+        match (found.next(), found.next()) {
+            (Some(only), None) => Ok(Transformed::yes(only.clone())),
+            _ => {
+                is_known = false;
+                Ok(Transformed::no(Expr::Column(column)))
+            }
+        }
+    });
+    match found {
+        Ok(found) if is_known => Ok(found.data),
+        _ => Err("column"),
+    }
+}
+
+/// The same with columns that have a name and no table.
+fn unqualified(expr: &Expr) -> Result<Expr, Refused> {
+    let found = expr.clone().transform_up(|node| match node {
+        Expr::Column(column) => {
+            Ok(Transformed::yes(Expr::Column(Column::new_unqualified(column.name))))
+        }
+        other => Ok(Transformed::no(other)),
+    });
+    found.map(|found| found.data).map_err(|_| "column")
+}

@@ -1,0 +1,243 @@
+//! Rows of a star block in groups: from codes to cells, from cells to groups, to accumulators.
+
+use super::aggregate::{Aggregation, Key};
+use super::cells::Cells;
+use super::dimension::Built;
+use super::plan::{Joined, batch_of, misplaced};
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::{Field, Schema};
+use datafusion::common::cast::as_boolean_array;
+use datafusion::common::{Result, resources_datafusion_err};
+use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
+use datafusion::physical_plan::aggregates::order::GroupOrdering;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// The keys of a dimension.
+#[derive(Debug)]
+pub(super) struct Coded {
+    /// The code of each ordinal that passes.
+    codes: Vec<u32>,
+    /// The keys of each code.
+    values: Vec<ArrayRef>,
+    count: usize,
+}
+
+impl Coded {
+    pub(super) fn new(built: &Built, dimension: usize, places: &[usize]) -> Result<Self> {
+        let rows = built.rows(dimension)?;
+        let index = built.index(dimension)?;
+        if rows == 0 {
+            return Ok(Self { codes: vec![0; index.len()], values: Vec::new(), count: 0 });
+        }
+        let columns = places.iter().map(|place| Ok(Arc::clone(built.column(dimension, *place)?)));
+        let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
+        let fields = columns.iter().enumerate();
+        let fields =
+            fields.map(|(n, column)| Field::new(n.to_string(), column.data_type().clone(), true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let mut values = new_group_values(schema, &GroupOrdering::None)?;
+        let mut groups = Vec::with_capacity(rows);
+        values.intern(&columns, &mut groups)?;
+        let count = values.len();
+        let code = |row: &u32| groups.get(*row as usize).map_or(0, |group| *group as u32);
+        let codes = index.iter().map(code).collect();
+        Ok(Self { codes, values: values.emit(EmitTo::All)?, count })
+    }
+}
+
+/// Dimensions and the codes of their keys.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) built: Built,
+    pub(super) coded: Vec<Coded>,
+}
+
+/// The groups of the rows of one thread.
+pub(super) struct GroupedRows {
+    aggregation: Arc<Aggregation>,
+    prepared: Arc<Prepared>,
+    /// How far apart the cells of neighbouring codes of each dimension are.
+    strides: Vec<u128>,
+    /// How many combinations of codes there are.
+    combinations: u128,
+    cells: Cells,
+    /// The combinations of the keys that are evaluated row by row.
+    row_values: Option<Box<dyn GroupValues>>,
+    accumulators: Vec<Box<dyn GroupsAccumulator>>,
+    memory: MemoryReservation,
+    /// Of the rows of a batch.
+    row_groups: Vec<usize>,
+    row_cells: Vec<u128>,
+    groups: Vec<usize>,
+}
+
+impl GroupedRows {
+    pub(super) fn new(
+        aggregation: Arc<Aggregation>,
+        prepared: Arc<Prepared>,
+        memory: MemoryReservation,
+    ) -> Result<Self> {
+        let mut combinations = 1_u128;
+        let mut strides = Vec::with_capacity(prepared.coded.len());
+        for coded in &prepared.coded {
+            strides.push(combinations);
+            // Numbers of rows are below 2⁶⁴.
+            let product = combinations.checked_mul(coded.count.max(1) as u128);
+            combinations = product.filter(|count| *count < 1 << 64).ok_or_else(|| {
+                resources_datafusion_err!(
+                    "a query has too many combinations of keys of dimensions; \
+                     SET starfact.star_executor = off answers it"
+                )
+            })?;
+        }
+        let row_values = match aggregation.row_keys.is_empty() {
+            true => None,
+            false => {
+                let schema = Arc::clone(&aggregation.row_schema);
+                Some(new_group_values(schema, &GroupOrdering::None)?)
+            }
+        };
+        let accumulators = aggregation.functions.iter();
+        let accumulators = accumulators.map(|function| function.create_groups_accumulator());
+        Ok(Self {
+            accumulators: accumulators.collect::<Result<_>>()?,
+            cells: Cells::new(row_values.is_none().then_some(combinations)),
+            aggregation,
+            prepared,
+            strides,
+            combinations,
+            row_values,
+            memory,
+            row_groups: Vec::new(),
+            row_cells: Vec::new(),
+            groups: Vec::new(),
+        })
+    }
+
+    /// Adds rows of the root.
+    pub(super) fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        let joined = self.aggregation.star.joined(&self.prepared.built, batch)?;
+        let Joined { rows, root } = &joined;
+        self.find_groups(rows, root)?;
+        let total = self.total();
+        let of = Arc::clone(&self.aggregation);
+        let all = self.accumulators.iter_mut().zip(&of.arguments).zip(&of.filters);
+        for ((accumulator, arguments), filter) in all {
+            let evaluate = |expr: &Arc<dyn datafusion::physical_expr::PhysicalExpr>| {
+                expr.evaluate(rows)?.into_array(rows.num_rows())
+            };
+            let values = arguments.iter().map(evaluate).collect::<Result<Vec<ArrayRef>>>()?;
+            let filter = filter.as_ref().map(evaluate).transpose()?;
+            let filter = filter.as_ref().map(|filter| as_boolean_array(filter)).transpose()?;
+            accumulator.update_batch(&values, &self.groups, filter, total)?;
+        }
+        Ok(())
+    }
+
+    /// How many groups there are: one if there are no keys, even without rows.
+    fn total(&self) -> usize {
+        if self.aggregation.keys.is_empty() { 1 } else { self.cells.len() }
+    }
+
+    /// Finds the group of each row.
+    fn find_groups(&mut self, rows: &RecordBatch, root: &RecordBatch) -> Result<()> {
+        let count = rows.num_rows();
+        if self.aggregation.keys.is_empty() {
+            self.groups.clear();
+            self.groups.resize(count, 0);
+            return Ok(());
+        }
+        self.row_cells.clear();
+        match &mut self.row_values {
+            None => self.row_cells.resize(count, 0),
+            Some(values) => {
+                let keys = self.aggregation.row_keys.iter();
+                let keys = keys.map(|key| key.evaluate(rows)?.into_array(count));
+                values.intern(&keys.collect::<Result<Vec<_>>>()?, &mut self.row_groups)?;
+                let numbers = self.row_groups.iter();
+                self.row_cells.extend(numbers.map(|number| *number as u128 * self.combinations));
+            }
+        }
+        let star = &self.aggregation.star;
+        let coded = self.aggregation.dimensions.iter().zip(&self.prepared.coded);
+        for (((dimension, _), coded), stride) in coded.zip(&self.strides) {
+            let ordinals = star.ordinals(*dimension, root)?;
+            for (cell, ordinal) in self.row_cells.iter_mut().zip(ordinals) {
+                let code = coded.codes.get(*ordinal as usize).ok_or_else(misplaced)?;
+                *cell += u128::from(*code) * stride;
+            }
+        }
+        self.cells.groups(&self.row_cells, &mut self.groups);
+        Ok(())
+    }
+
+    /// Whether there is no memory for more groups; then they have to leave.
+    pub(super) fn is_full(&mut self) -> bool {
+        let values = self.row_values.as_ref().map_or(0, |values| values.size());
+        let accumulators = self.accumulators.iter().map(|accumulator| accumulator.size());
+        let size = self.cells.size() + values + accumulators.sum::<usize>();
+        self.memory.try_resize(size).is_err()
+    }
+
+    /// Gives out the states of all groups, and forgets them.
+    pub(super) fn emit(&mut self, batch_rows: usize) -> Result<VecDeque<RecordBatch>> {
+        let total = self.total();
+        if total == 0 {
+            return Ok(VecDeque::new());
+        }
+        let of = Arc::clone(&self.aggregation);
+        if of.keys.is_empty() {
+            // Also without a row there is a group.
+            let empty = RecordBatch::new_empty(Arc::clone(&of.star.schema));
+            let all = self.accumulators.iter_mut().zip(&of.arguments);
+            for (accumulator, arguments) in all {
+                let evaluate = |expr: &Arc<dyn datafusion::physical_expr::PhysicalExpr>| {
+                    expr.evaluate(&empty)?.into_array(0)
+                };
+                let values = arguments.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
+                accumulator.update_batch(&values, &[], None, total)?;
+            }
+        }
+        let mut columns = self.key_columns()?;
+        for accumulator in &mut self.accumulators {
+            columns.extend(accumulator.state(EmitTo::All)?);
+        }
+        self.cells.clear();
+        self.memory.free();
+        let states = batch_of(&of.schema, columns, total)?;
+        let starts = (0..total).step_by(batch_rows.max(1));
+        Ok(starts.map(|start| states.slice(start, batch_rows.min(total - start))).collect())
+    }
+
+    /// The keys of all groups.
+    fn key_columns(&mut self) -> Result<Vec<ArrayRef>> {
+        let of = Arc::clone(&self.aggregation);
+        let row_values = match &mut self.row_values {
+            Some(values) => values.emit(EmitTo::All)?,
+            None => Vec::new(),
+        };
+        let cells = self.cells.cells();
+        let column = |key: &Key| {
+            let (values, numbers): (&ArrayRef, Vec<u32>) = match *key {
+                Key::Dimension(dimension, place) => {
+                    let coded = self.prepared.coded.get(dimension).ok_or_else(misplaced)?;
+                    let stride = self.strides.get(dimension).ok_or_else(misplaced)?;
+                    let code = |cell: &u128| (cell / stride % coded.count.max(1) as u128) as u32;
+                    let values = coded.values.get(place).ok_or_else(misplaced)?;
+                    (values, cells.iter().map(code).collect())
+                }
+                Key::Row(place) => {
+                    let number = |cell: &u128| (cell / self.combinations) as u32;
+                    let values = row_values.get(place).ok_or_else(misplaced)?;
+                    (values, cells.iter().map(number).collect())
+                }
+            };
+            Ok(take(values, &UInt32Array::from(numbers), None)?)
+        };
+        of.keys.iter().map(column).collect()
+    }
+}

@@ -1,0 +1,34 @@
+//! Star blocks: a fact with its dimensions, joined by array look-ups.
+//!
+//! ```text
+//!  optimised logical plan          tree of joins, filters and projections over tables
+//!        │ flatten                 tables, conditions, outputs
+//!        │ shape                   one root, foreign keys from it to all others
+//!        ▼
+//!  StarExec                        rows of the root, columns of dimensions beside them
+//!        │ aggregate               under a partial aggregation
+//!        ▼
+//!  StarAggregateExec               its states, groups found by codes of dimensions
+//! ```
+//!
+//! First each dimension is read once: its filters leave a set of ordinals, which is a filter of the
+//! column of references in the fact, by which blocks are skipped and rows dropped without a look at
+//! anything else; the columns that are asked for lie in arrays that ordinals lead into. So nothing
+//! is hashed for a join, and the order of joins is the order in which filters leave fewest rows.
+//!
+//! Any query of this shape is answered so, by declared foreign keys alone. What does not have it
+//! stays as the query engine plans it, and so does everything with `starfact.star_executor = off`.
+
+mod aggregate;
+mod cells;
+mod dimension;
+mod exec;
+mod flatten;
+mod groups;
+mod node;
+mod partial;
+mod plan;
+mod shape;
+
+pub(crate) use aggregate::StarAggregates;
+pub(crate) use node::StarPlanner;

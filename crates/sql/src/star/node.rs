@@ -1,0 +1,157 @@
+//! The place of a star block in plans: a node of the logical plan, and who plans it.
+
+use super::exec::StarExec;
+use super::flatten::Flat;
+use super::shape::Star;
+use crate::scan::ScanSettings;
+use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::common::{DFSchemaRef, Result, internal_err};
+use datafusion::execution::context::QueryPlanner;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNode};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// A star block in a logical plan.
+#[derive(Clone, Debug)]
+pub(super) struct StarNode {
+    pub(super) star: Arc<Star>,
+    /// What the columns of the schema are, in columns of the tables.
+    pub(super) outputs: Arc<[Expr]>,
+    pub(super) schema: DFSchemaRef,
+}
+
+impl StarNode {
+    /// The star block that a plan is, if it is one.
+    fn of(plan: &LogicalPlan) -> Option<Self> {
+        let mut flat = Flat::default();
+        let outputs = flat.add(plan).ok()?;
+        let star = Arc::new(Star::of(&flat).ok()?);
+        Some(Self { star, outputs: outputs.into(), schema: Arc::clone(plan.schema()) })
+    }
+
+    fn key(&self) -> usize {
+        Arc::as_ptr(&self.star) as usize
+    }
+}
+
+impl UserDefinedLogicalNode for StarNode {
+    fn name(&self) -> &str {
+        "Star"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        Vec::new()
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        &self.schema
+    }
+
+    fn check_invariants(&self, _check: datafusion::logical_expr::InvariantLevel) -> Result<()> {
+        Ok(())
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        Vec::new()
+    }
+
+    fn fmt_for_explain(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.star.tables.iter().map(|table| table.table.name());
+        write!(out, "Star: {}", names.collect::<Vec<_>>().join(", "))
+    }
+
+    fn with_exprs_and_inputs(
+        &self,
+        _exprs: Vec<Expr>,
+        inputs: Vec<LogicalPlan>,
+    ) -> Result<Arc<dyn UserDefinedLogicalNode>> {
+        match inputs.is_empty() {
+            true => Ok(Arc::new(self.clone())),
+            false => internal_err!("a star has no inputs"),
+        }
+    }
+
+    fn dyn_hash(&self, mut state: &mut dyn Hasher) {
+        self.key().hash(&mut state);
+    }
+
+    fn dyn_eq(&self, other: &dyn UserDefinedLogicalNode) -> bool {
+        let other = other.as_any().downcast_ref::<Self>();
+        other.is_some_and(|other| self.key() == other.key() && self.outputs == other.outputs)
+    }
+
+    fn dyn_ord(&self, other: &dyn UserDefinedLogicalNode) -> Option<Ordering> {
+        let other = other.as_any().downcast_ref::<Self>()?;
+        self.key().partial_cmp(&other.key())
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
+/// The query engine's planner, with star blocks.
+#[derive(Debug)]
+pub(crate) struct StarPlanner;
+
+#[async_trait]
+impl QueryPlanner for StarPlanner {
+    async fn create_physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        session: &dyn Session,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let settings = session.config().get_extension::<ScanSettings>();
+        if !settings.is_some_and(|settings| settings.star_executor) {
+            return DefaultPhysicalPlanner::default().create_physical_plan(plan, session).await;
+        }
+        let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Self)]);
+        planner.create_physical_plan(&with_stars(plan.clone())?, session).await
+    }
+}
+
+#[async_trait]
+impl ExtensionPlanner for StarPlanner {
+    async fn plan_extension(
+        &self,
+        planner: &dyn PhysicalPlanner,
+        node: &dyn UserDefinedLogicalNode,
+        _logical_inputs: &[&LogicalPlan],
+        _physical_inputs: &[Arc<dyn ExecutionPlan>],
+        session: &dyn Session,
+        context: &PhysicalPlanningContext,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let Some(node) = node.as_any().downcast_ref::<StarNode>() else { return Ok(None) };
+        let create =
+            |expr: &Expr, schema: &_| planner.create_physical_expr(expr, schema, session, context);
+        Ok(Some(Arc::new(StarExec::plan(node, &create, session)?)))
+    }
+}
+
+/// The plan with star blocks in the places of all trees of joins that are such.
+fn with_stars(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let transformed = plan.transform_down_with_subqueries(|node| {
+        let may_be = matches!(
+            node,
+            LogicalPlan::Projection(_)
+                | LogicalPlan::Filter(_)
+                | LogicalPlan::Join(_)
+                | LogicalPlan::SubqueryAlias(_)
+        );
+        match Some(&node).filter(|_| may_be).and_then(StarNode::of) {
+            Some(star) => {
+                let star = LogicalPlan::Extension(Extension { node: Arc::new(star) });
+                Ok(Transformed::new(star, true, TreeNodeRecursion::Jump))
+            }
+            None => Ok(Transformed::no(node)),
+        }
+    });
+    Ok(transformed?.data)
+}

@@ -1,0 +1,211 @@
+//! The operator of a partial aggregation of a star block.
+
+use super::aggregate::Aggregation;
+use super::dimension::Built;
+use super::exec::{StarExec, properties};
+use super::groups::{Coded, GroupedRows, Prepared};
+use crate::scan::Partition;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, internal_err};
+use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions,
+};
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+
+/// Aggregates the rows of a star block; gives out states.
+#[derive(Clone, Debug)]
+pub(super) struct StarAggregateExec {
+    aggregation: Arc<Aggregation>,
+    shown: String,
+    properties: Arc<PlanProperties>,
+    prepared: Arc<OnceCell<Arc<Prepared>>>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl StarAggregateExec {
+    pub(super) fn new(
+        star: &StarExec,
+        aggregate: &AggregateExec,
+        schema: SchemaRef,
+    ) -> Result<Self> {
+        let partitions = star.properties().output_partitioning().partition_count();
+        let keys = aggregate.group_expr().expr().iter().map(|(_, name)| name.as_str());
+        let functions = aggregate.aggr_expr().iter().map(|function| function.name());
+        let shown = format!(
+            "gby=[{}], aggr=[{}]",
+            keys.collect::<Vec<_>>().join(", "),
+            functions.collect::<Vec<_>>().join(", ")
+        );
+        let properties = properties(&schema, partitions);
+        Ok(Self {
+            aggregation: Arc::new(Aggregation::new(star, aggregate, schema)?),
+            shown,
+            properties,
+            prepared: Arc::default(),
+            metrics: ExecutionPlanMetricsSet::new(),
+        })
+    }
+
+    async fn prepared(&self, context: &Arc<TaskContext>) -> Result<Arc<Prepared>> {
+        let star = &self.aggregation.star;
+        let prepare = || async {
+            let built = Built::new(&star.root, &star.dimensions, context, &self.metrics).await?;
+            let coded = self.aggregation.dimensions.iter();
+            let coded = coded.map(|(dimension, places)| Coded::new(&built, *dimension, places));
+            let coded = coded.collect::<Result<_>>()?;
+            Ok(Arc::new(Prepared { built, coded }))
+        };
+        self.prepared.get_or_try_init(prepare).await.cloned()
+    }
+}
+
+impl DisplayAs for StarAggregateExec {
+    fn fmt_as(&self, format: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "StarfactStarAggregate: {}, ", self.shown)?;
+        self.aggregation.star.fmt_as(format, out)
+    }
+}
+
+impl ExecutionPlan for StarAggregateExec {
+    fn name(&self) -> &'static str {
+        "StarfactStarAggregate"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        let of = &self.aggregation;
+        let mut recursion = TreeNodeRecursion::Continue;
+        let all = of.row_keys.iter().chain(of.arguments.iter().flatten());
+        for expr in all.chain(of.filters.iter().flatten()).chain(&of.star.residuals) {
+            recursion = recursion.visit_sibling(|| visit(expr))?;
+        }
+        Ok(recursion)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.is_empty() { Ok(self) } else { internal_err!("a star has no children") }
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.is_empty() { Ok(self) } else { internal_err!("a star has no children") }
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        let (prepared, metrics) = (Arc::default(), ExecutionPlanMetricsSet::new());
+        Ok(Arc::new(Self { prepared, metrics, ..Self::clone(&self) }))
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let running = Running {
+            exec: self.clone(),
+            partition,
+            context,
+            rows: None,
+            given: VecDeque::new(),
+            baseline: BaselineMetrics::new(&self.metrics, partition),
+            is_over: false,
+        };
+        let stream = futures::stream::try_unfold(running, |mut running| async {
+            let next = running.next().await?;
+            Ok(next.map(|next| (next, running)))
+        });
+        let schema = Arc::clone(&self.aggregation.schema);
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
+
+/// A partition that is being aggregated.
+struct Running {
+    exec: StarAggregateExec,
+    partition: usize,
+    context: Arc<TaskContext>,
+    rows: Option<(Partition, GroupedRows)>,
+    /// States that are to leave.
+    given: VecDeque<RecordBatch>,
+    baseline: BaselineMetrics,
+    is_over: bool,
+}
+
+impl Running {
+    /// The next states.
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(batch) = self.given.pop_front() {
+                self.baseline.record_output(batch.num_rows());
+                return Ok(Some(batch));
+            }
+            if self.is_over {
+                return Ok(None);
+            }
+            if self.rows.is_none() {
+                let (exec, context) = (self.exec.clone(), Arc::clone(&self.context));
+                self.rows = Some(start(exec, self.partition, context).await?);
+            }
+            let timer = self.baseline.elapsed_compute().timer();
+            let Some((rows, groups)) = &mut self.rows else { return Ok(None) };
+            self.is_over = match rows.next_batch()? {
+                Some(batch) => {
+                    groups.add(&batch)?;
+                    false
+                }
+                None => true,
+            };
+            if self.is_over || groups.is_full() {
+                let batch_rows = self.context.session_config().batch_size();
+                self.given = groups.emit(batch_rows)?;
+            }
+            timer.done();
+            // So that the query can be cancelled.
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Begins with a partition, when the dimensions have been read.
+async fn start(
+    exec: StarAggregateExec,
+    partition: usize,
+    context: Arc<TaskContext>,
+) -> Result<(Partition, GroupedRows)> {
+    let prepared = exec.prepared(&context).await?;
+    let rows = prepared.built.root.partition(partition, &context, &exec.metrics);
+    let memory = MemoryConsumer::new(format!("StarfactStarAggregate[{partition}]"))
+        .register(context.memory_pool());
+    Ok((rows, GroupedRows::new(Arc::clone(&exec.aggregation), prepared, memory)?))
+}

@@ -1,0 +1,294 @@
+//! What there is to do for a star block: scans of its tables, and where each column comes from.
+
+use super::dimension::{Built, DimensionPlan};
+use super::flatten::{relation, table_of};
+use super::node::StarNode;
+use super::shape::{Star, StarTable};
+use crate::scan::{
+    ScanExec, ScanSettings, ordinal_position, reference_position, schema_with_numbers,
+};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute::{filter_record_batch, take};
+use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
+use datafusion::catalog::Session;
+use datafusion::common::cast::as_boolean_array;
+use datafusion::common::{Column, DFSchema, Result, internal_datafusion_err};
+use datafusion::logical_expr::Expr;
+use datafusion::physical_expr::PhysicalExpr;
+use starfact_store::Table;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Makes a physical expression of a logical one.
+pub(super) type Create<'a> = dyn Fn(&Expr, &DFSchema) -> Result<Arc<dyn PhysicalExpr>> + 'a;
+
+/// Where a column of joined rows comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A place in the batches of the root.
+    Root(usize),
+    /// A dimension that the root refers to, and a place among its columns.
+    Dimension(usize, usize),
+}
+
+/// A star block, planned.
+#[derive(Clone, Debug)]
+pub(super) struct StarPlan {
+    /// Gives out the columns that are asked for, and behind them the references to dimensions.
+    pub(super) root: ScanExec,
+    /// The dimensions that the root refers to.
+    pub(super) dimensions: Vec<DimensionPlan>,
+    /// Where in the batches of the root the references to each dimension are, if they are needed.
+    pub(super) references: Vec<Option<usize>>,
+    /// The columns of joined rows.
+    pub(super) sources: Vec<Source>,
+    pub(super) schema: SchemaRef,
+    /// Conditions on joined rows.
+    pub(super) residuals: Vec<Arc<dyn PhysicalExpr>>,
+}
+
+impl StarPlan {
+    /// Plans a star block, and what its outputs are in columns of joined rows.
+    pub(super) fn new(
+        node: &StarNode,
+        create: &Create<'_>,
+        session: &dyn Session,
+    ) -> Result<(Self, Vec<Arc<dyn PhysicalExpr>>)> {
+        let star = node.star.as_ref();
+        let mut asked = vec![BTreeSet::new(); star.tables.len()];
+        for expr in node.outputs.iter().chain(&star.residuals) {
+            for column in expr.column_refs() {
+                let (table, place) = locate(star, column)?;
+                if let Some(asked) = asked.get_mut(table) {
+                    asked.insert(place);
+                }
+            }
+        }
+        let planner = Planner { star, create, session, asked };
+        let mut sources = Vec::new();
+        let mut columns: Vec<(usize, usize)> = Vec::new();
+        let of_root = planner.columns_of(0);
+        for (place, position) in of_root.iter().enumerate() {
+            sources.push(Source::Root(place));
+            columns.push((0, *position));
+        }
+        let (mut dimensions, mut references) = (Vec::new(), Vec::new());
+        let mut projection = of_root;
+        for child in planner.children(0) {
+            let (dimension, given) = planner.dimension(child)?;
+            let needed = (!given.is_empty()).then(|| {
+                projection.push(planner.reference(child));
+                projection.len() - 1
+            });
+            references.push(needed);
+            for (place, column) in given.into_iter().enumerate() {
+                sources.push(Source::Dimension(dimensions.len(), place));
+                columns.push(column);
+            }
+            dimensions.push(dimension);
+        }
+        let root = planner.scan(0)?.with_projection(projection)?;
+        let schema = planner.joined(&columns)?;
+        let compile = |expr: &Expr| create(expr, &schema);
+        let residuals = star.residuals.iter().map(compile).collect::<Result<_>>()?;
+        let outputs = node.outputs.iter().map(compile).collect::<Result<_>>()?;
+        let schema = Arc::clone(schema.inner());
+        Ok((Self { root, dimensions, references, sources, schema, residuals }, outputs))
+    }
+
+    /// The same with some of its columns only.
+    pub(super) fn with_columns(&self, kept: &[usize]) -> Result<Self> {
+        let at = |place: &usize| self.sources.get(*place).copied();
+        let sources: Vec<Source> = kept.iter().filter_map(at).collect();
+        Ok(Self { sources, schema: Arc::new(self.schema.project(kept)?), ..self.clone() })
+    }
+
+    /// The rows of the root that a batch has, with the columns of dimensions beside them, as far as
+    /// the conditions leave them.
+    pub(super) fn joined(&self, built: &Built, batch: &RecordBatch) -> Result<Joined> {
+        let mut places: Vec<Option<UInt32Array>> = vec![None; self.dimensions.len()];
+        let mut columns = Vec::with_capacity(self.sources.len());
+        for source in &self.sources {
+            columns.push(match *source {
+                Source::Root(place) => Arc::clone(batch.column(place)),
+                Source::Dimension(dimension, place) => {
+                    let known = places.get_mut(dimension).ok_or_else(misplaced)?;
+                    let rows = match known {
+                        Some(rows) => rows,
+                        None => known.insert(self.rows_of(built, dimension, batch)?),
+                    };
+                    take(built.column(dimension, place)?, rows, None)?
+                }
+            });
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
+        let mut joined = Joined { rows, root: batch.clone() };
+        for residual in &self.residuals {
+            joined = joined.narrowed(residual)?;
+        }
+        Ok(joined)
+    }
+
+    /// The rows of a dimension that the rows of a batch refer to.
+    fn rows_of(&self, built: &Built, dimension: usize, batch: &RecordBatch) -> Result<UInt32Array> {
+        let index = built.index(dimension)?;
+        let rows = self
+            .ordinals(dimension, batch)?
+            .iter()
+            .map(|ordinal| index.get(*ordinal as usize).copied().ok_or_else(misplaced));
+        Ok(UInt32Array::from(rows.collect::<Result<Vec<u32>>>()?))
+    }
+
+    /// The ordinals of a dimension that the rows of a batch refer to.
+    pub(super) fn ordinals<'a>(
+        &self,
+        dimension: usize,
+        batch: &'a RecordBatch,
+    ) -> Result<&'a [i64]> {
+        let place = self.references.get(dimension).copied().flatten().ok_or_else(misplaced)?;
+        Ok(batch.column(place).as_primitive::<Int64Type>().values())
+    }
+}
+
+/// Rows of the root and the same rows with columns of dimensions.
+#[derive(Debug)]
+pub(super) struct Joined {
+    pub(super) rows: RecordBatch,
+    pub(super) root: RecordBatch,
+}
+
+impl Joined {
+    fn narrowed(self, condition: &Arc<dyn PhysicalExpr>) -> Result<Self> {
+        let count = self.rows.num_rows();
+        let mask = condition.evaluate(&self.rows)?.into_array(count)?;
+        let mask = as_boolean_array(&mask)?;
+        if mask.true_count() == count {
+            return Ok(self);
+        }
+        Ok(Self {
+            rows: filter_record_batch(&self.rows, mask)?,
+            root: filter_record_batch(&self.root, mask)?,
+        })
+    }
+}
+
+pub(super) fn misplaced() -> datafusion::common::DataFusionError {
+    internal_datafusion_err!("a column or row of a star that is not there")
+}
+
+/// The table of a column among those of a star, and its position in it.
+fn locate(star: &Star, column: &Column) -> Result<(usize, usize)> {
+    let place = table_of(column);
+    let table = star.tables.iter().position(|table| Some(table.place) == place);
+    let table = table.ok_or_else(misplaced)?;
+    let columns = star.tables[table].table.columns();
+    let position = columns.iter().position(|known| known.name == column.name);
+    Ok((table, position.ok_or_else(misplaced)?))
+}
+
+struct Planner<'a> {
+    star: &'a Star,
+    create: &'a Create<'a>,
+    session: &'a dyn Session,
+    /// Positions of the columns of each table that expressions on joined rows need.
+    asked: Vec<BTreeSet<usize>>,
+}
+
+impl Planner<'_> {
+    fn table(&self, table: usize) -> &StarTable {
+        &self.star.tables[table]
+    }
+
+    fn columns_of(&self, table: usize) -> Vec<usize> {
+        self.asked.get(table).into_iter().flatten().copied().collect()
+    }
+
+    fn children(&self, table: usize) -> Vec<usize> {
+        let refers = |child: &usize| self.table(*child).referrer.is_some_and(|it| it.0 == table);
+        (0..self.star.tables.len()).filter(refers).collect()
+    }
+
+    /// Where a table's referrer has the references to it.
+    fn reference(&self, table: usize) -> usize {
+        let (referrer, key) = self.table(table).referrer.unwrap_or_default();
+        reference_position(&self.table(referrer).table, key)
+    }
+
+    /// A scan of a table with its own filters, which gives out all columns.
+    fn scan(&self, table: usize) -> Result<ScanExec> {
+        let StarTable { table, filters, place, .. } = self.table(table);
+        let settings = self.session.config().get_extension::<ScanSettings>();
+        let settings = settings.as_deref().copied().unwrap_or_default();
+        let schema = Arc::new(schema_with_numbers(table));
+        let all = (0..schema.fields().len()).collect();
+        let partitions = self.session.config().target_partitions();
+        let scan = ScanExec::new(Arc::clone(table), &schema, all, partitions, None, settings)?;
+        if filters.is_empty() {
+            return Ok(scan);
+        }
+        let schema = DFSchema::try_from_qualified_schema(relation(*place), &schema)?;
+        let filters = filters.iter().map(|filter| (self.create)(filter, &schema));
+        scan.with_filters(&filters.collect::<Result<Vec<_>>>()?)
+    }
+
+    /// A dimension with those that it refers to, and the columns that it gives out.
+    fn dimension(&self, table: usize) -> Result<(DimensionPlan, Vec<(usize, usize)>)> {
+        let own = self.columns_of(table);
+        let mut given: Vec<(usize, usize)> = own.iter().map(|place| (table, *place)).collect();
+        let mut projection = own.clone();
+        let mut children = Vec::new();
+        for child in self.children(table) {
+            let (dimension, columns) = self.dimension(child)?;
+            let reference = (!columns.is_empty()).then(|| {
+                projection.push(self.reference(child));
+                projection.len() - 1
+            });
+            given.extend(columns);
+            children.push((dimension, reference));
+        }
+        let of: &Table = &self.table(table).table;
+        projection.push(ordinal_position(of));
+        let scan = self.scan(table)?.with_projection(projection)?;
+        let (referrer, key) = self.table(table).referrer.unwrap_or_default();
+        let referrer = &self.table(referrer).table;
+        let reference = referrer.foreign_keys().get(key).ok_or_else(misplaced)?;
+        let is_nullable = reference
+            .columns
+            .iter()
+            .any(|id| referrer.column(*id).is_none_or(|column| column.nullable));
+        let plan = DimensionPlan {
+            scan,
+            own: own.len(),
+            children,
+            column: reference.ordinal_column,
+            is_nullable,
+            ordinal_end: usize::try_from(of.ordinal_end()).map_err(|_| misplaced())?,
+            gives_columns: !given.is_empty(),
+        };
+        Ok((plan, given))
+    }
+
+    /// The schema of joined rows.
+    fn joined(&self, columns: &[(usize, usize)]) -> Result<DFSchema> {
+        let mut fields = Vec::with_capacity(columns.len());
+        for (table, position) in columns {
+            let StarTable { table, place, .. } = self.table(*table);
+            let column = table.columns().get(*position).ok_or_else(misplaced)?;
+            let data_type: DataType = starfact_encoding::arrow_type(column.data_type);
+            let field = Field::new(&column.name, data_type, column.nullable);
+            fields.push((Some(relation(*place)), Arc::new(field)));
+        }
+        DFSchema::new_with_metadata(fields, Default::default())
+    }
+}
+
+/// The columns of a batch that has only some of them, as an array each.
+pub(super) fn batch_of(
+    schema: &SchemaRef,
+    columns: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+}
