@@ -1,7 +1,7 @@
 //! From a tree of joins, filters and projections to tables, conditions and outputs.
 //!
-//! Columns of the tables are renamed to `#<place of the table>.<column>`, so that one name means one
-//! column everywhere, whatever aliases a query has.
+//! Columns of the tables are renamed to `#<place of the table>.<column>`, so that one name means
+//! one column everywhere, whatever aliases a query has.
 
 use crate::scan::{StarfactTable, stands_alone};
 use datafusion::catalog::default_table_source::source_as_provider;

@@ -2,8 +2,8 @@
 //!
 //! Conditions:
 //! - Each table but the root is reached along one foreign key, all columns of which are compared
-//!   with those of the key that it references. Keys are enforced, so a row of the root meets one row
-//!   of each other table at most, and the join neither repeats rows nor loses others than those
+//!   with those of the key that it references. Keys are enforced, so a row of the root meets one
+//!   row of each other table at most, and the join neither repeats rows nor loses others than those
 //!   whose reference is NULL or whose dimension row does not pass.
 //! - A table of which a row only has to be there (a semi join) is no root, for then a row of the
 //!   root could come more than once.

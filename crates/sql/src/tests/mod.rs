@@ -18,6 +18,7 @@ mod order;
 mod progress;
 mod queries;
 mod semantics;
+mod stars;
 mod statements;
 mod storage;
 mod temporal;

@@ -1,0 +1,220 @@
+//! Joins along foreign keys, with look-ups by ordinals and without: the answers are the same, and
+//! EXPLAIN tells which it was.
+
+use super::{answer, failure, run, session};
+use crate::Session;
+
+/// A fact with a dimension in two roles, a chain of dimensions, a key of two columns and a
+/// reference to itself; of all there are NULLs and rows that nothing refers to.
+const TABLES: &[&str] = &[
+    "CREATE TABLE region (id INTEGER PRIMARY KEY, name VARCHAR)",
+    "CREATE TABLE nation (id INTEGER PRIMARY KEY, name VARCHAR, region INTEGER REFERENCES region)",
+    "CREATE TABLE city (id INTEGER PRIMARY KEY, name VARCHAR, size INTEGER,
+        nation INTEGER NOT NULL REFERENCES nation)",
+    "CREATE TABLE day (id DATE PRIMARY KEY, year INTEGER NOT NULL, month INTEGER NOT NULL)",
+    "CREATE TABLE shelf (room INTEGER, place INTEGER, kind VARCHAR, PRIMARY KEY (room, place))",
+    "CREATE TABLE sale (id BIGINT PRIMARY KEY, parent BIGINT REFERENCES sale,
+        sold DATE REFERENCES day, sent DATE REFERENCES day, origin INTEGER REFERENCES city,
+        target INTEGER NOT NULL REFERENCES city, room INTEGER, place INTEGER,
+        amount DECIMAL(10,2), count INTEGER, rate DOUBLE, note VARCHAR,
+        FOREIGN KEY (room, place) REFERENCES shelf) SORTED BY (sold, id)",
+    "INSERT INTO region SELECT value, 'region ' || value FROM range(3)",
+    "INSERT INTO nation SELECT value, 'nation ' || value,
+        CASE WHEN value % 4 = 3 THEN NULL ELSE value % 3 END FROM range(9)",
+    "INSERT INTO city SELECT value, CASE WHEN value % 7 = 1 THEN NULL ELSE 'city ' || value % 20 END,
+        CASE WHEN value % 5 = 0 THEN NULL ELSE value * 100 END, value % 9 FROM range(55)",
+    "INSERT INTO day SELECT DATE '2024-11-20' + CAST(value AS INTEGER),
+        extract(year FROM DATE '2024-11-20' + CAST(value AS INTEGER)),
+        extract(month FROM DATE '2024-11-20' + CAST(value AS INTEGER)) FROM range(100)",
+    "INSERT INTO shelf SELECT value / 5, value % 5, chr(CAST(65 + value % 3 AS INTEGER))
+        FROM range(20)",
+    "INSERT INTO sale SELECT value, CASE WHEN value % 3 = 0 AND value > 0 THEN value / 3 END,
+        CASE WHEN value % 11 <> 5 THEN DATE '2024-11-20' + CAST(value * 7 % 90 AS INTEGER) END,
+        DATE '2024-11-20' + CAST(value * 13 % 100 AS INTEGER),
+        CASE WHEN value % 13 <> 4 THEN value * 31 % 50 END, value * 17 % 45,
+        CASE WHEN value % 6 <> 2 THEN value % 4 END, value % 5,
+        CASE WHEN value % 9 <> 7 THEN value * 1.25 END, value % 100 - 50, value / 8,
+        CASE WHEN value % 2 = 0 THEN 'note ' || value % 10 END FROM range(4000)",
+];
+
+/// The answer with look-ups by ordinals and without, in any order, which are one.
+fn both(session: &Session, sql: &str) -> String {
+    let sorted = |session: &Session| {
+        let answer = answer(session, sql);
+        let mut rows: Vec<&str> = answer.split("; ").collect();
+        rows.sort_unstable();
+        rows.join("; ")
+    };
+    let with = sorted(session);
+    run(session, &["SET star_executor = off"]);
+    let without = sorted(session);
+    run(session, &["SET star_executor = on"]);
+    assert_eq!(with, without, "{sql}");
+    with
+}
+
+fn is_star(session: &Session, sql: &str) -> bool {
+    answer(session, &format!("EXPLAIN {sql}")).contains("StarfactStar")
+}
+
+/// Queries that stars answer.
+const STARS: &[&str] = &[
+    "SELECT year, sum(amount), count(*), count(amount), avg(count), min(rate), max(note) \
+     FROM sale JOIN day ON sold = day.id GROUP BY year",
+    "SELECT sum(amount * count) FROM sale, day WHERE sold = day.id AND year = 2025 AND month < 3",
+    "SELECT s.year, t.month, count(*) FROM sale JOIN day s ON sold = s.id JOIN day t ON sent = t.id \
+     WHERE s.month = 12 OR t.year = 2024 GROUP BY s.year, t.month",
+    "SELECT r.name, n.name, sum(count) FROM sale JOIN city c ON origin = c.id \
+     JOIN nation n ON c.nation = n.id JOIN region r ON n.region = r.id GROUP BY r.name, n.name",
+    "SELECT o.name, t.name, r.name, sum(amount) FROM sale JOIN city o ON origin = o.id \
+     JOIN city t ON target = t.id JOIN nation n ON t.nation = n.id JOIN region r ON n.region = r.id \
+     WHERE o.size > 1000 AND r.name <> 'region 1' GROUP BY o.name, t.name, r.name",
+    "SELECT kind, count(*), sum(amount) FROM sale JOIN shelf USING (room, place) GROUP BY kind",
+    "SELECT c.id, c.note, p.note FROM sale c JOIN sale p ON c.parent = p.id WHERE p.count > 30",
+    "SELECT count(*) FROM sale WHERE origin IN (SELECT id FROM city WHERE name = 'city 3')",
+    "SELECT note, count(*) FROM sale s WHERE EXISTS (SELECT 1 FROM city c JOIN nation n \
+     ON n.id = c.nation WHERE c.id = s.target AND n.name < 'nation 4') GROUP BY note",
+    "SELECT sale.id, day.year, city.name FROM sale JOIN day ON sold = day.id \
+     JOIN city ON origin = city.id WHERE amount > 4000 AND size IS NOT NULL",
+    "SELECT year, count % 10, count(*) FILTER (WHERE amount > 100), sum(DISTINCT count), \
+     count(DISTINCT note) FROM sale JOIN day ON sold = day.id GROUP BY year, count % 10",
+    "SELECT year * 100 + month AS ym, round(stddev(count), 6), round(var_pop(count), 6), median(count) FROM sale \
+     JOIN day ON sold = day.id GROUP BY ym HAVING count(*) > 100",
+    "SELECT DISTINCT month, name FROM sale JOIN day ON sent = day.id JOIN city ON target = city.id",
+    "SELECT count(*), sum(amount), min(name) FROM sale JOIN city ON origin = city.id \
+     WHERE name = 'nowhere'",
+    "SELECT name, count(*) FROM sale JOIN city ON origin = city.id WHERE name = 'nowhere' \
+     GROUP BY name",
+    "SELECT count(*) FROM sale JOIN city ON origin = city.id",
+    "SELECT count(*) FROM sale JOIN day ON sent = day.id WHERE extract(dow FROM day.id) = 1",
+    "SELECT o.nation, count(*) FROM sale JOIN city o ON origin = o.id JOIN city t ON target = t.id \
+     WHERE o.nation = t.nation AND o.name < t.name GROUP BY o.nation",
+    "SELECT day.id, name, rank() OVER (PARTITION BY name ORDER BY day.id, sale.id) FROM sale \
+     JOIN day ON sold = day.id JOIN city ON target = city.id WHERE size < 800",
+    "SELECT year, sum(x) FROM (SELECT year, amount + size AS x, name FROM sale \
+     JOIN day ON sold = day.id JOIN city ON origin = city.id WHERE amount IS NOT NULL) q \
+     WHERE name <> 'city 5' GROUP BY year",
+    "SELECT origin, q.n, city.name FROM (SELECT origin, count(*) AS n FROM sale JOIN day \
+     ON sold = day.id WHERE year = 2024 GROUP BY origin) q JOIN city ON city.id = q.origin",
+    "SELECT CASE WHEN year = 2024 THEN name ELSE kind END AS k, count(*) FROM sale \
+     JOIN day ON sold = day.id JOIN city ON target = city.id JOIN shelf USING (room, place) \
+     GROUP BY k",
+];
+
+#[test]
+fn answers_are_the_same_without() {
+    let session = session(TABLES);
+    for sql in STARS {
+        assert!(is_star(&session, sql), "{sql}\n{}", answer(&session, &format!("EXPLAIN {sql}")));
+        both(&session, sql);
+    }
+    let checks = [
+        ("SELECT count(*) FROM sale JOIN city ON origin = city.id", "3692"),
+        ("SELECT count(*) FROM sale JOIN shelf USING (room, place)", "3333"),
+    ];
+    for (sql, expected) in checks {
+        assert_eq!(both(&session, sql), expected, "{sql}");
+    }
+}
+
+#[test]
+fn rows_that_change_are_seen() {
+    let session = session(TABLES);
+    let steps = [
+        "INSERT INTO sale (id, sold, target, amount) VALUES (9000, DATE '2024-12-24', 3, 7.5)",
+        "UPDATE city SET name = 'city 3' WHERE id IN (9, 44)",
+        "UPDATE sale SET target = 3, origin = NULL WHERE id % 50 = 7",
+        "UPDATE city SET id = id + 1000 WHERE id > 50",
+        "DELETE FROM sale WHERE count = 4 AND id > 1500 OR id = 3998",
+        "OPTIMIZE TABLE sale",
+        "DELETE FROM city WHERE id > 1000",
+        "INSERT INTO city VALUES (1053, 'city 3', 1, 1)",
+        "INSERT INTO sale (id, sold, target) VALUES (9001, DATE '2024-12-24', 1053)",
+        "ALTER TABLE city ADD COLUMN mayor VARCHAR DEFAULT 'nobody'",
+        "UPDATE city SET mayor = name, size = -1 WHERE size IS NULL",
+        "OPTIMIZE TABLE city",
+    ];
+    for step in steps {
+        run(&session, &[step]);
+        for sql in STARS {
+            both(&session, sql);
+        }
+    }
+    let sql = "SELECT mayor, count(*) FROM sale JOIN city ON target = city.id GROUP BY mayor";
+    assert!(is_star(&session, sql));
+    both(&session, sql);
+}
+
+#[test]
+fn tables_without_rows_have_answers() {
+    let (tables, _) = TABLES.split_at(6);
+    let session = session(tables);
+    for sql in STARS {
+        assert!(is_star(&session, sql), "{sql}");
+        both(&session, sql);
+    }
+}
+
+#[test]
+fn what_is_no_star_stays_as_it_is() {
+    let session = session(TABLES);
+    for sql in [
+        "SELECT year, count(sale.id) FROM day LEFT JOIN sale ON sold = day.id GROUP BY year",
+        "SELECT count(*) FROM day WHERE id NOT IN (SELECT sold FROM sale WHERE sold IS NOT NULL)",
+        "SELECT count(*) FROM day WHERE EXISTS (SELECT 1 FROM sale WHERE sold = day.id)",
+        "SELECT count(*) FROM sale JOIN city ON count = city.id",
+        "SELECT count(*) FROM sale JOIN shelf ON sale.room = shelf.room",
+        "SELECT count(*) FROM sale, day",
+        "SELECT count(*) FROM (SELECT * FROM sale LIMIT 10) s JOIN day ON sold = day.id",
+        "SELECT count(*) FROM sale JOIN city AS OF EPOCH 9 ON origin = city.id",
+    ] {
+        assert!(!is_star(&session, sql), "{sql}");
+        both(&session, sql);
+    }
+}
+
+#[test]
+fn changes_that_are_not_committed_are_joined() {
+    let session = session(TABLES);
+    run(
+        &session,
+        &[
+            "BEGIN",
+            "INSERT INTO city VALUES (70, 'new', 5, 3)",
+            "INSERT INTO sale (id, sold, target) VALUES (9000, DATE '2024-12-24', 70)",
+        ],
+    );
+    let sql = "SELECT count(*) FROM sale JOIN city ON target = city.id WHERE name = 'new'";
+    assert_eq!(both(&session, sql), "1");
+    assert!(!is_star(&session, sql));
+    run(&session, &["COMMIT"]);
+    assert_eq!(both(&session, sql), "1");
+    assert!(is_star(&session, sql));
+}
+
+#[test]
+fn tables_of_one_older_epoch_are_a_star() {
+    let session = session(TABLES);
+    run(&session, &["DELETE FROM sale WHERE target = 3 AND id > 1500", "UPDATE city SET size = 0"]);
+    let epoch = answer(&session, "SELECT max(last_epoch) - 2 FROM sys.snapshots");
+    let sql = format!(
+        "SELECT size, count(*) FROM sale AS OF EPOCH {epoch} JOIN city AS OF EPOCH {epoch} \
+         ON target = city.id GROUP BY size"
+    );
+    assert!(is_star(&session, &sql));
+    assert_ne!(
+        both(&session, &sql),
+        both(&session, &sql.replace(&format!(" AS OF EPOCH {epoch}"), ""))
+    );
+}
+
+#[test]
+fn a_condition_that_fails_is_an_error() {
+    let session = session(TABLES);
+    let sql = "SELECT year, sum(100 / (size - 100)) FROM sale JOIN day ON sold = day.id \
+               JOIN city ON target = city.id GROUP BY year";
+    assert!(is_star(&session, sql));
+    assert!(failure(&session, sql).message.contains("ivi"), "{}", failure(&session, sql).message);
+    // It is no error where no row comes so far.
+    both(&session, &sql.replace("GROUP BY", "WHERE size > 100 GROUP BY"));
+}
