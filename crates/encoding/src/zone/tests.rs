@@ -45,6 +45,8 @@ fn predicates() -> Vec<Predicate> {
     for members in 0..32 {
         let values = (0..5).filter(|value| members >> value & 1 == 1).map(Scalar::Integer);
         predicates.push(Predicate::is_in(values.collect()));
+        let values = (0..5).filter(|value| members >> value & 1 == 1);
+        predicates.push(Predicate::Members(Arc::new(values.collect())));
     }
     predicates
 }

@@ -134,9 +134,10 @@ fn rows_that_change_are_seen() {
         "UPDATE city SET mayor = name, size = -1 WHERE size IS NULL",
         "OPTIMIZE TABLE city",
     ];
-    for step in steps {
+    for (place, step) in steps.iter().enumerate() {
         run(&session, &[step]);
-        for sql in STARS {
+        // Each query after every third of the steps.
+        for sql in STARS.iter().skip(place % 3).step_by(3) {
             both(&session, sql);
         }
     }
