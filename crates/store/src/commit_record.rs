@@ -196,12 +196,13 @@ pub(crate) fn byte_len(changes: &[RowsChange]) -> u64 {
 }
 
 /// Reads the record `number`; its segments are in memory then. `schema_of` gives the tables that
-/// are known; changes of others are left out.
+/// are known; changes of others are left out. `None` if it is not wanted, by its version and epoch.
 pub(crate) fn decode<'a>(
     number: u64,
     bytes: &[u8],
+    is_wanted: &dyn Fn(Version, Epoch) -> bool,
     known: &dyn Fn(TableId) -> Option<&'a Table>,
-) -> Result<Commit> {
+) -> Result<Option<Commit>> {
     let damage = |what: &str, expected: &str, found: String| {
         let what = format!("{what} in record {number}");
         Corruption::new(0, what, expected, found).in_file(paths::LOGS)
@@ -214,6 +215,9 @@ pub(crate) fn decode<'a>(
     let (head, mut rest) = rest.split_at_checked(head_len).ok_or_else(short)?;
     let head =
         Head::parse(head).map_err(|(what, expected, found)| damage(what, expected, found))?;
+    if !is_wanted(head.version, head.epoch) {
+        return Ok(None);
+    }
     let mut take = |count: u64| {
         let count = usize::try_from(count).map_err(|_| short())?;
         let (taken, behind) = rest.split_at_checked(count).ok_or_else(short)?;
@@ -261,7 +265,7 @@ pub(crate) fn decode<'a>(
         return Err(damage("bytes", "none behind the last file", rest.len().to_string()));
     }
     let Head { version, epoch, next_file, .. } = head;
-    Ok(Commit { version, epoch, next_file, tables })
+    Ok(Some(Commit { version, epoch, next_file, tables }))
 }
 
 /// The segments make sense in the table.

@@ -29,7 +29,6 @@ use roaring::{RoaringBitmap, RoaringTreemap};
 use starfact_base::{Error, Result, TableId};
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Instant, SystemTime};
 
@@ -119,9 +118,6 @@ impl Shared {
         reason: MergeReason,
     ) -> Result<Option<MergeReport>> {
         let writer = self.writer()?;
-        if writer.open_changes.load(Ordering::SeqCst) > 0 {
-            return Ok(None);
-        }
         let has_many_logs = writer.logs().count() > LOGS_MAX;
         let policy = match has_many_logs {
             true => MergePolicy { flush_rows: 1, ..*policy },

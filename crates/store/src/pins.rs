@@ -32,7 +32,8 @@ pub(crate) struct Pin {
 }
 
 impl Pin {
-    /// Pins `version`; `None` on a medium that takes no files, where nothing is removed either.
+    /// Pins `version`; `None` on a medium that takes no files, where nothing is removed either, and
+    /// on a full disk, where reading without a hold is better than not to read.
     pub(crate) fn take(dir: &Arc<dyn Dir>, version: Version) -> Result<Option<Self>> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         loop {
@@ -40,7 +41,7 @@ impl Pin {
             let path = paths::pin(version, &format!("{}-{number}", std::process::id()));
             match dir.lock(&path, &starfact_vfs::describe_process(), PIN_WAIT) {
                 Ok(lock) => return Ok(Some(Self { dir: Arc::clone(dir), path, _lock: lock })),
-                Err(error) if is_read_only(&error) => return Ok(None),
+                Err(error) if takes_no_files(&error) => return Ok(None),
                 // Process numbers of two machines or containers may be the same.
                 Err(Error::Locked(_)) => {}
                 Err(error) => return Err(error),
@@ -56,10 +57,12 @@ impl Drop for Pin {
     }
 }
 
-fn is_read_only(error: &Error) -> bool {
-    use ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    matches!(error, Error::Io { source, .. }
-        if matches!(source.kind(), ReadOnlyFilesystem | PermissionDenied))
+fn takes_no_files(error: &Error) -> bool {
+    use ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(error, Error::Io { source, .. } if matches!(
+        source.kind(),
+        ReadOnlyFilesystem | PermissionDenied | StorageFull | QuotaExceeded
+    ))
 }
 
 /// The versions that live readers hold. Removes dead pins on the way.

@@ -88,17 +88,25 @@ impl Replay {
             return Ok(());
         }
         let tables = &self.tables;
-        let commit = decode(number, payload, &|id| tables.get(&id).map(AsRef::as_ref))?;
-        if number < self.next {
+        let is_pending = number < self.next;
+        // Of tables that were altered since, later records have what these do not fit yet.
+        let is_wanted = |version: Version, epoch: Epoch| {
+            is_pending || version <= self.version && epoch <= self.end
+        };
+        let known = |id| tables.get(&id).map(AsRef::as_ref);
+        let Some(commit) = decode(number, payload, &is_wanted, &known)? else {
+            if number == self.next {
+                self.settle_pending()?;
+            }
+            self.is_outdated = true;
+            return Ok(());
+        };
+        if is_pending {
             self.next_file = self.next_file.max(commit.next_file);
             return self.add_pending(commit);
         }
         if number == self.next {
             self.settle_pending()?;
-        }
-        if commit.version > self.version || commit.epoch > self.end {
-            self.is_outdated = true;
-            return Ok(());
         }
         let damage = |what: &str, expected: String, found: String| {
             let what = format!("{what} of record {number}");

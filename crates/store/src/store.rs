@@ -10,7 +10,7 @@ use crate::logs::Logs;
 use crate::open::{self, Followed, Opened};
 use crate::retention::{Former, Retention};
 use crate::snapshot::Snapshot;
-use crate::transaction::{Registry, Transaction, TransactionInfo};
+use crate::transaction::{Registry, Removals, Transaction, TransactionInfo};
 use crate::turn::Turn;
 use crate::worker::Background;
 use crate::workers::WorkerCache;
@@ -18,7 +18,7 @@ use starfact_base::{Error, Result, TableId};
 use starfact_vfs::{Dir, Lock};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -87,8 +87,8 @@ pub(crate) struct Writer {
     frozen: Mutex<BTreeMap<TableId, u64>>,
     /// All open transactions.
     pub(crate) transactions: Registry,
-    /// Transactions that have changed rows and have not taken their turn yet.
-    pub(crate) open_changes: Arc<AtomicUsize>,
+    /// Rows that commits have removed since open transactions began.
+    pub(crate) removals: Removals,
     torn: Option<Torn>,
     _lock: Box<dyn Lock>,
 }
@@ -154,7 +154,7 @@ impl Store {
                     merging: Mutex::default(),
                     frozen: Mutex::default(),
                     transactions: Registry::default(),
-                    open_changes: Arc::default(),
+                    removals: Removals::default(),
                     torn: opened.torn,
                     _lock: lock,
                 };

@@ -7,6 +7,7 @@
 //! ```
 
 mod changes;
+mod moved;
 mod rows;
 
 use crate::alter::{self, TableChange};
@@ -23,11 +24,12 @@ use crate::turn::Taken;
 use crate::{constraints, declare, garbage};
 use arrow::record_batch::RecordBatch;
 use changes::Changes;
+pub(crate) use moved::Removals;
 pub(crate) use rows::take_rows;
 use starfact_base::{Epoch, Error, Result, TableId};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -49,7 +51,6 @@ pub struct Transaction {
     is_structural: bool,
     shared: Arc<Shared>,
     taken: Option<Taken>,
-    open: Option<OpenChanges>,
     /// How others see that it is there.
     entry: Registered,
 }
@@ -76,12 +77,21 @@ struct Registered {
 }
 
 impl Registered {
-    fn new(registry: &Registry, epoch: Epoch, has_turn: bool) -> Self {
+    /// Is there before the transaction has its epoch, so that what later ones remove is noted.
+    fn new(registry: &Registry, has_turn: bool) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let epoch = Epoch(0);
         let info = TransactionInfo { id, began: SystemTime::now(), epoch, has_turn };
         registry.lock().unwrap_or_else(PoisonError::into_inner).insert(id, info);
         Self { id, registry: Arc::clone(registry) }
+    }
+
+    fn note_epoch(&self, epoch: Epoch) {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(info) = registry.get_mut(&self.id) {
+            info.epoch = epoch;
+        }
     }
 
     fn note_turn(&self) {
@@ -98,22 +108,6 @@ impl Drop for Registered {
     }
 }
 
-/// Tells the background work that there are changed rows which it must not write again.
-struct OpenChanges(Arc<AtomicUsize>);
-
-impl OpenChanges {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for OpenChanges {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 /// When a commit is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -127,13 +121,13 @@ pub enum Durability {
 impl Transaction {
     pub(crate) fn begin(shared: Arc<Shared>, taken: Option<Taken>) -> Result<Self> {
         let files = NewFiles::new(Arc::clone(&shared.dir), Arc::clone(&shared.writer()?.next_file));
+        let entry = Registered::new(&shared.writer()?.transactions, taken.is_some());
         let (before, next_table) = {
             let state = shared.state();
             let newest = if taken.is_some() { &state.head } else { &state.snapshot };
             (Arc::clone(newest), state.next_table)
         };
-        let registry = &shared.writer()?.transactions;
-        let entry = Registered::new(registry, before.epoch(), taken.is_some());
+        entry.note_epoch(before.epoch());
         Ok(Self {
             entry,
             files,
@@ -145,7 +139,6 @@ impl Transaction {
             is_structural: false,
             shared,
             taken,
-            open: None,
         })
     }
 
@@ -303,15 +296,6 @@ impl Transaction {
         Ok(snapshot.epoch())
     }
 
-    /// Notes that there are changed rows.
-    fn note_changes(&mut self) -> Result<()> {
-        self.has_changes = true;
-        if self.taken.is_none() && self.open.is_none() {
-            self.open = Some(OpenChanges::new(&self.shared.writer()?.open_changes));
-        }
-        Ok(())
-    }
-
     fn table(&self, id: TableId) -> Result<&Arc<Table>> {
         self.tables.get(&id).ok_or_else(|| Error::internal(format!("there is no table {id}")))
     }
@@ -331,9 +315,11 @@ impl Transaction {
             (Arc::clone(&state.head), state.next_table)
         };
         if !Arc::ptr_eq(&newest, &self.before) {
-            for (id, changes) in &self.changes {
-                let before = self.table(*id)?;
-                changes.check_conflict(before, newest.table_by_id(*id))?;
+            let (removals, epoch) = (&self.shared.writer()?.removals, self.before.epoch());
+            for (id, changes) in &mut self.changes {
+                let missing = || Error::internal(format!("there is no table {id}"));
+                let before = self.tables.get(id).ok_or_else(missing)?;
+                changes.follow(before, newest.table_by_id(*id), &|| removals.since(epoch, *id))?;
             }
             self.tables = newest.by_id().clone();
             self.before = newest;
@@ -367,6 +353,7 @@ impl Transaction {
             settled.push(work);
         }
         constraints::check(&mut tables, &settled)?;
+        self.note_removals(&settled)?;
         let mut changed = Vec::with_capacity(settled.len());
         for Settled { before, removed, .. } in &settled {
             let Some(after) = tables.get(&before.id()) else { continue };
@@ -380,6 +367,17 @@ impl Transaction {
         self.tables = tables;
         self.changes.clear();
         Ok(changed)
+    }
+
+    /// Notes which rows go, for transactions that began before.
+    fn note_removals(&self, settled: &[Settled]) -> Result<()> {
+        let writer = self.shared.writer()?;
+        let visible = self.shared.state().snapshot.epoch();
+        let epochs = (self.before.epoch().next(), visible);
+        for Settled { before, removed, .. } in settled {
+            writer.removals.note(epochs, (before, removed), &writer.transactions)?;
+        }
+        Ok(())
     }
 
     /// Removes the files of a load that failed.

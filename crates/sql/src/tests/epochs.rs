@@ -79,3 +79,33 @@ fn what_is_in_memory_becomes_files_when_asked() {
         &[("OPTIMIZE u", "u"), ("SET starfact.retain_epochs = 'x'", "no count")],
     );
 }
+
+#[test]
+fn epochs_before_a_table_was_altered_are_read() {
+    let session = session(&[
+        "CREATE TABLE a (i INTEGER, s SMALLINT)",
+        "INSERT INTO a VALUES (1, 1)",
+        "CREATE TABLE b (i INTEGER)",
+        "INSERT INTO b VALUES (2)",
+        "ALTER TABLE a ALTER s TYPE INTEGER",
+        "INSERT INTO a VALUES (2, 70000)",
+        "ALTER TABLE b ADD COLUMN c INTEGER DEFAULT 5",
+        "INSERT INTO b VALUES (3, 3)",
+        "INSERT INTO a VALUES (3, 3)",
+    ]);
+    let counts = |table: &str| -> Vec<String> {
+        let sql = |epoch| format!("SELECT count(*) FROM {table} AS OF EPOCH {epoch}");
+        (4..=9).map(|epoch| answer(&session, &sql(epoch))).collect()
+    };
+    assert_eq!(counts("a"), ["1", "1", "2", "2", "2", "3"]);
+    assert_eq!(counts("b"), ["1", "1", "1", "1", "2", "2"]);
+    check(
+        &session,
+        &[
+            ("SELECT * FROM a AS OF EPOCH 4", "1|1"),
+            ("SELECT * FROM a AS OF EPOCH 6", "1|1; 2|70000"),
+            ("SELECT * FROM b AS OF EPOCH 6", "2"),
+            ("SELECT * FROM b AS OF EPOCH 7", "2|5"),
+        ],
+    );
+}

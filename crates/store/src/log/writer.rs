@@ -19,6 +19,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::ErrorKind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+/// The smallest unit in which file systems give out space.
+const PAGE_BYTES: u64 = 4096;
+
 /// A log that takes records. Dropped, it forgets those that nobody synced.
 #[derive(Debug)]
 pub(crate) struct LogWriter {
@@ -113,7 +116,13 @@ impl LogWriter {
             }
             state = match state.file.take() {
                 Some(file) => {
-                    let frames = std::mem::take(&mut state.buffer);
+                    let mut frames = std::mem::take(&mut state.buffer);
+                    if syncs {
+                        let end = file.position() + frames.len() as u64;
+                        let before = frames.len();
+                        self.make_room(end, state.durable, &mut frames);
+                        state.byte_len += (frames.len() - before) as u64;
+                    }
                     let turn = Turn { log: self, last: state.next - 1, syncs, outcome: None };
                     drop(state);
                     turn.run(file, frames);
@@ -121,6 +130,16 @@ impl LogWriter {
                 }
                 None => self.is_settled.wait(state).unwrap_or_else(PoisonError::into_inner),
             };
+        }
+    }
+
+    /// Sees to it that the mark which follows the frames, up to the byte `end`, lies in a page that
+    /// they begin: then a lack of space shows before the records are durable. What fills up the
+    /// page before is a mark that says nothing new.
+    fn make_room(&self, end: u64, durable: u64, frames: &mut Vec<u8>) {
+        let rest = (PAGE_BYTES - end % PAGE_BYTES) % PAGE_BYTES;
+        if rest < FRAME_BYTES as u64 {
+            push_mark(frames, self.header.salt, durable);
         }
     }
 

@@ -137,17 +137,18 @@ fn a_table_that_goes_during_a_merge_is_gone() {
 }
 
 #[test]
-fn a_merge_waits_for_transactions_with_changed_rows_and_ends_when_it_is_told_to() {
+fn a_merge_waits_for_nobody_and_ends_when_it_is_told_to() {
     let (store, dim, _) = new_store(&MemDir::new());
     add(&store, dim, &dimension_rows([3, 1, 2])).unwrap();
     let mut open = store.begin_concurrent().unwrap();
     open.delete(dim, &[1]).unwrap();
     let step = |pace: &crate::Pace<'_>| store.merge_step(&FLUSH, &LoadOptions::default(), pace);
-    assert!(step(&|| Ok(())).unwrap().is_none());
-    open.commit().unwrap();
     let stopped = step(&|| Err(Error::invalid("enough"))).unwrap_err();
     assert_eq!(stopped.to_string(), "enough");
     assert!(step(&|| Ok(())).unwrap().unwrap().is_done);
+    open.commit().unwrap();
+    assert_eq!(table(&store, "dim").deleted_row_count(), 1);
+    assert!(store.optimize(dim, &LoadOptions::default(), &|| Ok(())).unwrap().unwrap().is_done);
     assert_eq!(table(&store, "dim").deleted_row_count(), 0);
     assert_sound(&store);
 }
@@ -403,4 +404,65 @@ fn files_of_deletions_go_with_the_manifest_that_named_them() {
     let store = open(&dir);
     create(&store, &dimension("third"));
     assert_eq!(unnamed_files(&store, &dir), Vec::<String>::new());
+}
+
+#[test]
+fn transactions_go_on_when_their_rows_are_written_again() {
+    let dir = MemDir::new();
+    let (store, dim, fact) = new_store(&dir);
+    add(&store, dim, &dimension_rows([3, 1, 2])).unwrap();
+    for start in [0, 10, 20] {
+        add(&store, fact, &fact_rows(start..start + 10)).unwrap();
+    }
+    let key = table(&store, "fact").primary_key().unwrap().id;
+    let rows_of = |transaction: &crate::Transaction, ids: &[i32]| -> Vec<u64> {
+        let found = transaction.find_rows(fact, key, &[ints(ids.iter().copied())]).unwrap();
+        found.into_iter().map(Option::unwrap).collect()
+    };
+    let change = |ids: &[i32], day: i32| {
+        let mut transaction = store.begin_concurrent().unwrap();
+        let rows = rows_of(&transaction, ids);
+        let dims = ints(ids.iter().map(|_| 1));
+        let days = ints(ids.iter().map(|_| day));
+        transaction
+            .update(fact, &rows, &batch(vec![ints(ids.iter().copied()), dims, days]))
+            .unwrap();
+        transaction
+    };
+    // Written again as they are: flushed, and with the rows of later commits.
+    let open = change(&[4, 17], 600);
+    let other = change(&[5], 601);
+    change(&[12], 602).commit().unwrap();
+    add(&store, fact, &fact_rows(30..40)).unwrap();
+    let all = &LoadOptions::default();
+    assert!(store.optimize(fact, all, &|| Ok(())).unwrap().unwrap().is_done);
+    assert_eq!(table(&store, "fact").segments().len(), 1);
+    open.commit().unwrap();
+    assert_sound(&store);
+    // Changed by another one, whose rows were written again, too.
+    let mut late = change(&[12, 33], 603);
+    let rows = rows_of(&late, &[20]);
+    late.delete(fact, &rows).unwrap();
+    let same = change(&[33], 604);
+    let removed = change(&[20], 605);
+    late.commit().unwrap();
+    assert!(store.optimize(fact, all, &|| Ok(())).unwrap().unwrap().is_done);
+    for of_a_changed_row in [same, removed] {
+        let error = of_a_changed_row.commit().unwrap_err();
+        assert!(matches!(error, Error::Conflict(_)), "{error}");
+    }
+    other.commit().unwrap();
+    assert_sound(&store);
+    let expected: Vec<(i64, String)> = (0..40)
+        .filter(|id| *id != 20)
+        .map(|id| match id {
+            4 | 17 => (id, "600".to_owned()),
+            5 => (id, "601".to_owned()),
+            12 | 33 => (id, "603".to_owned()),
+            _ => (id, (id * 37 % 101).to_string()),
+        })
+        .collect();
+    assert_eq!(live(&store, "fact", "day"), expected);
+    drop(store);
+    assert_eq!(live(&open_to_read(&dir), "fact", "day"), expected);
 }

@@ -1,5 +1,6 @@
 //! The rows of one table that a transaction has changed and not yet committed.
 
+use super::moved;
 use crate::constraints::{Settled, keys_of};
 use crate::delta::{Built, NewRows, Place, build};
 use crate::edges;
@@ -121,9 +122,15 @@ impl Changes {
         Ok(view)
     }
 
-    /// Fails if another transaction has changed `newest` so that these changes make no sense on
-    /// top of it.
-    pub(super) fn check_conflict(&self, before: &Table, newest: Option<&Arc<Table>>) -> Result<()> {
+    /// Makes them changes of `newest` instead of `before`. Fails if another transaction has changed
+    /// that so that these make no sense on top of it; `removed` gives the ordinals of rows that
+    /// others have removed since.
+    pub(super) fn follow(
+        &mut self,
+        before: &Table,
+        newest: Option<&Arc<Table>>,
+        removed: &dyn Fn() -> RoaringTreemap,
+    ) -> Result<()> {
         let conflict = |what: &str| {
             Err(Error::Conflict(format!(
                 "write conflict: {what} table \"{}\" since this transaction began; ROLLBACK, and \
@@ -135,18 +142,36 @@ impl Changes {
         if newest.schema != before.schema {
             return conflict("another transaction altered");
         }
+        let mut moved = Vec::new();
         for row in &self.deleted {
-            let (Some((then, _)), Some((now, _))) = (before.locate(row), newest.locate(row)) else {
-                return conflict("rows were written again in");
+            let is_in_place = match (before.locate(row), newest.locate(row)) {
+                // Segments in memory become one with the same ids of rows; files, with others.
+                (Some((then, _)), Some((now, _))) => {
+                    then.id() == now.id() || then.is_in_memory() && now.is_in_memory()
+                }
+                _ => false,
             };
-            // Segments in memory become one with the same ids of rows; files, with others.
-            if then.id() != now.id() && !(then.is_in_memory() && now.is_in_memory()) {
-                return conflict("rows were written again in");
-            }
-            if !newest.is_live(row) {
+            if !is_in_place {
+                moved.push(row);
+            } else if !newest.is_live(row) {
                 return conflict("another transaction changed the same rows of");
             }
         }
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let ordinals: RoaringTreemap = before.ordinals_of(&moved)?.into_iter().collect();
+        let found = match ordinals.is_disjoint(&removed()) {
+            true => moved::find(&ordinals, before, newest)?,
+            false => None,
+        };
+        let Some(found) = found else {
+            return conflict("another transaction changed the same rows of");
+        };
+        moved.iter().for_each(|row| {
+            self.deleted.remove(*row);
+        });
+        self.deleted |= found;
         Ok(())
     }
 

@@ -40,9 +40,7 @@ impl Transaction {
     pub fn delete(&mut self, table: TableId, rows: &[u64]) -> Result<u64> {
         let known = Arc::clone(self.table(table)?);
         let deleted = self.changes.entry(table).or_default().delete(&known, rows)?;
-        if deleted > 0 {
-            self.note_changes()?;
-        }
+        self.has_changes |= deleted > 0;
         Ok(deleted)
     }
 
@@ -64,7 +62,8 @@ impl Transaction {
             return Err(Error::internal("an update of a row that is not there"));
         }
         changes.insert(new, Some(kept));
-        self.note_changes()
+        self.has_changes = true;
+        Ok(())
     }
 
     /// Removes all rows; returns how many there were.

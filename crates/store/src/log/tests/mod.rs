@@ -373,3 +373,28 @@ fn what_is_written_and_not_synced_survives_the_process_and_no_power_cut() {
     log.sync(2).unwrap();
     assert_eq!((log.durable(), records(&dir.crash())), (2, vec![1, 2]));
 }
+
+#[test]
+fn a_mark_begins_no_page() {
+    // So that there is space for it whenever there was for the records.
+    for len in 3_900..4_120 {
+        let dir = MemDir::new();
+        let shared: Arc<dyn Dir> = Arc::new(dir.clone());
+        let log = LogWriter::create(&shared, 1, 1).unwrap();
+        for (record, len) in [(1, len), (2, 8_192 - len), (3, 5)] {
+            log.append(&vec![7; len]).unwrap();
+            log.sync(record).unwrap();
+            let bytes = dir.read(&paths::log(1)).unwrap();
+            assert_eq!(bytes.len() as u64, log.byte_len());
+            let (mark_end, records_end) = (bytes.len() - 1, bytes.len() - 21);
+            assert_eq!(mark_end / 4096, records_end / 4096, "{len}, record {record}");
+        }
+        let mut found = Vec::new();
+        let visit = &mut |record, _: &[u8]| {
+            found.push(record);
+            Ok(())
+        };
+        LogReader::new(1, 1).read(&dir, Until::Mark, visit).unwrap();
+        assert_eq!(found, [1, 2, 3]);
+    }
+}
