@@ -354,7 +354,7 @@ pub fn parse_bytes(text: &str) -> Result<u64> {
     };
     let bytes = number * scale;
     if !(1e6..=1e17).contains(&bytes) {
-        return Err(Error::sql(format!("{text} is out of bounds")).with_hint("give at least 1MB"));
+        return Err(Error::sql(format!("{text} is out of bounds")).with_hint("give 1MB to 100PB"));
     }
     Ok(bytes as u64)
 }

@@ -217,14 +217,9 @@ impl RunLength {
             if range.end <= self.start_of(next) {
                 continue;
             }
-            let first = next
-                + self
-                    .ends
-                    .get(next..)
-                    .map_or(0, |ends| ends.partition_point(|&end| end as usize <= range.start));
+            let first = gallop(&self.ends, next, range.start as u32 + 1);
             runs.clear_range(next..first);
-            let rest = self.ends.get(first..).unwrap_or_default();
-            let last = first + rest.partition_point(|&end| (end as usize) < range.end);
+            let last = gallop(&self.ends, first, range.end as u32);
             next = next.max(last + 1);
         }
         runs.clear_range(next..self.ends.len());

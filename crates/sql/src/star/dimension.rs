@@ -23,6 +23,7 @@ use futures::future::{BoxFuture, FutureExt};
 use starfact_base::ColumnId;
 use starfact_encoding::{Members, Predicate};
 use starfact_exec::ColumnFilter;
+use starfact_store::{ForeignKey, Table};
 use std::fmt;
 use std::sync::Arc;
 
@@ -93,7 +94,7 @@ impl Built {
         for dimension in dimensions {
             built.push(dimension.read(context, metrics).await?);
         }
-        let root = root.with_column_filters(filters(&built))?;
+        let root = root.with_column_filters(filters(root.table(), &built))?;
         Ok(Self { dimensions: built, root })
     }
 
@@ -117,11 +118,30 @@ impl Built {
     }
 }
 
-/// The filters of all references, those that leave least first.
-fn filters(dimensions: &[Dimension]) -> Vec<ColumnFilter> {
-    let mut by_share: Vec<&Dimension> = dimensions.iter().collect();
-    by_share.sort_by(|a, b| a.share.total_cmp(&b.share));
-    by_share.into_iter().filter_map(|dimension| dimension.filter.clone()).collect()
+/// The filters of all references of a table, those first that drop most rows for the bytes that
+/// they have to look at.
+fn filters(table: &Table, dimensions: &[Dimension]) -> Vec<ColumnFilter> {
+    // References may be stored as a rule that leads to them from the key.
+    let columns = |filter: &ColumnFilter| {
+        let is_it = |key: &&ForeignKey| key.ordinal_column == filter.column;
+        let key = table.foreign_keys().iter().find(is_it);
+        let key = key.into_iter().flat_map(|key| key.columns.iter().copied());
+        key.chain([filter.column]).collect::<Vec<ColumnId>>()
+    };
+    let cost = |filter: &ColumnFilter| {
+        let columns = columns(filter);
+        let bytes = table.segments().iter().map(|segment| {
+            columns.iter().map(|column| segment.column_byte_len(*column)).sum::<u64>()
+        });
+        bytes.sum::<u64>() as f64
+    };
+    let of = |dimension: &Dimension| {
+        let filter = dimension.filter.clone()?;
+        Some((cost(&filter) / (1.0 - dimension.share).max(1e-6), filter))
+    };
+    let mut ranked: Vec<(f64, ColumnFilter)> = dimensions.iter().filter_map(of).collect();
+    ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
+    ranked.into_iter().map(|(_, filter)| filter).collect()
 }
 
 impl DimensionPlan {
@@ -156,7 +176,7 @@ impl DimensionPlan {
         for (child, _) in &self.children {
             children.push(child.read(context, metrics).await?);
         }
-        let scan = self.scan.with_column_filters(filters(&children))?;
+        let scan = self.scan.with_column_filters(filters(self.scan.table(), &children))?;
         let mut rows = Rows::new(self, memory)?;
         let mut partition = scan.undivided().partition(0, context, metrics);
         while let Some(batch) = partition.next_batch()? {
