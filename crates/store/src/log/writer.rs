@@ -117,12 +117,9 @@ impl LogWriter {
             state = match state.file.take() {
                 Some(file) => {
                     let mut frames = std::mem::take(&mut state.buffer);
-                    if syncs {
-                        let end = file.position() + frames.len() as u64;
-                        let before = frames.len();
-                        self.make_room(end, state.durable, &mut frames);
-                        state.byte_len += (frames.len() - before) as u64;
-                    }
+                    let before = frames.len() as u64;
+                    self.make_room(file.position() + before, state.durable, &mut frames);
+                    state.byte_len += frames.len() as u64 - before;
                     let turn = Turn { log: self, last: state.next - 1, syncs, outcome: None };
                     drop(state);
                     turn.run(file, frames);
@@ -134,12 +131,15 @@ impl LogWriter {
     }
 
     /// Sees to it that the mark which follows the frames, up to the byte `end`, lies in a page that
-    /// they begin: then a lack of space shows before the records are durable. What fills up the
-    /// page before is a mark that says nothing new.
+    /// the last of them has begun: where there is no space for the mark, there is none for that
+    /// frame. What moves them there is a mark that says nothing new.
     fn make_room(&self, end: u64, durable: u64, frames: &mut Vec<u8>) {
         let rest = (PAGE_BYTES - end % PAGE_BYTES) % PAGE_BYTES;
         if rest < FRAME_BYTES as u64 {
-            push_mark(frames, self.header.salt, durable);
+            let mut moved = Vec::with_capacity(FRAME_BYTES + frames.len());
+            push_mark(&mut moved, self.header.salt, durable);
+            moved.append(frames);
+            *frames = moved;
         }
     }
 
