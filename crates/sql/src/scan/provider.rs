@@ -12,6 +12,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::{PhysicalExpr, conjunction, split_conjunction};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExecBuilder;
+use starfact_base::TableId;
 use starfact_store::Table;
 use std::sync::Arc;
 
@@ -29,6 +30,11 @@ impl StarfactTable {
     pub(crate) fn new(table: Arc<Table>) -> Self {
         let schema = Arc::new(arrow_schema(&table));
         Self { table, schema }
+    }
+
+    /// Which table it is.
+    pub(crate) fn id(&self) -> TableId {
+        self.table.id()
     }
 
     /// The same table with its row ids as one more column.
