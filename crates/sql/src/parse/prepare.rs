@@ -1,7 +1,7 @@
 //! `PREPARE name [(types)] AS statement`, `EXECUTE name [(values)]`, `DEALLOCATE name | ALL`.
 
 use super::{Statement, Template, parse_tokenized};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, place};
 use datafusion::sql::sqlparser::ast::{DataType, Ident};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -21,6 +21,8 @@ pub(crate) struct Prepare {
 /// # Errors
 /// Syntax errors; statements that cannot be prepared.
 pub(crate) fn template_of(tokens: Vec<TokenWithSpan>) -> Result<Template> {
+    let is_blank = |token: &&TokenWithSpan| matches!(token.token, Token::Whitespace(_));
+    let start = tokens.iter().find(|token| !is_blank(token)).and_then(place::of);
     let template = Template::new(tokens)?;
     match parse_tokenized(template.tokens())? {
         Statement::Query(_)
@@ -29,7 +31,8 @@ pub(crate) fn template_of(tokens: Vec<TokenWithSpan>) -> Result<Template> {
         | Statement::Delete { .. }
         | Statement::Merge(_) => Ok(template),
         _ => Err(Error::sql("this statement cannot be prepared")
-            .with_hint("queries, INSERT, UPDATE, DELETE and MERGE can be; run it as it is")),
+            .with_hint("queries, INSERT, UPDATE, DELETE and MERGE can be; run it as it is")
+            .at(start)),
     }
 }
 

@@ -39,10 +39,15 @@ impl PreparedStatements {
     fn unknown(&self, name: &Ident) -> Error {
         let statements = self.lock();
         let folded = names::fold(name);
-        let known = statements.keys().map(String::as_str);
-        Error::sql(format!("there is no prepared statement \"{folded}\""))
-            .with_suggestion(&folded, known, "prepared statements")
-            .at(names::start(name))
+        let error = Error::sql(format!("there is no prepared statement \"{folded}\""));
+        let error = match statements.is_empty() {
+            true => error.with_hint(format!("prepare it first: PREPARE {name} AS SELECT …")),
+            false => {
+                let known = statements.keys().map(String::as_str);
+                error.with_suggestion(&folded, known, "prepared statements")
+            }
+        };
+        error.at(names::start(name))
     }
 }
 
