@@ -194,8 +194,43 @@ fn the_plan_that_was_not_used_for_longest_goes_first() {
     assert_eq!(found(&session, &["SELECT 0", "SELECT 299", "SELECT 173", "SELECT 172"]), 3);
 }
 
+/// Bytes of all files of a folder.
+fn bytes(folder: &std::path::Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let of = |entry: std::fs::DirEntry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => bytes(&entry.path()),
+        _ => entry.metadata().map_or(0, |file| file.len()),
+    };
+    entries.map(of).sum()
+}
+
 #[test]
-fn kept_plans_keep_no_rows() {
+fn kept_plans_keep_no_files() {
+    let directory = tempfile::tempdir().expect("a folder for a warehouse");
+    let path = Some(directory.path().to_owned());
+    let session = Warehouse::open(OpenOptions { path, ..OpenOptions::default() });
+    let session = session.expect("a warehouse opens").session();
+    run(
+        &session,
+        &[
+            "SET starfact.retain_epochs = 0",
+            "SET starfact.retain_seconds = 0",
+            "CREATE TABLE t AS SELECT value * 7919 % 1000003 AS a FROM range(1000000)",
+            "CREATE TABLE u (b INTEGER)",
+        ],
+    );
+    let before = bytes(directory.path());
+    let query = "SELECT count(a) FROM t WHERE a IN (SELECT max(b) FROM u)";
+    check(&session, &[(query, "0"), (query, "0")]);
+    run(&session, &["TRUNCATE t", "OPTIMIZE TABLE t", "VACUUM"]);
+    let after = bytes(directory.path());
+    assert!(after < before / 2, "{before} bytes became {after}");
+    check(&session, &[(query, "0")]);
+    assert_eq!(session.plans.counts(), (1, 2));
+}
+
+#[test]
+fn readers_see_what_was_committed_since() {
     let directory = tempfile::tempdir().expect("a folder for a warehouse");
     let path = Some(directory.path().to_owned());
     let writer = Warehouse::open(OpenOptions { path: path.clone(), ..OpenOptions::default() });
