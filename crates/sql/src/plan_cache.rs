@@ -74,7 +74,12 @@ impl PlanCache {
     /// The plan of a query over the tables of a snapshot, if it is kept.
     pub(crate) fn find(&self, snapshot: &Snapshot, key: &[Token]) -> Option<Found> {
         let (plan, names) = self.lock().find(snapshot, key)?;
-        Some(Found { plan: bind(plan, snapshot).ok()?, names })
+        let plan = bind(plan, snapshot).ok()?;
+        #[cfg(test)]
+        {
+            self.lock().found += 1;
+        }
+        Some(Found { plan, names })
     }
 
     /// Keeps the plan of a query over the tables of this snapshot.
@@ -125,10 +130,6 @@ impl Plans {
         let entry = self.entries.get_mut(key)?;
         self.clock += 1;
         entry.used = self.clock;
-        #[cfg(test)]
-        {
-            self.found += 1;
-        }
         Some((entry.plan.clone(), Arc::clone(&entry.names)))
     }
 
