@@ -45,6 +45,7 @@ impl CatalogProvider for WarehouseCatalog {
             SYS => sys::VIEWS,
             _ => return None,
         };
+        self.schema.lock().has_others = true;
         Some(Arc::new(Views { main: Arc::clone(&self.schema), views }))
     }
 }
@@ -59,6 +60,8 @@ pub(crate) struct WarehouseSchema {
 struct Current {
     snapshot: Option<Arc<Snapshot>>,
     files: HashMap<String, Arc<dyn TableProvider>>,
+    /// Whether the statement has named anything but tables of the snapshot.
+    has_others: bool,
 }
 
 impl WarehouseSchema {
@@ -74,12 +77,20 @@ impl WarehouseSchema {
 
     /// Points the schema at the snapshot of the next statement and forgets the files of the last.
     pub(crate) fn set_snapshot(&self, snapshot: Arc<Snapshot>) {
-        *self.lock() = Current { snapshot: Some(snapshot), files: HashMap::new() };
+        *self.lock() = Current { snapshot: Some(snapshot), ..Current::default() };
     }
 
     /// Makes a file visible under a name that no table can have.
     pub(crate) fn add_file(&self, name: String, provider: Arc<dyn TableProvider>) {
-        self.lock().files.insert(name, provider);
+        let mut current = self.lock();
+        current.files.insert(name, provider);
+        current.has_others = true;
+    }
+
+    /// Whether the statement has named files, views or older epochs: what it means may then change
+    /// without any change of the tables' definitions.
+    pub(crate) fn has_others(&self) -> bool {
+        self.lock().has_others
     }
 
     /// The snapshot of the statement.
@@ -107,11 +118,12 @@ impl SchemaProvider for WarehouseSchema {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let current = self.lock();
+        let mut current = self.lock();
         if let Some(file) = current.files.get(name) {
             return Ok(Some(Arc::clone(file)));
         }
         if let Some((table, epoch)) = split_as_of(name) {
+            current.has_others = true;
             drop(current);
             let Some(warehouse) = self.warehouse() else { return Ok(None) };
             let snapshot = warehouse.store.snapshot_at(Epoch(epoch)).map_err(|error| {

@@ -45,6 +45,8 @@ mod keep_names;
 mod literals;
 mod outcome;
 mod parse;
+mod plan_cache;
+mod prepared;
 mod progress;
 mod restored_order;
 mod scan;
@@ -64,9 +66,12 @@ mod unnest;
 mod views;
 mod warehouse;
 
+/// A value of a parameter.
+pub use datafusion::common::ScalarValue;
 pub use error::{Error, ErrorKind, Position, Result};
 pub use outcome::{Outcome, Rows};
 pub use parse::STATEMENTS;
+pub use prepared::Prepared;
 pub use progress::{Progress, ProgressReport};
 pub use session::{CancelHandle, Session};
 pub use settings::parse_bytes;

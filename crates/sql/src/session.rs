@@ -9,13 +9,15 @@ use crate::error::{Error, ErrorKind, Result, explain};
 use crate::functions;
 use crate::grouping_keys::GroupingKeys;
 use crate::outcome::Outcome;
-use crate::parse::parse;
+use crate::parse::{Statement, read, tokenize};
+use crate::plan_cache::PlanCache;
 use crate::progress::Progress;
 use crate::scan::EncodedTotals;
 use crate::settings::Settings;
 use crate::star::{StarAggregates, StarPlanner};
 use crate::statement::{
-    Checked, Context, OpenTransaction, Part, check_all, check_open, execute, function_spellings,
+    Checked, Context, OpenTransaction, Part, PreparedStatements, check_all, check_open, execute,
+    function_spellings,
 };
 use crate::subqueries::ExactSubqueries;
 use crate::table_order::TableOrder;
@@ -38,7 +40,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 /// Stack that a statement is planned on.
-const STACK_BYTES: usize = 64 << 20;
+pub(crate) const STACK_BYTES: usize = 64 << 20;
 
 /// A session on a warehouse: one statement at a time, its own settings.
 pub struct Session {
@@ -49,6 +51,8 @@ pub struct Session {
     open: Mutex<Option<OpenTransaction>>,
     cancel: CancelHandle,
     progress: Arc<Progress>,
+    pub(crate) plans: Arc<PlanCache>,
+    prepared: Arc<PreparedStatements>,
 }
 
 /// What `SET` changes.
@@ -91,7 +95,9 @@ impl Session {
         let memory_limit = settings.memory_limit;
         let current = Mutex::new(Current { settings, state, memory_limit });
         let (cancel, progress) = (CancelHandle::default(), Arc::default());
-        Self { inner, schema, current, open: Mutex::default(), cancel, progress }
+        let (plans, prepared) = (Arc::default(), Arc::default());
+        let open = Mutex::default();
+        Self { inner, schema, current, open, cancel, progress, plans, prepared }
     }
 
     /// Executes exactly one statement, with or without its semicolon.
@@ -102,12 +108,21 @@ impl Session {
     /// [`ErrorKind::Sql`] if the statement is wrong or fails, in which case it has changed
     /// nothing, and a transaction that is open is aborted; other kinds as their documentation says.
     pub fn execute(&self, sql: &str) -> Result<Outcome> {
+        self.execute_with(sql, || read(tokenize(sql)?))
+    }
+
+    /// Executes what `read` gives; `sql` is the text that errors have their place in.
+    pub(crate) fn execute_with(
+        &self,
+        sql: &str,
+        read: impl FnOnce() -> Result<Statement>,
+    ) -> Result<Outcome> {
         let token = self.cancel.renew();
         // Planning walks syntax trees that are as deep as the parser allows.
         let result = stacker::maybe_grow(STACK_BYTES / 2, STACK_BYTES, || {
             catch_unwind(AssertUnwindSafe(|| {
                 let mut open = self.lock_open();
-                let statement = parse(sql).inspect_err(|_| abort(&mut open))?;
+                let statement = read().inspect_err(|_| abort(&mut open))?;
                 let part = Part::of(&statement);
                 self.run(token.clone(), &mut open, part, |context| execute(context, statement))
             }))
@@ -249,6 +264,8 @@ impl Session {
             snapshot,
             settings: current.settings,
             progress: Arc::clone(&self.progress),
+            plans: Arc::clone(&self.plans),
+            prepared: Arc::clone(&self.prepared),
             cancel,
             open,
         })
@@ -263,6 +280,8 @@ impl Session {
     fn keep_settings(&self, result: Result<Outcome>) -> Result<Outcome> {
         let outcome = result?;
         let Outcome::Settings { settings, engine, tag } = outcome else { return Ok(outcome) };
+        // They belong to the settings under which they were made.
+        self.plans.clear();
         let mut current = self.lock();
         self.inner.store.set_retention(settings.retention);
         let merging = settings.merging;

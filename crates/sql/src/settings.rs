@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) durability: Durability,
     /// Whether columns get bitmap indexes of which nobody has said whether they should.
     pub(crate) index_columns: bool,
+    /// Whether plans of queries are kept for the next time.
+    pub(crate) plan_cache: bool,
     pub(crate) shared_dictionaries: SharedDictionaries,
     /// Which older epochs can be read.
     pub(crate) retention: Retention,
@@ -176,6 +178,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         1..=1 << 40,
         merging.policy.rows_max
     ),
+    switch!("starfact.plan_cache", "keep plans of queries for the next time", plan_cache),
     Setting {
         name: "starfact.retain_epochs",
         description: "older epochs that AS OF EPOCH can read: the last so many",
@@ -233,6 +236,7 @@ impl Settings {
             derive_columns: true,
             durability: Durability::default(),
             index_columns: true,
+            plan_cache: true,
             shared_dictionaries: SharedDictionaries::default(),
             retention: DEFAULT_RETENTION,
             merging: Merging::default(),

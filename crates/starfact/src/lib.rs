@@ -24,6 +24,6 @@
 pub use arrow;
 pub use starfact_sql::{
     BackupMode, BackupReport, CancelHandle, Checked, Error, ErrorKind, OpenOptions, Outcome,
-    Pending, Position, Progress, ProgressReport, Result, Rows, STATEMENTS, Session, Splitter,
-    Statement, Warehouse, check_setting, parse_bytes, split,
+    Pending, Position, Prepared, Progress, ProgressReport, Result, Rows, STATEMENTS, ScalarValue,
+    Session, Splitter, Statement, Warehouse, check_setting, parse_bytes, split,
 };

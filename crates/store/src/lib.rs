@@ -87,7 +87,7 @@ pub use policy::MergePolicy;
 pub use retention::Retention;
 pub use schema::{Check, Column, ForeignKey, Key, KeyId};
 pub use segment::Segment;
-pub use snapshot::{Snapshot, Table};
+pub use snapshot::{Definition, Snapshot, Table};
 pub use store::{OpenMode, Store};
 pub use transaction::{Durability, Transaction, TransactionInfo};
 pub use worker::{MergeReason, MergeRecord, QueryGuard};

@@ -73,6 +73,17 @@ impl Snapshot {
     }
 }
 
+/// What a table is declared to be, without its rows: equal for two snapshots if no DDL lies between
+/// them. It holds no file and no pin, so it may be kept.
+#[derive(Clone, Debug)]
+pub struct Definition(Arc<Schema>);
+
+impl PartialEq for Definition {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
 /// One table of one snapshot.
 #[derive(Clone, Debug)]
 pub struct Table {
@@ -110,6 +121,11 @@ impl Table {
             is_sorted,
             _pin: None,
         }
+    }
+
+    /// What it is declared to be.
+    pub fn definition(&self) -> Definition {
+        Definition(Arc::clone(&self.schema))
     }
 
     /// Its number.

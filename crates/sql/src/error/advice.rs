@@ -196,7 +196,7 @@ const ADVICE: &[(&[&str], &str)] = &[
     (&["SELECT * has no FROM"], "name a table: SELECT * FROM t"),
     (&["TOP is not"], "write LIMIT 5 at the end"),
     (&["too many parts"], "write table or main.table"),
-    (&["parameter"], "write the value itself: parameters cannot be bound here"),
+    (&["parameter"], "write the value itself, or prepare the statement: PREPARE name AS …"),
     (
         &["dates have no part"],
         "parts are year, quarter, month, week, day, dow, doy, hour, minute, second, epoch",

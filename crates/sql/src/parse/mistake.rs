@@ -17,15 +17,18 @@ pub const STATEMENTS: &[&str] = &[
     "COMMIT",
     "COPY",
     "CREATE",
+    "DEALLOCATE",
     "DELETE",
     "DESCRIBE",
     "DROP",
     "END",
+    "EXECUTE",
     "EXPLAIN",
     "FROM",
     "INSERT",
     "MERGE",
     "OPTIMIZE",
+    "PREPARE",
     "RESET",
     "ROLLBACK",
     "SELECT",
@@ -48,7 +51,6 @@ const ELSEWHERE: &[&str] = &[
     "CHECKPOINT",
     "COMMENT",
     "DETACH",
-    "EXECUTE",
     "EXPORT",
     "GRANT",
     "IMPORT",
@@ -57,7 +59,6 @@ const ELSEWHERE: &[&str] = &[
     "LOAD",
     "NOTIFY",
     "PIVOT",
-    "PREPARE",
     "REFRESH",
     "REINDEX",
     "RENAME",
@@ -471,6 +472,9 @@ impl Mistaken<'_> {
             "SET" | "RESET" | "PRAGMA" => {
                 "write SET name = value or RESET name; SHOW ALL lists the settings"
             }
+            "PREPARE" => "write PREPARE name AS SELECT … WHERE a = $1",
+            "EXECUTE" => "write EXECUTE name (1, 'a')",
+            "DEALLOCATE" => "write DEALLOCATE name, or DEALLOCATE ALL",
             "SHOW" => {
                 "write SHOW TABLES, SHOW CREATE TABLE t, SHOW FUNCTIONS, SHOW ALL or SHOW name"
             }

@@ -9,7 +9,9 @@ mod create_table;
 mod depth;
 mod merge;
 mod mistake;
+mod prepare;
 mod show;
+mod template;
 mod transaction;
 mod unsupported;
 mod with;
@@ -19,7 +21,9 @@ pub(crate) use copy::{Copy, CopyOptions, CopySource};
 pub(crate) use create_table::CreateTable;
 pub(crate) use merge::{Merge, When, WhenAction, WhenKind};
 pub use mistake::STATEMENTS;
+pub(crate) use prepare::{Prepare, template_of};
 pub(crate) use show::Show;
+pub(crate) use template::Template;
 pub(crate) use unsupported::elsewhere;
 
 use crate::dialect::StarfactDialect;
@@ -71,6 +75,14 @@ pub(crate) enum Statement {
     Vacuum,
     /// `DESCRIBE`, `SHOW`.
     Show(Show),
+    /// What begins like a query, and was not parsed: its plan may be there already.
+    Unparsed(Vec<TokenWithSpan>),
+    /// `PREPARE name [(types)] AS statement`.
+    Prepare(Box<Prepare>),
+    /// `EXECUTE name [(values)]`.
+    Execute { name: ast::Ident, values: Vec<ast::Expr> },
+    /// `DEALLOCATE [PREPARE] name | ALL`, without a name for all.
+    Deallocate { name: Option<ast::Ident> },
     /// `SET name = value`.
     Set { name: String, value: String },
     /// `RESET name`.
@@ -84,14 +96,51 @@ pub(crate) enum Statement {
 /// # Errors
 /// Syntax errors, with their place; no statement, or more than one.
 pub(crate) fn parse(sql: &str) -> Result<Statement> {
-    let dialect = StarfactDialect;
-    let tokens = Tokenizer::new(&dialect, sql)
-        .tokenize_with_location()
-        .map_err(|error| mistake::unterminated(error.into()))?;
+    parse_tokenized(tokenize(sql)?)
+}
+
+/// Parses the tokens of a statement, unless it begins like a query.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn read(tokens: Vec<TokenWithSpan>) -> Result<Statement> {
+    match begins_query(&tokens) {
+        true => Ok(Statement::Unparsed(tokens)),
+        false => parse_tokenized(tokens),
+    }
+}
+
+/// The tokens of a text, white space and comments among them.
+///
+/// # Errors
+/// Texts, names and comments that do not end.
+pub(crate) fn tokenize(sql: &str) -> Result<Vec<TokenWithSpan>> {
+    let tokens = Tokenizer::new(&StarfactDialect, sql).tokenize_with_location();
+    tokens.map_err(|error| mistake::unterminated(error.into()))
+}
+
+/// Parses the tokens of exactly one statement.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_tokenized(tokens: Vec<TokenWithSpan>) -> Result<Statement> {
     if let Some(token) = depth::find_too_deep(&tokens) {
         return Err(depth::too_deep(token));
     }
     parse_tokens(tokens.clone()).map_err(|error| mistake::explain(&tokens, error))
+}
+
+/// Whether the first word is one that queries begin with. WITH may stand before others, too.
+fn begins_query(tokens: &[TokenWithSpan]) -> bool {
+    let is_blank = |token: &Token| matches!(token, Token::Whitespace(_) | Token::SemiColon);
+    let first = tokens.iter().map(|token| &token.token).find(|token| !is_blank(token));
+    match first {
+        Some(Token::Word(word)) => matches!(
+            word.keyword,
+            Keyword::SELECT | Keyword::FROM | Keyword::VALUES | Keyword::WITH
+        ),
+        first => first == Some(&Token::LParen),
+    }
 }
 
 fn parse_tokens(tokens: Vec<TokenWithSpan>) -> Result<Statement> {
@@ -178,6 +227,9 @@ fn parse_statement(parser: &mut Parser<'_>) -> Result<Statement> {
             parser.next_token();
             Ok(Statement::Reset { name: setting_name(parser)? })
         }
+        Keyword::PREPARE => prepare::parse(parser),
+        Keyword::EXECUTE => prepare::parse_execute(parser),
+        Keyword::DEALLOCATE => prepare::parse_deallocate(parser),
         Keyword::OPTIMIZE => parse_optimize(parser),
         Keyword::VACUUM => {
             parser.next_token();

@@ -65,7 +65,6 @@ pub(crate) fn elsewhere(what: &str) -> &'static str {
         ("ANALYZE" | "CHECKPOINT" | "REINDEX", _) => {
             "none is needed: statistics are exact, and what no reader needs is removed by itself"
         }
-        ("PREPARE" | "EXECUTE" | "DEALLOCATE", _) => "write the statement with its values",
         ("ATTACH" | "DETACH", _) => "open the other warehouse, or exchange files with COPY",
         ("EXPORT" | "IMPORT" | "LOAD" | "UNLOAD", _) => {
             "COPY t TO 'file.parquet' and COPY t FROM 'file.parquet' move tables"
@@ -79,7 +78,7 @@ pub(crate) fn elsewhere(what: &str) -> &'static str {
         _ => {
             "statements begin with SELECT, FROM, WITH, VALUES, INSERT, UPDATE, DELETE, MERGE, \
               TRUNCATE, COPY, CREATE TABLE, ALTER TABLE, DROP TABLE, BEGIN, COMMIT, ROLLBACK, \
-              DESCRIBE, SHOW, SUMMARIZE, EXPLAIN, SET or RESET"
+              PREPARE, EXECUTE, DEALLOCATE, DESCRIBE, SHOW, SUMMARIZE, EXPLAIN, SET or RESET"
         }
     }
 }

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::{PhysicalExpr, conjunction, split_conjunction};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExecBuilder;
-use starfact_base::Epoch;
+use starfact_base::{Epoch, TableId};
 use starfact_store::{Snapshot, Table};
 use std::sync::Arc;
 
@@ -39,6 +39,11 @@ impl StarfactTable {
     /// need not lead anywhere yet, or its row ids are among the columns.
     pub(crate) fn committed(&self) -> Option<(&Arc<Table>, Epoch)> {
         Some((&self.table, self.epoch?))
+    }
+
+    /// Which table it is.
+    pub(crate) fn id(&self) -> TableId {
+        self.table.id()
     }
 
     /// The same table with its row ids as one more column.

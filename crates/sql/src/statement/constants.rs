@@ -60,6 +60,7 @@ fn constant(cell: &Expr) -> Option<Constant<'_>> {
             Value::SingleQuotedString(text) => Some(Constant::Text(text)),
             _ => None,
         },
+        Expr::Nested(inner) => constant(inner),
         Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match expr.as_ref() {
             Expr::Value(value) => match &value.value {
                 Value::Number(digits, false) => number(digits, true),

@@ -208,7 +208,7 @@ fn sort_of(cell: &Expr) -> Cell {
             Value::SingleQuotedString(_) => Cell::Text,
             _ => Cell::Other,
         },
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => sort_of(expr),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } | Expr::Nested(expr) => sort_of(expr),
         _ => Cell::Other,
     }
 }

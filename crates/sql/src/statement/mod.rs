@@ -19,6 +19,8 @@ mod kept;
 mod merge;
 mod names;
 mod normalize;
+mod parameter;
+mod prepared;
 mod qualify;
 mod query;
 mod returning;
@@ -37,6 +39,8 @@ mod write;
 pub use check::Checked;
 pub(crate) use check::check_all;
 pub(crate) use names::table as table_named;
+pub(crate) use parameter::tokens as parameter_tokens;
+pub(crate) use prepared::{PreparedStatements, check_count};
 pub use set::check_setting;
 pub(crate) use spellings::names as function_spellings;
 pub(crate) use transaction::{OpenTransaction, Part, check_open};
@@ -46,6 +50,7 @@ use crate::catalog::WarehouseSchema;
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::parse::{Statement, elsewhere};
+use crate::plan_cache::PlanCache;
 use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::warehouse::Inner;
@@ -63,6 +68,8 @@ pub(crate) struct Context {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) settings: Settings,
     pub(crate) progress: Arc<Progress>,
+    pub(crate) plans: Arc<PlanCache>,
+    pub(crate) prepared: Arc<PreparedStatements>,
     pub(crate) cancel: CancellationToken,
     /// The transaction that the session has begun; what was begun or ended here, it learns of.
     pub(crate) open: Option<OpenTransaction>,
@@ -110,6 +117,7 @@ impl Context {
 /// Executes a parsed statement.
 pub(crate) fn execute(context: &mut Context, statement: Statement) -> Result<Outcome> {
     let result = match statement {
+        Statement::Unparsed(tokens) => query::unparsed(context, tokens),
         Statement::Query(query) => query::query(context, *query),
         Statement::Explain { analyze, verbose, statement } => {
             query::explain(context, analyze, verbose, *statement)
@@ -133,6 +141,9 @@ pub(crate) fn execute(context: &mut Context, statement: Statement) -> Result<Out
         Statement::Optimize(tables) => upkeep::optimize(context, &tables),
         Statement::Vacuum => upkeep::vacuum(context),
         Statement::Show(show) => show::show(context, show),
+        Statement::Prepare(prepare) => prepared::prepare(context, *prepare),
+        Statement::Execute { name, values } => prepared::execute(context, &name, values),
+        Statement::Deallocate { name } => prepared::deallocate(context, name.as_ref()),
         Statement::Set { name, value } => set::set(context, &name, &value),
         Statement::Reset { name } => set::reset(context, &name),
         Statement::Unsupported(what) => {

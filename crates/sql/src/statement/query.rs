@@ -2,29 +2,32 @@
 //!
 //! The calling thread plans and waits; everything else happens on the warehouse's threads, one
 //! batch ahead of the reader. So a statement can be cancelled whatever its operators are doing, and
-//! dropping the stream ends them.
+//! dropping the stream ends them. Of a query that was run before, the plan is kept; see
+//! [`crate::plan_cache`].
 
 use super::show::table_of;
 use super::{Context, bags, normalize};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::outcome::{Outcome, Rows};
-use crate::parse::Statement;
+use crate::parse::{Statement, parse_tokenized};
+use crate::plan_cache::{self, Key};
 use crate::select_names::{self, OutputNames};
 use crate::stop::stoppable;
-use crate::unnest;
+use crate::unnest::{self, Planned};
 use arrow::array::{AsArray, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::format::ExplainStatementOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::stream::{
     RecordBatchReceiverStreamBuilder, RecordBatchStreamAdapter,
 };
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::sql::parser::{ExplainStatement, Statement as EngineStatement};
 use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
+use datafusion::sql::sqlparser::tokenizer::TokenWithSpan;
 use futures::StreamExt;
 use std::sync::Arc;
 
@@ -35,6 +38,43 @@ const BATCHES_AHEAD: usize = 2;
 pub(super) fn query(context: &mut Context, query: Query) -> Result<Outcome> {
     let (schema, stream) = open(context, query)?;
     Ok(rows(context, schema, stream))
+}
+
+/// Runs what begins like a query: by the plan that is kept of it, or one that is made now.
+pub(super) fn unparsed(context: &mut Context, tokens: Vec<TokenWithSpan>) -> Result<Outcome> {
+    let key = if context.settings.plan_cache { plan_cache::key(&tokens) } else { None };
+    if let Some(key) = &key
+        && let Some(found) = context.plans.find(&context.snapshot, key)
+    {
+        let state = &context.state;
+        let planned = context.wait(async { Ok(unnest::physical_plan(state, &found.plan).await?) });
+        match planned {
+            Ok(physical) => {
+                let stream = launch(context, physical)?;
+                return Ok(rows(context, found.names.apply(&stream.schema()), stream));
+            }
+            // Planned from its text it may have another plan, or a better message.
+            Err(_) => context.plans.forget(key),
+        }
+    }
+    match parse_tokenized(tokens)? {
+        Statement::Query(query) => first_time(context, *query, key),
+        statement => super::execute(context, statement),
+    }
+}
+
+/// Plans and runs a query, and keeps the plan if there is a key and it may be kept.
+fn first_time(context: &mut Context, query: Query, key: Option<Key>) -> Result<Outcome> {
+    let (plan, names) = plan(context, query)?;
+    let is_lasting = key.is_some() && !context.schema.has_others();
+    let key = if is_lasting && plan_cache::is_lasting(&plan)? { key } else { None };
+    let planned = optimize(context, plan)?;
+    let names = Arc::new(names);
+    if let Some(key) = key {
+        context.plans.keep(&context.snapshot, key, planned.logical, Arc::clone(&names));
+    }
+    let stream = launch(context, planned.physical)?;
+    Ok(rows(context, names.apply(&stream.schema()), stream))
 }
 
 /// Shows a query's plan; with `analyze`, runs it and shows what each operator did.
@@ -156,8 +196,19 @@ fn refuse_changes(plan: &LogicalPlan) -> Result<()> {
 
 /// Optimises a logical plan and starts it on the warehouse's threads.
 pub(super) fn start(context: &Context, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
+    launch(context, optimize(context, plan)?.physical)
+}
+
+fn optimize(context: &Context, plan: LogicalPlan) -> Result<Planned> {
+    context.wait(async { Ok(unnest::optimized_plans(&context.state, plan).await?) })
+}
+
+/// Starts a physical plan on the warehouse's threads.
+fn launch(
+    context: &Context,
+    physical: Arc<dyn ExecutionPlan>,
+) -> Result<SendableRecordBatchStream> {
     context.wait(async {
-        let physical = unnest::physical_plan(&context.state, plan).await?;
         let over = context.cancel.child_token();
         let physical = stoppable(physical, &over)?;
         let mut stream = execute_stream(physical, context.state.task_ctx())?;

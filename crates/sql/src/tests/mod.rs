@@ -15,6 +15,8 @@ mod functions;
 mod limits;
 mod merge;
 mod order;
+mod plan_cache;
+mod prepared;
 mod progress;
 mod queries;
 mod semantics;

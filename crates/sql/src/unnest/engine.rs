@@ -7,33 +7,51 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::ExecutionPlan;
 use std::sync::Arc;
 
-/// The physical plan of a query.
+/// A planned query.
+pub(crate) struct Planned {
+    /// The optimised logical plan.
+    pub(crate) logical: LogicalPlan,
+    pub(crate) physical: Arc<dyn ExecutionPlan>,
+}
+
+/// The optimised and the physical plan of a query.
 ///
 /// # Errors
 /// What is wrong with the query, or why it cannot be answered.
-pub(crate) async fn physical_plan(
-    state: &SessionState,
-    plan: LogicalPlan,
-) -> Result<Arc<dyn ExecutionPlan>> {
+pub(crate) async fn optimized_plans(state: &SessionState, plan: LogicalPlan) -> Result<Planned> {
     if !has_subquery(&plan)? {
-        return state.create_physical_plan(&plan).await;
+        return plan_as_it_is(state, &plan).await;
     }
     let original = plan.clone();
     let plan = unnest(plan, Scope::Misplanned)?;
     // EXPLAIN shows an error instead of failing.
     let refused = match &plan {
-        LogicalPlan::Explain(explain) => state.create_physical_plan(&explain.plan).await.err(),
-        plan => match state.create_physical_plan(plan).await {
-            Ok(physical) => return Ok(physical),
+        LogicalPlan::Explain(explain) => plan_as_it_is(state, &explain.plan).await.err(),
+        plan => match plan_as_it_is(state, plan).await {
+            Ok(planned) => return Ok(planned),
             Err(error) => Some(error),
         },
     };
-    let Some(refused) = refused else { return state.create_physical_plan(&plan).await };
+    let Some(refused) = refused else { return plan_as_it_is(state, &plan).await };
     match unnest(original, Scope::All) {
-        Ok(plan) => state.create_physical_plan(&plan).await.map_err(|_| refused),
+        Ok(plan) => plan_as_it_is(state, &plan).await.map_err(|_| refused),
         Err(reason @ DataFusionError::NotImplemented(_)) => Err(reason),
         Err(_) => Err(refused),
     }
+}
+
+async fn plan_as_it_is(state: &SessionState, plan: &LogicalPlan) -> Result<Planned> {
+    let logical = state.optimize(plan)?;
+    let physical = physical_plan(state, &logical).await?;
+    Ok(Planned { logical, physical })
+}
+
+/// The physical plan of a logical one that is optimised already.
+pub(crate) async fn physical_plan(
+    state: &SessionState,
+    optimized: &LogicalPlan,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    state.query_planner().create_physical_plan(optimized, state).await
 }
 
 fn has_subquery(plan: &LogicalPlan) -> Result<bool> {

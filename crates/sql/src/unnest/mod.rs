@@ -34,7 +34,7 @@ mod single_row;
 mod value;
 
 pub(crate) use distinct_names::distinguish;
-pub(crate) use engine::physical_plan;
+pub(crate) use engine::{Planned, optimized_plans, physical_plan};
 
 use crate::functions::nullable;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -149,7 +149,8 @@ fn is_volatile(plan: &LogicalPlan) -> Result<bool> {
     })
 }
 
-fn any_expression(
+/// Whether any expression of the plan, or one within it, is of a kind.
+pub(crate) fn any_expression(
     plan: &LogicalPlan,
     mut is_wanted: impl FnMut(&Expr) -> Result<bool>,
 ) -> Result<bool> {

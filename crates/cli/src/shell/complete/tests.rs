@@ -30,7 +30,10 @@ fn lines(text: &str) -> Vec<String> {
 fn a_statement_begins_with_a_verb_in_the_case_of_its_first_letters() {
     assert_eq!(lines("sel|"), ["select"]);
     assert_eq!(lines("SEL|"), ["SELECT"]);
-    assert_eq!(lines("select 1; de|"), ["select 1; delete", "select 1; describe"]);
+    assert_eq!(
+        lines("select 1; de|"),
+        ["select 1; deallocate", "select 1; delete", "select 1; describe"]
+    );
     assert!(lines("|").contains(&"SELECT".to_owned()));
     assert!(lines("lo_|").is_empty());
 }

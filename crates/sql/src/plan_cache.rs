@@ -1,0 +1,277 @@
+//! Plans of queries that a session has run, so that the same query is not planned again.
+//!
+//! What is kept is the logical plan as the optimiser leaves it. It follows from the text of the
+//! query, the settings and what all tables are declared to be; a change of one of the last two
+//! empties the cache. It never follows from rows or statistics: rules that look at those work on
+//! physical plans, which are made anew for each statement and never kept.
+//!
+//! ```text
+//!   text ─ tokens ─► found? ─ no ──► parse, plan, optimise ─┬─► physical plan ─► rows
+//!                      │                                    ▼
+//!                      │                    keep, without the snapshot's tables
+//!                      └─ yes ─► put the tables of this snapshot in ─► physical plan ─► rows
+//! ```
+//!
+//! Kept plans hold no table, so that they keep no file of an old snapshot on disk. Left out is
+//! what may mean something else the next time: functions of time and chance, files, views, other
+//! epochs.
+
+use crate::error::Result;
+use crate::functions::nullable;
+use crate::scan::StarfactTable;
+use crate::select_names::OutputNames;
+use crate::unnest::any_expression;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::Result as EngineResult;
+use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
+use datafusion::datasource::{DefaultTableSource, provider_as_source};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableSource, Volatility};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+use starfact_base::TableId;
+use starfact_store::{Definition, Snapshot};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Plans that a session keeps; the one that was used least recently goes first.
+const PLANS_MAX: usize = 128;
+
+/// Tokens of the longest query of which a plan is kept.
+const TOKENS_MAX: usize = 4_096;
+
+/// The tokens of a query without white space and comments.
+pub(crate) type Key = Box<[Token]>;
+
+/// A plan as it was found: with the tables of the snapshot in it.
+pub(crate) struct Found {
+    pub(crate) plan: LogicalPlan,
+    pub(crate) names: Arc<OutputNames>,
+}
+
+/// See the [module](self).
+#[derive(Default)]
+pub(crate) struct PlanCache {
+    plans: Mutex<Plans>,
+}
+
+#[derive(Default)]
+struct Plans {
+    /// What the tables were declared to be when the plans were made, by name.
+    catalog: Vec<Definition>,
+    entries: HashMap<Key, Entry>,
+    /// Counts look-ups, as a clock for `used`.
+    clock: u64,
+    #[cfg(test)]
+    found: usize,
+}
+
+struct Entry {
+    plan: LogicalPlan,
+    names: Arc<OutputNames>,
+    used: u64,
+}
+
+impl PlanCache {
+    /// The plan of a query over the tables of a snapshot, if it is kept.
+    pub(crate) fn find(&self, snapshot: &Snapshot, key: &[Token]) -> Option<Found> {
+        let (plan, names) = self.lock().find(snapshot, key)?;
+        let plan = bind(plan, snapshot).ok()?;
+        #[cfg(test)]
+        {
+            self.lock().found += 1;
+        }
+        Some(Found { plan, names })
+    }
+
+    /// Keeps the plan of a query over the tables of this snapshot.
+    pub(crate) fn keep(
+        &self,
+        snapshot: &Snapshot,
+        key: Key,
+        plan: LogicalPlan,
+        names: Arc<OutputNames>,
+    ) {
+        // A plan that cannot be kept is made again the next time.
+        if let Ok(plan) = unbind(plan) {
+            self.lock().keep(snapshot, key, plan, names);
+        }
+    }
+
+    /// Forgets the plan of a query.
+    pub(crate) fn forget(&self, key: &[Token]) {
+        self.lock().entries.remove(key);
+    }
+
+    /// Forgets all plans.
+    pub(crate) fn clear(&self) {
+        *self.lock() = Plans::default();
+    }
+
+    /// How many plans are kept, and how often one was found.
+    #[cfg(test)]
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let plans = self.lock();
+        (plans.entries.len(), plans.found)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Plans> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Plans {
+    fn find(
+        &mut self,
+        snapshot: &Snapshot,
+        key: &[Token],
+    ) -> Option<(LogicalPlan, Arc<OutputNames>)> {
+        if !self.is_of(snapshot) {
+            self.entries.clear();
+        }
+        let entry = self.entries.get_mut(key)?;
+        self.clock += 1;
+        entry.used = self.clock;
+        Some((entry.plan.clone(), Arc::clone(&entry.names)))
+    }
+
+    fn keep(&mut self, snapshot: &Snapshot, key: Key, plan: LogicalPlan, names: Arc<OutputNames>) {
+        if !self.is_of(snapshot) {
+            self.entries.clear();
+            self.catalog = snapshot.tables().map(|table| table.definition()).collect();
+        }
+        if self.entries.len() >= PLANS_MAX
+            && let Some(oldest) = self.entries.iter().min_by_key(|(_, entry)| entry.used)
+        {
+            let oldest = oldest.0.clone();
+            self.entries.remove(&oldest);
+        }
+        self.clock += 1;
+        self.entries.insert(key, Entry { plan, names, used: self.clock });
+    }
+
+    /// Whether the tables of a snapshot are declared as they were when the plans were made.
+    fn is_of(&self, snapshot: &Snapshot) -> bool {
+        let now = snapshot.tables().map(|table| table.definition());
+        now.eq(self.catalog.iter().cloned())
+    }
+}
+
+/// The key of a query; `None` if its plan is not to be kept.
+pub(crate) fn key(tokens: &[TokenWithSpan]) -> Option<Key> {
+    let is_text = |token: &Token| {
+        matches!(token, Token::SingleQuotedString(_) | Token::DoubleQuotedString(_))
+    };
+    let words = tokens.iter().map(|token| &token.token);
+    let words = words.filter(|token| !matches!(token, Token::Whitespace(_) | Token::SemiColon));
+    let key: Key = words.take(TOKENS_MAX + 1).cloned().collect();
+    // Whether two texts side by side are one depends on the white space between them.
+    let is_ambiguous = key.windows(2).any(|pair| is_text(&pair[0]) && is_text(&pair[1]));
+    (key.len() <= TOKENS_MAX && !is_ambiguous).then_some(key)
+}
+
+/// Whether a plan that was not optimised yet means the same the next time, as long as tables and
+/// settings stay.
+pub(crate) fn is_lasting(plan: &LogicalPlan) -> Result<bool> {
+    let mut is_lasting = true;
+    plan.apply_with_subqueries(|node| {
+        is_lasting &= match node {
+            LogicalPlan::TableScan(scan) => table_of(scan.source.as_ref()).is_some(),
+            LogicalPlan::Extension(_) => false,
+            _ => true,
+        };
+        Ok(if is_lasting { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
+    })?;
+    Ok(is_lasting && !any_expression(plan, |expr| Ok(is_of_its_time(expr)))?)
+}
+
+/// Whether a function gives another value in another statement.
+fn is_of_its_time(expr: &Expr) -> bool {
+    let volatility = match expr {
+        // It only says so, to stay in the plan.
+        Expr::ScalarFunction(function) if function.func == nullable() => return false,
+        Expr::ScalarFunction(function) => function.func.signature().volatility,
+        Expr::AggregateFunction(function) => function.func.signature().volatility,
+        Expr::WindowFunction(function) => function.fun.signature().volatility,
+        Expr::HigherOrderFunction(function) => function.func.signature().volatility,
+        Expr::Placeholder(_) | Expr::ScalarVariable(..) => return true,
+        _ => return false,
+    };
+    volatility != Volatility::Immutable
+}
+
+/// A table of a kept plan: which one it is, and no row of it.
+#[derive(Debug)]
+struct Unbound {
+    table: TableId,
+    schema: SchemaRef,
+}
+
+impl TableSource for Unbound {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}
+
+fn table_of(source: &dyn TableSource) -> Option<&StarfactTable> {
+    let source = source.downcast_ref::<DefaultTableSource>()?;
+    source.table_provider.as_ref().downcast_ref::<StarfactTable>()
+}
+
+/// Takes the tables out of a plan.
+fn unbind(plan: LogicalPlan) -> EngineResult<LogicalPlan> {
+    map_sources(plan, |source| {
+        let table = table_of(source)?;
+        let (table, schema) = (table.id(), source.schema());
+        Some(Arc::new(Unbound { table, schema }))
+    })
+}
+
+/// Puts the tables of a snapshot into a plan.
+fn bind(plan: LogicalPlan, snapshot: &Snapshot) -> EngineResult<LogicalPlan> {
+    map_sources(plan, |source| {
+        let table = snapshot.table_by_id(source.downcast_ref::<Unbound>()?.table)?;
+        Some(provider_as_source(Arc::new(StarfactTable::new(snapshot, table))))
+    })
+}
+
+/// Replaces the sources of all scans, those in subqueries too.
+fn map_sources(
+    plan: LogicalPlan,
+    replace: impl Fn(&dyn TableSource) -> Option<Arc<dyn TableSource>>,
+) -> EngineResult<LogicalPlan> {
+    let plan = plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::TableScan(mut scan) = node else { return Ok(Transformed::no(node)) };
+        let Some(source) = replace(scan.source.as_ref()) else {
+            return datafusion::common::plan_err!("the plan reads something that is no table");
+        };
+        scan.source = source;
+        Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
+    })?;
+    Ok(plan.data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::tokenize;
+
+    fn key_of(sql: &str) -> Option<Key> {
+        key(&tokenize(sql).unwrap())
+    }
+
+    #[test]
+    fn white_space_and_comments_do_not_matter_and_all_else_does() {
+        let plain = key_of("SELECT a FROM t WHERE b = 'x  y'");
+        assert!(plain.is_some());
+        assert_eq!(key_of("SELECT  a -- all\nFROM\tt /* x */ WHERE b='x  y';"), plain);
+        for other in ["SELECT a FROM t WHERE b = 'x y'", "SELECT A FROM t WHERE b = 'x  y'"] {
+            assert_ne!(key_of(other), plain, "{other}");
+        }
+    }
+
+    #[test]
+    fn texts_side_by_side_and_long_queries_have_no_key() {
+        assert_eq!(key_of("SELECT 'a'\n'b'"), None);
+        assert_eq!(key_of("SELECT 'a' 'b'"), None);
+        assert_eq!(key_of(&format!("SELECT 1{}", " + 1".repeat(TOKENS_MAX / 2))), None);
+    }
+}
