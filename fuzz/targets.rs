@@ -399,6 +399,13 @@ fn predicates(rows: &[Row], ty: DataType, salt: u8) -> Vec<Predicate> {
     ];
     let compare = |(place, op)| Predicate::Compare { op, value: pick(place) };
     predicates.extend(ops.into_iter().enumerate().map(compare));
+    if let Scalar::Integer(_) = pick(6) {
+        let members = (0..usize::from(salt)).filter_map(|place| match pick(place) {
+            Scalar::Integer(key) => usize::try_from(key).ok().filter(|key| *key < 1 << 20),
+            _ => None,
+        });
+        predicates.push(Predicate::Members(Arc::new(members.collect())));
+    }
     if let Scalar::String(text) = pick(6) {
         let chars = usize::from(salt % 5);
         predicates.push(Predicate::Prefix(text.chars().take(chars).collect()));
@@ -415,6 +422,9 @@ fn holds(predicate: &Predicate, row: &Row) -> bool {
             order(low).is_some_and(Ordering::is_ge) && order(high).is_some_and(Ordering::is_le)
         }
         Predicate::In(values) => values.iter().any(|value| order(value) == Some(Ordering::Equal)),
+        Predicate::Members(members) => {
+            matches!(row, Some(Scalar::Integer(key)) if members.contains(*key))
+        }
         Predicate::Prefix(prefix) => {
             matches!(row, Some(Scalar::String(text)) if text.starts_with(prefix))
         }
