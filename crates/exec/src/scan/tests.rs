@@ -134,6 +134,9 @@ pub(crate) fn holds(predicate: &Predicate, value: &Option<Scalar>) -> bool {
             order(low) != Ordering::Less && order(high) != Ordering::Greater
         }
         Predicate::In(list) => list.contains(value),
+        Predicate::Members(members) => {
+            matches!(value, Scalar::Integer(key) if members.contains(*key))
+        }
         Predicate::Prefix(prefix) => {
             matches!(value, Scalar::String(text) if text.starts_with(prefix))
         }
