@@ -11,6 +11,7 @@ use datafusion::common::cast::as_boolean_array;
 use datafusion::common::{Result, resources_datafusion_err};
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
 use std::collections::VecDeque;
@@ -69,6 +70,7 @@ pub(super) struct GroupedRows {
     row_values: Option<Box<dyn GroupValues>>,
     accumulators: Vec<Box<dyn GroupsAccumulator>>,
     memory: MemoryReservation,
+    has_rows: bool,
     /// Of the rows of a batch.
     row_groups: Vec<usize>,
     row_cells: Vec<u128>,
@@ -112,6 +114,7 @@ impl GroupedRows {
             combinations,
             row_values,
             memory,
+            has_rows: false,
             row_groups: Vec::new(),
             row_cells: Vec::new(),
             groups: Vec::new(),
@@ -122,14 +125,17 @@ impl GroupedRows {
     pub(super) fn add(&mut self, batch: &RecordBatch) -> Result<()> {
         let joined = self.aggregation.star.joined(&self.prepared.built, batch)?;
         let Joined { rows, root } = &joined;
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
+        self.has_rows = true;
         self.find_groups(rows, root)?;
         let total = self.total();
         let of = Arc::clone(&self.aggregation);
         let all = self.accumulators.iter_mut().zip(&of.arguments).zip(&of.filters);
         for ((accumulator, arguments), filter) in all {
-            let evaluate = |expr: &Arc<dyn datafusion::physical_expr::PhysicalExpr>| {
-                expr.evaluate(rows)?.into_array(rows.num_rows())
-            };
+            let evaluate =
+                |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(rows.num_rows());
             let values = arguments.iter().map(evaluate).collect::<Result<Vec<ArrayRef>>>()?;
             let filter = filter.as_ref().map(evaluate).transpose()?;
             let filter = filter.as_ref().map(|filter| as_boolean_array(filter)).transpose()?;
@@ -138,9 +144,13 @@ impl GroupedRows {
         Ok(())
     }
 
-    /// How many groups there are: one if there are no keys, even without rows.
+    /// How many groups there are. Without keys and rows there is none: of no states at all the
+    /// final aggregation knows what they come to.
     fn total(&self) -> usize {
-        if self.aggregation.keys.is_empty() { 1 } else { self.cells.len() }
+        match self.aggregation.keys.is_empty() {
+            true => usize::from(self.has_rows),
+            false => self.cells.len(),
+        }
     }
 
     /// Finds the group of each row.
@@ -190,23 +200,12 @@ impl GroupedRows {
             return Ok(VecDeque::new());
         }
         let of = Arc::clone(&self.aggregation);
-        if of.keys.is_empty() {
-            // Also without a row there is a group.
-            let empty = RecordBatch::new_empty(Arc::clone(&of.star.schema));
-            let all = self.accumulators.iter_mut().zip(&of.arguments);
-            for (accumulator, arguments) in all {
-                let evaluate = |expr: &Arc<dyn datafusion::physical_expr::PhysicalExpr>| {
-                    expr.evaluate(&empty)?.into_array(0)
-                };
-                let values = arguments.iter().map(evaluate).collect::<Result<Vec<_>>>()?;
-                accumulator.update_batch(&values, &[], None, total)?;
-            }
-        }
         let mut columns = self.key_columns()?;
         for accumulator in &mut self.accumulators {
             columns.extend(accumulator.state(EmitTo::All)?);
         }
         self.cells.clear();
+        self.has_rows = false;
         self.memory.free();
         let states = batch_of(&of.schema, columns, total)?;
         let starts = (0..total).step_by(batch_rows.max(1));

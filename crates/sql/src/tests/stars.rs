@@ -85,6 +85,14 @@ const STARS: &[&str] = &[
      WHERE name = 'nowhere'",
     "SELECT name, count(*) FROM sale JOIN city ON origin = city.id WHERE name = 'nowhere' \
      GROUP BY name",
+    "SELECT min(amount), max(count), sum(rate), avg(amount), count(note) FROM sale \
+     JOIN city ON origin = city.id WHERE size < 0",
+    "SELECT min(amount), max(count), sum(size), avg(amount), count(note), min(sold) FROM sale \
+     JOIN city ON origin = city.id WHERE amount IS NULL AND size IS NULL AND count < -100 + 60",
+    "SELECT min(CASE WHEN size < 0 THEN amount END), sum(NULLIF(count, count)), count(size) \
+     FROM sale JOIN city ON origin = city.id",
+    "SELECT name, min(CASE WHEN size < 1000 THEN amount END), sum(amount) FILTER (WHERE size < 500) \
+     FROM sale JOIN city ON origin = city.id GROUP BY name",
     "SELECT count(*) FROM sale JOIN city ON origin = city.id",
     "SELECT count(*) FROM sale JOIN day ON sent = day.id WHERE extract(dow FROM day.id) = 1",
     "SELECT o.nation, count(*) FROM sale JOIN city o ON origin = o.id JOIN city t ON target = t.id \
