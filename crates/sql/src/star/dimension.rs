@@ -15,7 +15,8 @@ use crate::scan::ScanExec;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::Int64Type;
-use datafusion::common::Result;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
@@ -26,6 +27,7 @@ use starfact_exec::ColumnFilter;
 use starfact_store::{ForeignKey, Table};
 use std::fmt;
 use std::sync::Arc;
+use tokio::task::JoinError;
 
 /// How to read a dimension.
 #[derive(Clone, Debug)]
@@ -90,9 +92,18 @@ impl Built {
         context: &Arc<TaskContext>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Self> {
+        // Threads that wait for the dimensions read some of them meanwhile.
+        let reading: Vec<SpawnedTask<Result<Dimension>>> = dimensions
+            .iter()
+            .map(|dimension| {
+                let (dimension, context) = (dimension.clone(), Arc::clone(context));
+                let metrics = metrics.clone();
+                SpawnedTask::spawn(async move { dimension.read(&context, &metrics).await })
+            })
+            .collect();
         let mut built = Vec::with_capacity(dimensions.len());
-        for dimension in dimensions {
-            built.push(dimension.read(context, metrics).await?);
+        for dimension in reading {
+            built.push(dimension.join_unwind().await.map_err(gone)??);
         }
         let root = root.with_column_filters(filters(root.table(), &built))?;
         Ok(Self { dimensions: built, root })
@@ -116,6 +127,11 @@ impl Built {
     pub(super) fn rows(&self, dimension: usize) -> Result<usize> {
         Ok(self.dimension(dimension)?.rows)
     }
+}
+
+/// The runtime has ended before the task.
+fn gone(error: JoinError) -> DataFusionError {
+    DataFusionError::ExecutionJoin(Box::new(error))
 }
 
 /// The filters of all references of a table, those first that drop most rows for the bytes that
