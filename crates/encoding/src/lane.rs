@@ -322,6 +322,7 @@ pub(crate) fn unpack_single<L: Lane>(width: u8, packed: &[L], place: usize) -> L
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_variables))]
 mod between;
 mod flags;
+mod members;
 mod totals;
 pub(crate) use between::Between;
 pub(crate) use totals::OffsetTotals;

@@ -207,6 +207,17 @@ impl Selection {
         Ranges { selection: self, row: 0 }
     }
 
+    /// How many such ranges there are.
+    pub fn range_count(&self) -> usize {
+        let mut before = 0;
+        let starts = self.words.iter().map(|&word| {
+            let starts = word & !(word << 1 | before);
+            before = word >> (WORD_BITS - 1);
+            starts.count_ones() as usize
+        });
+        starts.sum()
+    }
+
     /// The rows of `range` as a selection of their own, which starts at row 0; what lies beyond the
     /// last row is cut off.
     #[must_use]
@@ -333,6 +344,7 @@ mod tests {
             prop_assert_eq!(&indices, &selected);
             let from_ranges: Vec<usize> = selection.ranges().flatten().collect();
             prop_assert_eq!(&from_ranges, &selected);
+            prop_assert_eq!(selection.range_count(), selection.ranges().count());
 
             let range = from..from + len;
             let mut cleared = selection.clone();

@@ -6,9 +6,9 @@
 use crate::source::Missing;
 use arrow::array::ArrayRef;
 use arrow::compute::concat;
-use starfact_base::{Error, Result};
+use starfact_base::{ColumnId, Error, Result};
 use starfact_encoding::{Codes, Selection, SharedDictionary, Widening};
-use starfact_format::ColumnBlock;
+use starfact_format::{ColumnBlock, ColumnFile};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -22,11 +22,33 @@ pub struct MorselColumns {
     pub(crate) rows: usize,
 }
 
+/// Blocks of one morsel that are open already: parsing one again would cost as much as the first
+/// time.
+#[derive(Debug, Default)]
+pub struct OpenBlocks(Vec<(ColumnId, Arc<ColumnBlock>)>);
+
+impl OpenBlocks {
+    /// The block `idx` of a column, which is in `file`.
+    pub(crate) fn get(
+        &mut self,
+        file: &ColumnFile,
+        column: ColumnId,
+        idx: usize,
+    ) -> Result<Arc<ColumnBlock>> {
+        if let Some((_, block)) = self.0.iter().find(|(known, _)| *known == column) {
+            return Ok(Arc::clone(block));
+        }
+        let block = Arc::new(file.block(idx)?);
+        self.0.push((column, Arc::clone(&block)));
+        Ok(block)
+    }
+}
+
 /// A column of a morsel.
 #[derive(Debug)]
 pub(crate) enum OpenColumn {
     /// Values of the column's type, or of one to be widened to it.
-    Block(Box<ColumnBlock>, Option<Widening>),
+    Block(Arc<ColumnBlock>, Option<Widening>),
     /// The segment is older than the column.
     Missing(Missing),
 }
@@ -114,9 +136,11 @@ impl Fetch {
         if selected == rows {
             return Self::All(rows);
         }
-        let ranges: Vec<Range<usize>> = selection.ranges().collect();
-        let is_few = ranges.len() <= 1 + selected / RUN_ROWS_MIN;
-        if is_few && selected > 0 { Self::Ranges(ranges) } else { Self::Rows(selection.indices()) }
+        let is_few = selection.range_count() <= 1 + selected / RUN_ROWS_MIN;
+        match is_few && selected > 0 {
+            true => Self::Ranges(selection.ranges().collect()),
+            false => Self::Rows(selection.indices()),
+        }
     }
 
     fn row_count(&self) -> usize {

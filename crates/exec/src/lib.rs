@@ -13,7 +13,7 @@ mod statistics;
 mod totals;
 
 pub use bitmaps::{BitmapAnswers, Bitmaps};
-pub use columns::{ColumnCodes, MorselColumns};
+pub use columns::{ColumnCodes, MorselColumns, OpenBlocks};
 pub use scan::{ColumnFilter, Morsel, Scan, ScanOptions};
 pub use statistics::{ColumnBounds, column_bounds};
 pub use totals::{ColumnTotals, Totals, TotalsAsked};

@@ -5,7 +5,7 @@
 //! [`Scan::decode`], narrow the selection, and decode the rest.
 
 use crate::bitmaps::{self, BitmapAnswers, Bitmaps};
-use crate::columns::{MorselColumns, OpenColumn};
+use crate::columns::{MorselColumns, OpenBlocks, OpenColumn};
 use crate::source::{Question, Source};
 use arrow::array::{ArrayRef, Int64Array};
 use starfact_base::limits::BLOCK_ROWS;
@@ -142,7 +142,7 @@ impl Scan {
     /// The rows of a morsel that satisfy the filters of the scan.
     pub fn select(&self, morsel: &Morsel) -> Result<Selection> {
         let mut selection = self.live(morsel)?;
-        self.narrow(morsel, &self.filters, &mut selection)?;
+        self.narrow(morsel, &self.filters, &mut selection, &mut OpenBlocks::default())?;
         Ok(selection)
     }
 
@@ -192,12 +192,13 @@ impl Scan {
     }
 
     /// Takes out of `selection` the rows that do not satisfy `filters`; says what bitmap indexes
-    /// did for it.
+    /// did for it. Blocks that are opened on the way are left in `blocks`.
     pub fn narrow(
         &self,
         morsel: &Morsel,
         filters: &[ColumnFilter],
         selection: &mut Selection,
+        blocks: &mut OpenBlocks,
     ) -> Result<BitmapAnswers> {
         let mut answers = BitmapAnswers::default();
         for filter in filters {
@@ -228,7 +229,8 @@ impl Scan {
             let answer = bitmaps::narrow(&file, block_idx, &predicate, selection, mode)?;
             answers = answers.and(answer);
             if !answer.answered {
-                file.block(block_idx)?.filter(&predicate, selection)?;
+                let block = blocks.get(&file, filter.column, block_idx)?;
+                block.filter(&predicate, selection)?;
             }
         }
         Ok(answers)
@@ -244,23 +246,29 @@ impl Scan {
         columns: &[ColumnId],
         selection: &Selection,
     ) -> Result<Vec<ArrayRef>> {
-        self.open(morsel, columns)?.decode(selection)
+        self.open(morsel, columns, &mut OpenBlocks::default())?.decode(selection)
     }
 
-    /// Opens columns of a morsel, to decode it piece by piece.
+    /// Opens columns of a morsel, to decode it piece by piece; `blocks` are those that are open
+    /// already.
     ///
     /// # Errors
     /// A column that the table does not have; damage.
-    pub fn open(&self, morsel: &Morsel, columns: &[ColumnId]) -> Result<MorselColumns> {
-        let open = |column: &ColumnId| {
+    pub fn open(
+        &self,
+        morsel: &Morsel,
+        columns: &[ColumnId],
+        blocks: &mut OpenBlocks,
+    ) -> Result<MorselColumns> {
+        let mut open = |column: &ColumnId| {
             Ok(match self.source(morsel, *column)? {
                 Source::File(file, widening) => {
-                    OpenColumn::Block(Box::new(file.block(morsel.block_idx)?), widening)
+                    OpenColumn::Block(blocks.get(&file, *column, morsel.block_idx)?, widening)
                 }
                 Source::Missing(missing) => OpenColumn::Missing(missing),
             })
         };
-        let columns = columns.iter().map(open).collect::<Result<_>>()?;
+        let columns = columns.iter().map(&mut open).collect::<Result<_>>()?;
         Ok(MorselColumns { columns, rows: morsel.rows })
     }
 

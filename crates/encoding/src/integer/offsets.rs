@@ -20,9 +20,9 @@ use starfact_base::limits::VECTOR_ROWS;
 use std::ops::Range;
 
 /// Rows of a vector up to which offsets are fetched one by one.
-const SINGLES_MAX: usize = 16;
+const SINGLES_MAX: usize = 8;
 /// Rows of a vector up to which a look-up for each of them is cheaper than one for all.
-const LOOK_UPS_MAX: usize = 400;
+const LOOK_UPS_MAX: usize = 32;
 /// Words of a selection that belong to one vector.
 const VECTOR_WORDS: usize = VECTOR_ROWS / 64;
 
@@ -410,8 +410,7 @@ pub(super) fn retain<L: Lane>(vector: &Vector<L>, set: &OffsetSet, words: &mut [
             vector.retain(words, |offset| has_bit(bits, offset.minus(first).into()));
         }
         OffsetSet::Members { members, start } => {
-            let bits = members.words();
-            vector.retain(words, |offset| has_bit(bits, offset.into().wrapping_add(*start)));
+            vector.retain_members(words, members.words(), *start);
         }
         OffsetSet::Sorted(_) => {
             vector.retain(words, |offset| set.contains(offset.into()));

@@ -230,7 +230,8 @@ fn by_bitmaps(predicate: Predicate, column: u32, bitmaps: Bitmaps) -> (usize, us
     let (mut answered, mut dropped) = (0, 0);
     for morsel in scan.morsels() {
         let mut selection = Selection::all(morsel.rows());
-        let answers = scan.narrow(morsel, &filters, &mut selection).unwrap();
+        let answers =
+            scan.narrow(morsel, &filters, &mut selection, &mut OpenBlocks::default()).unwrap();
         answered += usize::from(answers.answered);
         dropped += usize::from(answers.dropped);
         assert!(selection.is_empty() || !answers.dropped);
@@ -316,7 +317,8 @@ fn codes_lead_to_the_texts_of_the_selected_rows() {
     let mut first_row = 0;
     let mut found = 0;
     for morsel in scan.morsels() {
-        let opened = scan.open(morsel, &[ColumnId(1), ColumnId(2)]).unwrap();
+        let opened =
+            scan.open(morsel, &[ColumnId(1), ColumnId(2)], &mut OpenBlocks::default()).unwrap();
         let mut selection = Selection::all(morsel.rows());
         selection.clear_range(10..morsel.rows() / 2);
         assert!(opened.codes(0, &selection).unwrap().is_none());
@@ -345,11 +347,11 @@ fn later_filters_narrow_and_rule_out() {
         filter(6, Predicate::Compare { op: CompareOp::Greater, value: Scalar::Integer(99) });
     assert!(!scan.rules_out(first, std::slice::from_ref(&days)).unwrap());
     assert!(scan.rules_out(first, &[days.clone(), later.clone()]).unwrap());
-    let mut selection = scan.select(first).unwrap();
-    scan.narrow(first, std::slice::from_ref(&days), &mut selection).unwrap();
+    let (mut selection, mut blocks) = (scan.select(first).unwrap(), OpenBlocks::default());
+    scan.narrow(first, std::slice::from_ref(&days), &mut selection, &mut blocks).unwrap();
     let ranges: Vec<Range<usize>> = selection.ranges().collect();
     assert!(ranges.len() == 1 && ranges[0] == (0..10_000));
-    scan.narrow(first, std::slice::from_ref(&later), &mut selection).unwrap();
+    scan.narrow(first, std::slice::from_ref(&later), &mut selection, &mut blocks).unwrap();
     assert!(selection.is_empty());
     let options = ScanOptions { zone_maps: false, ..ScanOptions::default() };
     let scan = Scan::new(Arc::clone(table), Vec::new(), options).unwrap();
@@ -363,7 +365,7 @@ fn a_morsel_is_decoded_piece_by_piece_as_at_once() {
     let ids: Vec<ColumnId> = (1..=6).map(ColumnId).collect();
     let morsel = &scan.morsels()[0];
     let whole = scan.decode(morsel, &ids, &Selection::all(morsel.rows())).unwrap();
-    let opened = scan.open(morsel, &ids).unwrap();
+    let opened = scan.open(morsel, &ids, &mut OpenBlocks::default()).unwrap();
     for piece in [0..1_000, 1_000..1_001, 40_000..BLOCK_ROWS, 5..5] {
         let mut selection = Selection::all(morsel.rows());
         selection.clear_range(0..piece.start);

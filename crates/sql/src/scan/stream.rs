@@ -20,7 +20,7 @@ use datafusion::physical_plan::metrics::Count;
 use starfact_base::ColumnId;
 use starfact_encoding::Selection;
 use starfact_exec::{
-    BitmapAnswers, ColumnFilter, Morsel, MorselColumns, Scan, Totals, TotalsAsked,
+    BitmapAnswers, ColumnFilter, Morsel, MorselColumns, OpenBlocks, Scan, Totals, TotalsAsked,
 };
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -125,10 +125,12 @@ impl Partition {
             }
             let Some(idx) = self.queue.next(self.scan.morsels().len()) else { return Ok(None) };
             let morsel = self.scan.morsels()[idx];
-            let selection = self.select(&morsel)?;
+            let mut blocks = OpenBlocks::default();
+            let selection = self.select(&morsel, &mut blocks)?;
             if !selection.is_empty() {
                 self.pieces = pieces(&selection, self.batch_rows).into();
-                let open = self.scan.open(&morsel, &stored(&self.columns)).map_err(external)?;
+                let open = self.scan.open(&morsel, &stored(&self.columns), &mut blocks);
+                let open = open.map_err(external)?;
                 self.open = Some((morsel, open));
             }
         }
@@ -151,7 +153,7 @@ impl Partition {
             self.progress.iter().for_each(|progress| progress.skip_blocks(1));
             return Ok(Some(true));
         }
-        let selection = self.select(&morsel)?;
+        let selection = self.select(&morsel, &mut OpenBlocks::default())?;
         scan.add_selected(&morsel, &selection, asked, totals).map_err(external)?;
         Ok(Some(false))
     }
@@ -174,7 +176,7 @@ impl Partition {
     }
 
     /// The rows of a morsel that satisfy all filters.
-    fn select(&mut self, morsel: &Morsel) -> Result<Selection> {
+    fn select(&mut self, morsel: &Morsel, blocks: &mut OpenBlocks) -> Result<Selection> {
         self.refresh_dynamic()?;
         let scan = Arc::clone(&self.scan);
         for dynamic in self.dynamic.iter().flatten() {
@@ -188,7 +190,7 @@ impl Partition {
         let dynamic = self.dynamic.iter().flatten().map(|dynamic| dynamic.filters.as_slice());
         let mut answers = BitmapAnswers::default();
         for filters in [scan.filters()].into_iter().chain(dynamic) {
-            let more = scan.narrow(morsel, filters, &mut selection).map_err(external)?;
+            let more = scan.narrow(morsel, filters, &mut selection, blocks).map_err(external)?;
             answers = answers.and(more);
         }
         self.bitmap_blocks.add(answers.answered.into());

@@ -10,7 +10,7 @@
 use hashbrown::HashMap;
 
 /// Cells up to which there is an array, of 4 bytes each.
-const ARRAY_CELLS_MAX: u128 = 1 << 20;
+const ARRAY_CELLS_MAX: u64 = 1 << 20;
 /// Stands for no group.
 const NONE: u32 = u32::MAX;
 
@@ -19,18 +19,18 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Cells {
     groups: Groups,
     /// The cell of each group.
-    cells: Vec<u128>,
+    cells: Vec<u64>,
 }
 
 #[derive(Debug)]
 enum Groups {
     Array(Vec<u32>),
-    Hashed(HashMap<u128, u32, foldhash::fast::RandomState>),
+    Hashed(HashMap<u64, u32, foldhash::fast::RandomState>),
 }
 
 impl Cells {
     /// None yet, of so many that are possible; `None` if nobody knows how many.
-    pub(super) fn new(possible: Option<u128>) -> Self {
+    pub(super) fn new(possible: Option<u64>) -> Self {
         let groups = match possible {
             Some(count) if count <= ARRAY_CELLS_MAX => Groups::Array(vec![NONE; count as usize]),
             _ => Groups::Hashed(HashMap::default()),
@@ -39,7 +39,7 @@ impl Cells {
     }
 
     /// The groups of some cells, below the number of those that are possible.
-    pub(super) fn groups(&mut self, cells: &[u128], groups: &mut Vec<usize>) {
+    pub(super) fn groups(&mut self, cells: &[u64], groups: &mut Vec<usize>) {
         groups.clear();
         let known = &mut self.cells;
         match &mut self.groups {
@@ -67,7 +67,7 @@ impl Cells {
     }
 
     /// The cell of each group.
-    pub(super) fn cells(&self) -> &[u128] {
+    pub(super) fn cells(&self) -> &[u64] {
         &self.cells
     }
 
@@ -77,7 +77,7 @@ impl Cells {
             Groups::Array(array) => array.len() * size_of::<u32>(),
             Groups::Hashed(map) => map.allocation_size(),
         };
-        groups + self.cells.capacity() * size_of::<u128>()
+        groups + self.cells.capacity() * size_of::<u64>()
     }
 
     /// Forgets all groups.
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn arrays_and_hash_tables_give_the_same_groups() {
-        let cells: Vec<u128> = (0..5_000_u128).map(|n| n * n % 977).collect();
+        let cells: Vec<u64> = (0..5_000_u64).map(|n| n * n % 977).collect();
         let mut all = [Cells::new(Some(977)), Cells::new(Some(1 << 40)), Cells::new(None)];
         assert!(matches!(all[0].groups, Groups::Array(_)));
         for round in 0..2 {

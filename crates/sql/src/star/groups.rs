@@ -4,7 +4,7 @@ use super::aggregate::{Aggregation, Key};
 use super::cells::Cells;
 use super::dimension::Built;
 use super::plan::{Joined, batch_of, misplaced};
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{Field, Schema};
 use datafusion::common::cast::as_boolean_array;
@@ -62,18 +62,19 @@ pub(super) struct GroupedRows {
     aggregation: Arc<Aggregation>,
     prepared: Arc<Prepared>,
     /// How far apart the cells of neighbouring codes of each dimension are.
-    strides: Vec<u128>,
-    /// How many combinations of codes there are.
-    combinations: u128,
+    strides: Vec<u64>,
+    /// The combinations of codes.
     cells: Cells,
     /// The combinations of the keys that are evaluated row by row.
     row_values: Option<Box<dyn GroupValues>>,
+    /// The combinations of both.
+    pairs: Cells,
     accumulators: Vec<Box<dyn GroupsAccumulator>>,
     memory: MemoryReservation,
     has_rows: bool,
     /// Of the rows of a batch.
     row_groups: Vec<usize>,
-    row_cells: Vec<u128>,
+    row_cells: Vec<u64>,
     groups: Vec<usize>,
 }
 
@@ -83,13 +84,12 @@ impl GroupedRows {
         prepared: Arc<Prepared>,
         memory: MemoryReservation,
     ) -> Result<Self> {
-        let mut combinations = 1_u128;
+        let mut combinations = 1_u64;
         let mut strides = Vec::with_capacity(prepared.coded.len());
         for coded in &prepared.coded {
             strides.push(combinations);
-            // Numbers of rows are below 2⁶⁴.
-            let product = combinations.checked_mul(coded.count.max(1) as u128);
-            combinations = product.filter(|count| *count < 1 << 64).ok_or_else(|| {
+            let product = combinations.checked_mul(coded.count.max(1) as u64);
+            combinations = product.ok_or_else(|| {
                 resources_datafusion_err!(
                     "a query has too many combinations of keys of dimensions; \
                      SET starfact.star_executor = off answers it"
@@ -107,11 +107,11 @@ impl GroupedRows {
         let accumulators = accumulators.map(|function| function.create_groups_accumulator());
         Ok(Self {
             accumulators: accumulators.collect::<Result<_>>()?,
-            cells: Cells::new(row_values.is_none().then_some(combinations)),
+            cells: Cells::new(Some(combinations)),
+            pairs: Cells::new(None),
             aggregation,
             prepared,
             strides,
-            combinations,
             row_values,
             memory,
             has_rows: false,
@@ -147,9 +147,11 @@ impl GroupedRows {
     /// How many groups there are. Without keys and rows there is none: of no states at all the
     /// final aggregation knows what they come to.
     fn total(&self) -> usize {
-        match self.aggregation.keys.is_empty() {
-            true => usize::from(self.has_rows),
-            false => self.cells.len(),
+        match &self.row_values {
+            _ if self.aggregation.keys.is_empty() => usize::from(self.has_rows),
+            None => self.cells.len(),
+            Some(values) if self.aggregation.dimensions.is_empty() => values.len(),
+            Some(_) => self.pairs.len(),
         }
     }
 
@@ -161,27 +163,33 @@ impl GroupedRows {
             self.groups.resize(count, 0);
             return Ok(());
         }
-        self.row_cells.clear();
-        match &mut self.row_values {
-            None => self.row_cells.resize(count, 0),
-            Some(values) => {
-                let keys = self.aggregation.row_keys.iter();
-                let keys = keys.map(|key| key.evaluate(rows)?.into_array(count));
-                values.intern(&keys.collect::<Result<Vec<_>>>()?, &mut self.row_groups)?;
-                let numbers = self.row_groups.iter();
-                self.row_cells.extend(numbers.map(|number| *number as u128 * self.combinations));
+        if let Some(values) = &mut self.row_values {
+            let keys = self.aggregation.row_keys.iter();
+            let keys = keys.map(|key| key.evaluate(rows)?.into_array(count));
+            values.intern(&keys.collect::<Result<Vec<_>>>()?, &mut self.row_groups)?;
+            if self.aggregation.dimensions.is_empty() {
+                std::mem::swap(&mut self.groups, &mut self.row_groups);
+                return Ok(());
             }
         }
+        self.row_cells.clear();
+        self.row_cells.resize(count, 0);
         let star = &self.aggregation.star;
         let coded = self.aggregation.dimensions.iter().zip(&self.prepared.coded);
-        for (((dimension, _), coded), stride) in coded.zip(&self.strides) {
+        for (((dimension, _), coded), &stride) in coded.zip(&self.strides) {
             let ordinals = star.ordinals(*dimension, root)?;
             for (cell, ordinal) in self.row_cells.iter_mut().zip(ordinals) {
                 let code = coded.codes.get(*ordinal as usize).ok_or_else(misplaced)?;
-                *cell += u128::from(*code) * stride;
+                *cell += u64::from(*code) * stride;
             }
         }
         self.cells.groups(&self.row_cells, &mut self.groups);
+        if self.row_values.is_some() {
+            let pairs = self.groups.iter().zip(&self.row_groups);
+            self.row_cells.clear();
+            self.row_cells.extend(pairs.map(|(group, row)| pair(*group, *row)));
+            self.pairs.groups(&self.row_cells, &mut self.groups);
+        }
         Ok(())
     }
 
@@ -189,7 +197,8 @@ impl GroupedRows {
     pub(super) fn is_full(&mut self) -> bool {
         let values = self.row_values.as_ref().map_or(0, |values| values.size());
         let accumulators = self.accumulators.iter().map(|accumulator| accumulator.size());
-        let size = self.cells.size() + values + accumulators.sum::<usize>();
+        let groups = self.cells.size() + self.pairs.size();
+        let size = groups + values + accumulators.sum::<usize>();
         self.memory.try_resize(size).is_err()
     }
 
@@ -205,6 +214,7 @@ impl GroupedRows {
             columns.extend(accumulator.state(EmitTo::All)?);
         }
         self.cells.clear();
+        self.pairs.clear();
         self.has_rows = false;
         self.memory.free();
         let states = batch_of(&of.schema, columns, total)?;
@@ -220,23 +230,44 @@ impl GroupedRows {
             None => Vec::new(),
         };
         let cells = self.cells.cells();
+        // The combination of codes and that of other keys of each group.
+        let parts: Vec<(usize, usize)> = match self.row_values.is_some() {
+            false => (0..cells.len()).map(|group| (group, 0)).collect(),
+            true if of.dimensions.is_empty() => {
+                let count = row_values.first().map_or(0, |values| values.len());
+                (0..count).map(|row| (0, row)).collect()
+            }
+            true => self.pairs.cells().iter().map(|pair| parts_of(*pair)).collect(),
+        };
         let column = |key: &Key| {
             let (values, numbers): (&ArrayRef, Vec<u32>) = match *key {
                 Key::Dimension(dimension, place) => {
                     let coded = self.prepared.coded.get(dimension).ok_or_else(misplaced)?;
                     let stride = self.strides.get(dimension).ok_or_else(misplaced)?;
-                    let code = |cell: &u128| (cell / stride % coded.count.max(1) as u128) as u32;
+                    let code = |(group, _): &(usize, usize)| {
+                        let cell = cells.get(*group).copied().unwrap_or_default();
+                        (cell / stride % coded.count.max(1) as u64) as u32
+                    };
                     let values = coded.values.get(place).ok_or_else(misplaced)?;
-                    (values, cells.iter().map(code).collect())
+                    (values, parts.iter().map(code).collect())
                 }
                 Key::Row(place) => {
-                    let number = |cell: &u128| (cell / self.combinations) as u32;
                     let values = row_values.get(place).ok_or_else(misplaced)?;
-                    (values, cells.iter().map(number).collect())
+                    (values, parts.iter().map(|(_, row)| *row as u32).collect())
                 }
             };
             Ok(take(values, &UInt32Array::from(numbers), None)?)
         };
         of.keys.iter().map(column).collect()
     }
+}
+
+/// Two numbers below 2³² as one.
+fn pair(group: usize, row: usize) -> u64 {
+    (group as u64) << 32 | row as u64
+}
+
+/// The two numbers that were made one.
+fn parts_of(pair: u64) -> (usize, usize) {
+    ((pair >> 32) as usize, (pair & u64::from(u32::MAX)) as usize)
 }
