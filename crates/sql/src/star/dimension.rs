@@ -10,6 +10,7 @@
 //! A dimension of a dimension is read first and is gone then: what passes there filters the one
 //! above, whose rows get its columns.
 
+use super::order::{self, Estimate};
 use super::plan::misplaced;
 use crate::scan::ScanExec;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
@@ -134,8 +135,8 @@ fn gone(error: JoinError) -> DataFusionError {
     DataFusionError::ExecutionJoin(Box::new(error))
 }
 
-/// The filters of all references of a table, those first that drop most rows for the bytes that
-/// they have to look at.
+/// The filters of all references of a table, in the order in which they cost least. What a filter
+/// costs depends on the bytes that it looks at.
 fn filters(table: &Table, dimensions: &[Dimension]) -> Vec<ColumnFilter> {
     // References may be stored as a rule that leads to them from the key.
     let columns = |filter: &ColumnFilter| {
@@ -153,11 +154,12 @@ fn filters(table: &Table, dimensions: &[Dimension]) -> Vec<ColumnFilter> {
     };
     let of = |dimension: &Dimension| {
         let filter = dimension.filter.clone()?;
-        Some((cost(&filter) / (1.0 - dimension.share).max(1e-6), filter))
+        Some((Estimate { cost: cost(&filter), share: dimension.share }, filter))
     };
-    let mut ranked: Vec<(f64, ColumnFilter)> = dimensions.iter().filter_map(of).collect();
-    ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
-    ranked.into_iter().map(|(_, filter)| filter).collect()
+    let (estimates, filters): (Vec<Estimate>, Vec<ColumnFilter>) =
+        dimensions.iter().filter_map(of).unzip();
+    let order = order::cheapest(&estimates).into_iter();
+    order.filter_map(|place| filters.get(place).cloned()).collect()
 }
 
 impl DimensionPlan {

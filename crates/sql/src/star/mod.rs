@@ -26,6 +26,7 @@ mod exec;
 mod flatten;
 mod groups;
 mod node;
+mod order;
 mod partial;
 mod plan;
 mod shape;
