@@ -29,6 +29,7 @@ from schemas import EPOCH, Schema, load_pieces, quoted
 CONFIGURATIONS = [
     ["--set", "starfact.zone_maps=on"],
     ["--set", "starfact.zone_maps=off"],
+    ["--set", "starfact.star_executor=off"],
     ["--set", "starfact.bitmaps=off"],
     ["--set", "starfact.encoded_filters=off"],
     ["--threads", "1", "--set", "starfact.zone_maps=off", "--set", "starfact.encoded_filters=off"],
