@@ -185,6 +185,11 @@ impl ScanExec {
         &self.shown
     }
 
+    /// Rows of the blocks that are read.
+    pub(crate) fn rows_to_read(&self) -> u64 {
+        self.scan.morsels().iter().map(|morsel| morsel.rows() as u64).sum()
+    }
+
     /// Whether every row of the table is read.
     pub(crate) fn is_unfiltered(&self) -> bool {
         self.filters.is_empty() && self.residuals.is_empty()

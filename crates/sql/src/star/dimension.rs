@@ -30,6 +30,9 @@ use std::fmt;
 use std::sync::Arc;
 use tokio::task::JoinError;
 
+/// Places of an array that cost as much as reading a row.
+const ORDINALS_PER_ROW: u64 = 16;
+
 /// How to read a dimension.
 #[derive(Clone, Debug)]
 pub(super) struct DimensionPlan {
@@ -163,6 +166,15 @@ fn filters(table: &Table, dimensions: &[Dimension]) -> Vec<ColumnFilter> {
 }
 
 impl DimensionPlan {
+    /// How many rows are read of it and of its dimensions; of their ordinals there is an array.
+    pub(super) fn rows(&self) -> u64 {
+        let own = match self.is_whole() && !self.gives_columns {
+            true => 0,
+            false => self.scan.rows_to_read().max(self.ordinal_end as u64 / ORDINALS_PER_ROW),
+        };
+        own + self.children.iter().map(|(child, _)| child.rows()).sum::<u64>()
+    }
+
     /// Whether each row of the dimension passes.
     fn is_whole(&self) -> bool {
         let is_whole = |(child, _): &(Self, Option<usize>)| child.is_whole() && !child.is_nullable;

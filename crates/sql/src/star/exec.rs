@@ -1,14 +1,15 @@
 //! The rows of a star block: a scan of the root with columns of dimensions beside its own.
 
 use super::dimension::Built;
-use super::node::StarNode;
-use super::plan::{Create, StarPlan, batch_of};
+use super::plan::{StarPlan, batch_of};
+use super::shape::Star;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::Session;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{DFSchema, Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
@@ -35,13 +36,15 @@ pub(super) struct StarExec {
 }
 
 impl StarExec {
+    /// Plans a star block whose output has a schema.
     pub(super) fn plan(
-        node: &StarNode,
-        create: &Create<'_>,
+        star: &Star,
+        outputs: &[Expr],
+        schema: &DFSchema,
         session: &dyn Session,
     ) -> Result<Self> {
-        let (star, outputs) = StarPlan::new(node, create, session)?;
-        let schema = Arc::clone(node.schema.inner());
+        let (star, outputs) = StarPlan::new(star, outputs, session)?;
+        let schema = Arc::clone(schema.inner());
         let properties = properties(&schema, session.config().target_partitions());
         Ok(Self {
             star: Arc::new(star),

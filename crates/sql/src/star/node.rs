@@ -11,7 +11,7 @@ use datafusion::common::{DFSchemaRef, Result, internal_err};
 use datafusion::execution::context::QueryPlanner;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNode};
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use std::cmp::Ordering;
 use std::fmt;
@@ -20,24 +20,24 @@ use std::sync::Arc;
 
 /// A star block in a logical plan.
 #[derive(Clone, Debug)]
-pub(super) struct StarNode {
-    pub(super) star: Arc<Star>,
-    /// What the columns of the schema are, in columns of the tables.
-    pub(super) outputs: Arc<[Expr]>,
-    pub(super) schema: DFSchemaRef,
+struct StarNode {
+    exec: Arc<StarExec>,
+    schema: DFSchemaRef,
 }
 
 impl StarNode {
-    /// The star block that a plan is, if it is one.
-    fn of(plan: &LogicalPlan) -> Option<Self> {
+    /// The star block that a plan is, if it is one and should be read as such.
+    fn of(plan: &LogicalPlan, session: &dyn Session) -> Option<Self> {
         let mut flat = Flat::default();
         let outputs = flat.add(plan).ok()?;
-        let star = Arc::new(Star::of(&flat).ok()?);
-        Some(Self { star, outputs: outputs.into(), schema: Arc::clone(plan.schema()) })
+        let star = Star::of(&flat).ok()?;
+        // What is wrong with an expression, the query engine says when it plans the joins.
+        let exec = StarExec::plan(&star, &outputs, plan.schema(), session).ok()?;
+        exec.star.pays().then(|| Self { exec: Arc::new(exec), schema: Arc::clone(plan.schema()) })
     }
 
     fn key(&self) -> usize {
-        Arc::as_ptr(&self.star) as usize
+        Arc::as_ptr(&self.exec) as usize
     }
 }
 
@@ -63,8 +63,7 @@ impl UserDefinedLogicalNode for StarNode {
     }
 
     fn fmt_for_explain(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.star.tables.iter().map(|table| table.table.name());
-        write!(out, "Star: {}", names.collect::<Vec<_>>().join(", "))
+        self.exec.fmt_as(DisplayFormatType::Default, out)
     }
 
     fn with_exprs_and_inputs(
@@ -84,7 +83,7 @@ impl UserDefinedLogicalNode for StarNode {
 
     fn dyn_eq(&self, other: &dyn UserDefinedLogicalNode) -> bool {
         let other = other.as_any().downcast_ref::<Self>();
-        other.is_some_and(|other| self.key() == other.key() && self.outputs == other.outputs)
+        other.is_some_and(|other| self.key() == other.key())
     }
 
     fn dyn_ord(&self, other: &dyn UserDefinedLogicalNode) -> Option<Ordering> {
@@ -113,7 +112,7 @@ impl QueryPlanner for StarPlanner {
             return DefaultPhysicalPlanner::default().create_physical_plan(plan, session).await;
         }
         let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Self)]);
-        planner.create_physical_plan(&with_stars(plan.clone())?, session).await
+        planner.create_physical_plan(&with_stars(plan.clone(), session)?, session).await
     }
 }
 
@@ -121,22 +120,20 @@ impl QueryPlanner for StarPlanner {
 impl ExtensionPlanner for StarPlanner {
     async fn plan_extension(
         &self,
-        planner: &dyn PhysicalPlanner,
+        _planner: &dyn PhysicalPlanner,
         node: &dyn UserDefinedLogicalNode,
         _logical_inputs: &[&LogicalPlan],
         _physical_inputs: &[Arc<dyn ExecutionPlan>],
-        session: &dyn Session,
-        context: &PhysicalPlanningContext,
+        _session: &dyn Session,
+        _context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let Some(node) = node.as_any().downcast_ref::<StarNode>() else { return Ok(None) };
-        let create =
-            |expr: &Expr, schema: &_| planner.create_physical_expr(expr, schema, session, context);
-        Ok(Some(Arc::new(StarExec::plan(node, &create, session)?)))
+        let node = node.as_any().downcast_ref::<StarNode>();
+        Ok(node.map(|node| Arc::clone(&node.exec) as _))
     }
 }
 
 /// The plan with star blocks in the places of all trees of joins that are such.
-fn with_stars(plan: LogicalPlan) -> Result<LogicalPlan> {
+fn with_stars(plan: LogicalPlan, session: &dyn Session) -> Result<LogicalPlan> {
     let transformed = plan.transform_down_with_subqueries(|node| {
         let may_be = matches!(
             node,
@@ -145,7 +142,7 @@ fn with_stars(plan: LogicalPlan) -> Result<LogicalPlan> {
                 | LogicalPlan::Join(_)
                 | LogicalPlan::SubqueryAlias(_)
         );
-        match Some(&node).filter(|_| may_be).and_then(StarNode::of) {
+        match Some(&node).filter(|_| may_be).and_then(|node| StarNode::of(node, session)) {
             Some(star) => {
                 let star = LogicalPlan::Extension(Extension { node: Arc::new(star) });
                 Ok(Transformed::new(star, true, TreeNodeRecursion::Jump))

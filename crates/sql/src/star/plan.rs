@@ -2,7 +2,6 @@
 
 use super::dimension::{Built, DimensionPlan};
 use super::flatten::{relation, table_of};
-use super::node::StarNode;
 use super::shape::{Star, StarTable};
 use crate::scan::{
     ScanExec, ScanSettings, ordinal_position, reference_position, schema_with_numbers,
@@ -14,13 +13,19 @@ use datafusion::catalog::Session;
 use datafusion::common::cast::as_boolean_array;
 use datafusion::common::{Column, DFSchema, Result, internal_datafusion_err};
 use datafusion::logical_expr::Expr;
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use starfact_store::Table;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Makes a physical expression of a logical one.
-pub(super) type Create<'a> = dyn Fn(&Expr, &DFSchema) -> Result<Arc<dyn PhysicalExpr>> + 'a;
+type Create<'a> = dyn Fn(&Expr, &DFSchema) -> Result<Arc<dyn PhysicalExpr>> + 'a;
+
+/// Rows of dimensions that are read without a question.
+const FREE_ROWS: u64 = 100_000;
+/// Rows of dimensions that may be read for a row of the root.
+const ROWS_PER_ROW: u64 = 4;
 
 /// Where a column of joined rows comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,13 +55,15 @@ pub(super) struct StarPlan {
 impl StarPlan {
     /// Plans a star block, and what its outputs are in columns of joined rows.
     pub(super) fn new(
-        node: &StarNode,
-        create: &Create<'_>,
+        star: &Star,
+        outputs: &[Expr],
         session: &dyn Session,
     ) -> Result<(Self, Vec<Arc<dyn PhysicalExpr>>)> {
-        let star = node.star.as_ref();
+        let context = PhysicalPlanningContext::default();
+        let create: &Create<'_> =
+            &|expr, schema| create_physical_expr(expr, schema, session.execution_props(), &context);
         let mut asked = vec![BTreeSet::new(); star.tables.len()];
-        for expr in node.outputs.iter().chain(&star.residuals) {
+        for expr in outputs.iter().chain(&star.residuals) {
             for column in expr.column_refs() {
                 let (table, place) = locate(star, column)?;
                 if let Some(asked) = asked.get_mut(table) {
@@ -91,9 +98,17 @@ impl StarPlan {
         let schema = planner.joined(&columns)?;
         let compile = |expr: &Expr| create(expr, &schema);
         let residuals = star.residuals.iter().map(compile).collect::<Result<_>>()?;
-        let outputs = node.outputs.iter().map(compile).collect::<Result<_>>()?;
+        let outputs = outputs.iter().map(compile).collect::<Result<_>>()?;
         let schema = Arc::clone(schema.inner());
         Ok((Self { root, dimensions, references, sources, schema, residuals }, outputs))
+    }
+
+    /// Whether it should be read so. Dimensions are read whole, as far as their own filters leave
+    /// blocks, which is too much where the filters of the root leave few rows: hash tables of these
+    /// are small, and filter the other tables in turn.
+    pub(super) fn pays(&self) -> bool {
+        let rows: u64 = self.dimensions.iter().map(DimensionPlan::rows).sum();
+        rows <= FREE_ROWS + ROWS_PER_ROW.saturating_mul(self.root.rows_to_read())
     }
 
     /// The same with some of its columns only.

@@ -53,6 +53,9 @@ impl Star {
         if count < 2 {
             return Err("one table");
         }
+        if flat.tables.iter().any(|table| table.ordinal_end() > u32::MAX.into()) {
+            return Err("table with more rows than there are places in an array");
+        }
         let edges = edges(flat);
         let (order, used) = (0..count)
             .filter(|root| !flat.existing.iter().any(|tables| tables.contains(root)))
