@@ -214,8 +214,8 @@ impl DimensionPlan {
             // So that the query can be cancelled.
             tokio::task::yield_now().await;
         }
-        let count = rows.count;
-        let (index, columns, members, memory) = rows.finish()?;
+        let columns = rows.columns()?;
+        let Rows { members, index, count, memory, .. } = rows;
         let filter = match (self.is_whole(), self.is_nullable) {
             (true, false) => None,
             (true, true) => filter(Predicate::IsNotNull),
@@ -285,15 +285,14 @@ impl Rows {
         Ok(())
     }
 
-    #[allow(clippy::type_complexity)]
-    fn finish(self) -> Result<(Vec<u32>, Vec<ArrayRef>, Members, MemoryReservation)> {
+    /// The columns of all of them.
+    fn columns(&self) -> Result<Vec<ArrayRef>> {
         let width = self.batches.first().map_or(0, Vec::len);
         let column = |place: usize| {
             let parts: Vec<&dyn Array> =
                 self.batches.iter().filter_map(|batch| Some(batch.get(place)?.as_ref())).collect();
             Ok(concat(&parts)?)
         };
-        let columns = (0..width).map(column).collect::<Result<Vec<ArrayRef>>>()?;
-        Ok((self.index, columns, self.members, self.memory))
+        (0..width).map(column).collect()
     }
 }

@@ -57,7 +57,7 @@ impl Star {
             return Err("table with more rows than there are places in an array");
         }
         let edges = edges(flat);
-        let (order, used) = (0..count)
+        let Tree { order, used } = (0..count)
             .filter(|root| !flat.existing.iter().any(|tables| tables.contains(root)))
             .find_map(|root| tree(root, count, &edges))
             .ok_or("no foreign keys from one table to all others")?;
@@ -86,13 +86,17 @@ impl Star {
     }
 }
 
-/// The tables in an order in which each comes after the one that refers to it, and the conditions
-/// that are used up; `None` if the root does not lead to all tables.
-fn tree(
-    root: usize,
-    count: usize,
-    edges: &[Edge],
-) -> Option<(Vec<(usize, Option<&Edge>)>, BTreeSet<usize>)> {
+/// The way from a root to all tables.
+struct Tree<'a> {
+    /// The tables in an order in which each comes after the one that refers to it, and along which
+    /// key that does.
+    order: Vec<(usize, Option<&'a Edge>)>,
+    /// Conditions that are used up.
+    used: BTreeSet<usize>,
+}
+
+/// The way from `root` to all `count` tables, if it leads there.
+fn tree(root: usize, count: usize, edges: &[Edge]) -> Option<Tree<'_>> {
     let mut order: Vec<(usize, Option<&Edge>)> = vec![(root, None)];
     let mut used = BTreeSet::new();
     let mut next = 0;
@@ -105,7 +109,7 @@ fn tree(
         }
         next += 1;
     }
-    (order.len() == count).then_some((order, used))
+    (order.len() == count).then_some(Tree { order, used })
 }
 
 /// All foreign keys along which the conditions join.
