@@ -43,6 +43,7 @@ mod grouping_keys;
 mod information_schema;
 mod keep_names;
 mod literals;
+mod operators;
 mod outcome;
 mod parse;
 mod plan_cache;

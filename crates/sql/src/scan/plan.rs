@@ -5,6 +5,7 @@ use super::column::ScanColumn;
 use super::filter::{merge_bounds, remap, translate};
 use super::statistics::{row_bytes, table_statistics};
 use super::stream::{Partition, Queue, Residual, external};
+use crate::operators::without_inputs;
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::stats::Precision;
@@ -29,7 +30,6 @@ use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
-    ReplaceChildrenOptions,
 };
 use starfact_base::{ColumnId, DataType};
 use starfact_exec::{ColumnFilter, Scan};
@@ -323,9 +323,7 @@ impl ExecutionPlan for ScanExec {
         &self.properties
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        Vec::new()
-    }
+    without_inputs!();
 
     fn apply_expressions(
         &self,
@@ -336,21 +334,6 @@ impl ExecutionPlan for ScanExec {
             recursion = recursion.visit_sibling(|| visit(&residual.expr))?;
         }
         Ok(recursion)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        if children.is_empty() { Ok(self) } else { internal_err!("a scan has no children") }
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        if children.is_empty() { Ok(self) } else { internal_err!("a scan has no children") }
     }
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {

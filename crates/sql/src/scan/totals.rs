@@ -15,10 +15,11 @@
 use super::plan::ScanExec;
 use super::statistics::scalar_value;
 use crate::functions::{DIGITS_IN_128_BITS, is_exact_total};
+use crate::operators::{StatesSchema, with_states, without_inputs};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::functions_aggregate::count::Count;
@@ -28,8 +29,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::{Column as ColumnExpr, Literal};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
-use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet,
@@ -37,7 +37,6 @@ use datafusion::physical_plan::metrics::{
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
-    ReplaceChildrenOptions,
 };
 use starfact_base::{DataType, Scalar};
 use starfact_encoding::arrow_type;
@@ -55,16 +54,7 @@ impl PhysicalOptimizerRule for EncodedTotals {
         plan: Arc<dyn ExecutionPlan>,
         _config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let transformed = plan.transform_down(|node| {
-            let Some(aggregate) = node.downcast_ref::<AggregateExec>() else {
-                return Ok(Transformed::no(node));
-            };
-            Ok(match replace(aggregate)? {
-                Some(replaced) => Transformed::new(replaced, true, TreeNodeRecursion::Jump),
-                None => Transformed::no(node),
-            })
-        });
-        Ok(transformed?.data)
+        with_states(plan, &states)
     }
 
     fn name(&self) -> &str {
@@ -76,7 +66,11 @@ impl PhysicalOptimizerRule for EncodedTotals {
     }
 }
 
-fn replace(aggregate: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+/// The operator for an aggregation over a scan.
+fn states(
+    aggregate: &AggregateExec,
+    schema: &StatesSchema<'_>,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let group_by = aggregate.group_expr();
     let has_filters = aggregate.filter_expr().iter().any(Option::is_some);
     if !group_by.is_single() || !group_by.expr().is_empty() || has_filters {
@@ -89,27 +83,7 @@ fn replace(aggregate: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPlan>>> 
     if states.is_empty() || !scan.settings().encoded_aggregates || scan.fetch().is_some() {
         return Ok(None);
     }
-    let totals = |schema| Arc::new(TotalsExec::new(scan.clone(), functions, states, schema));
-    match aggregate.mode() {
-        AggregateMode::Partial => Ok(Some(totals(aggregate.schema()))),
-        AggregateMode::Single | AggregateMode::SinglePartitioned => {
-            let new = |mode, group_by, input: Arc<dyn ExecutionPlan>| {
-                let filters = aggregate.filter_expr().to_vec();
-                let schema = aggregate.input_schema();
-                AggregateExec::try_new(mode, group_by, functions.to_vec(), filters, input, schema)
-            };
-            let input = Arc::clone(aggregate.input());
-            let partial = new(AggregateMode::Partial, group_by.clone(), input)?;
-            let totals: Arc<dyn ExecutionPlan> = totals(partial.schema());
-            let partitions = totals.properties().output_partitioning().partition_count();
-            let states = match partitions {
-                1 => totals,
-                _ => Arc::new(CoalescePartitionsExec::new(totals)),
-            };
-            Ok(Some(Arc::new(new(AggregateMode::Final, group_by.as_final(), states)?)))
-        }
-        _ => Ok(None),
-    }
+    Ok(Some(Arc::new(TotalsExec::new(scan.clone(), functions, states, schema()?))))
 }
 
 /// The states of one aggregate; columns are places in the output of the scan.
@@ -303,30 +277,13 @@ impl ExecutionPlan for TotalsExec {
         &self.properties
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        Vec::new()
-    }
+    without_inputs!();
 
     fn apply_expressions(
         &self,
         visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
         self.scan.apply_expressions(visit)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        if children.is_empty() { Ok(self) } else { internal_err!("totals have no children") }
-    }
-
-    fn with_new_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        if children.is_empty() { Ok(self) } else { internal_err!("totals have no children") }
     }
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {

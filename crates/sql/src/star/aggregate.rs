@@ -13,19 +13,19 @@
 use super::exec::StarExec;
 use super::partial::StarAggregateExec;
 use super::plan::{Source, StarPlan, misplaced};
+use crate::operators::{StatesSchema, with_states};
 use crate::scan::remap;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
-use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -40,16 +40,7 @@ impl PhysicalOptimizerRule for StarAggregates {
         plan: Arc<dyn ExecutionPlan>,
         _config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let transformed = plan.transform_down(|node| {
-            let Some(aggregate) = node.downcast_ref::<AggregateExec>() else {
-                return Ok(Transformed::no(node));
-            };
-            Ok(match replaced(aggregate)? {
-                Some(replaced) => Transformed::new(replaced, true, TreeNodeRecursion::Jump),
-                None => Transformed::no(node),
-            })
-        });
-        Ok(transformed?.data)
+        with_states(plan, &states)
     }
 
     fn name(&self) -> &str {
@@ -61,7 +52,11 @@ impl PhysicalOptimizerRule for StarAggregates {
     }
 }
 
-fn replaced(aggregate: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+/// The operator for an aggregation over a star block.
+fn states(
+    aggregate: &AggregateExec,
+    schema: &StatesSchema<'_>,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let mut input = aggregate.input();
     while let Some(cooperative) = input.downcast_ref::<CooperativeExec>() {
         input = cooperative.input();
@@ -77,29 +72,7 @@ fn replaced(aggregate: &AggregateExec) -> Result<Option<Arc<dyn ExecutionPlan>>>
     if !functions.iter().all(is_known) {
         return Ok(None);
     }
-    match aggregate.mode() {
-        AggregateMode::Partial => {
-            Ok(Some(Arc::new(StarAggregateExec::new(star, aggregate, aggregate.schema())?)))
-        }
-        AggregateMode::Single | AggregateMode::SinglePartitioned => {
-            let new = |mode, group_by, input: Arc<dyn ExecutionPlan>| {
-                let filters = aggregate.filter_expr().to_vec();
-                let schema = aggregate.input_schema();
-                AggregateExec::try_new(mode, group_by, functions.to_vec(), filters, input, schema)
-            };
-            let group_by = aggregate.group_expr();
-            let input = Arc::clone(aggregate.input());
-            let partial = new(AggregateMode::Partial, group_by.clone(), input)?;
-            let states = Arc::new(StarAggregateExec::new(star, aggregate, partial.schema())?);
-            let partitions = states.properties().output_partitioning().partition_count();
-            let states: Arc<dyn ExecutionPlan> = match partitions {
-                1 => states,
-                _ => Arc::new(CoalescePartitionsExec::new(states)),
-            };
-            Ok(Some(Arc::new(new(AggregateMode::Final, group_by.as_final(), states)?)))
-        }
-        _ => Ok(None),
-    }
+    Ok(Some(Arc::new(StarAggregateExec::new(star, aggregate, schema()?)?)))
 }
 
 /// Where a key of a group comes from.
