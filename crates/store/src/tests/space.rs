@@ -295,3 +295,23 @@ fn check_fates(store: &Store, fates: &Fates) {
     assert!(fates.failed.is_disjoint(&found), "{found:?} of {fates:?}");
     assert_sound(store);
 }
+
+#[test]
+fn a_full_disk_can_be_read_and_other_errors_of_a_pin_are_told() {
+    let (store, _, mem) = store();
+    let reader = |kind: ErrorKind| {
+        let hooked = HookDir::new(&mem, move |op, path| match op == "lock" {
+            true => Err(Error::io("write", path, kind.into())),
+            false => Ok(()),
+        });
+        Store::open(Arc::new(hooked), crate::OpenMode::ReadOnly)
+    };
+    for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::ReadOnlyFilesystem] {
+        let full = reader(kind).unwrap();
+        assert_eq!(ids(&full), ids(&store));
+        add(&store, ids(&store).len() as i32, Durability::Sync).unwrap();
+        full.snapshot().unwrap();
+        assert_eq!(ids(&full), ids(&store));
+    }
+    assert!(reader(ErrorKind::Other).is_err());
+}
