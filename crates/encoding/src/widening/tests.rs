@@ -118,6 +118,9 @@ fn any_predicate(to: DataType, unit: i128) -> impl Strategy<Value = Predicate> {
         6 => (op, constant.clone()).prop_map(|(op, value)| Predicate::Compare { op, value }),
         2 => pair.prop_map(|(low, high)| Predicate::Between { low, high }),
         2 => proptest::collection::vec(constant, 0..9).prop_map(Predicate::is_in),
+        1 => proptest::collection::vec(0usize..70_000, 0..40).prop_map(|members| {
+            Predicate::Members(Arc::new(members.into_iter().collect()))
+        }),
         1 => Just(Predicate::IsNull),
         1 => Just(Predicate::IsNotNull),
         1 => Just(Predicate::Values(Arc::new(IsEven(to)))),
