@@ -29,7 +29,7 @@ use starfact_base::checksum::checksum;
 use starfact_base::{ColumnId, DataType, Scalar};
 use starfact_encoding::{
     BitmapDirectory, Block, CompareOp, Derivation, EncodeOptions, Predicate, Rounding, Rule,
-    Selection, SharedDictionary, ValuePredicate, data_type_of, encode, encode_derived,
+    Selection, SharedDictionary, SharedKeys, ValuePredicate, data_type_of, encode, encode_derived,
 };
 use starfact_format::{ColumnFile, FORMAT_VERSION};
 use starfact_vfs::{Dir, MemDir};
@@ -281,7 +281,14 @@ pub fn derived(data: &[u8]) {
         }
     }
     let ty = TYPES[usize::from(*ty) % TYPES.len()];
-    let parsed = Block::parse_derived(bytes.to_vec().into(), ty, rows, &derivation, &sources);
+    let parsed = Block::parse_derived(
+        bytes.to_vec().into(),
+        ty,
+        rows,
+        &derivation,
+        &sources,
+        Some(&shared_keys()),
+    );
     let Ok(block) = parsed else { return };
     decode(&block);
     take_rows(&block, *salt);
@@ -292,15 +299,21 @@ pub fn derived(data: &[u8]) {
 fn derivation(rule: u8, rounding: u8, factor: i32, divisor: u32) -> Derivation {
     let rounding = if rounding.is_multiple_of(2) { Rounding::Floor } else { Rounding::HalfUp };
     let (addend, divisor) = (i64::from(factor), i64::from(divisor));
-    let rule = match rule % 6 {
+    let rule = match rule % 7 {
         0 => Rule::Same,
         1 => Rule::Mapped,
         2 => Rule::Divided { addend, divisor },
         3 => Rule::ScaledUp { addend, divisor, rounding },
         4 => Rule::ScaledDown { addend, divisor, rounding },
+        5 => Rule::Referenced,
         _ => Rule::Ratio { factor: addend, divisor, rounding },
     };
     Derivation { rule, sources: vec![ColumnId(1), ColumnId(2)] }
+}
+
+/// A list of some keys by ordinal.
+fn shared_keys() -> Arc<SharedKeys> {
+    Arc::new(SharedKeys::new((0..3_000).map(|place| place * 37 % 1_000).collect()))
 }
 
 /// Looks rows up in a bitmap index.
@@ -513,7 +526,7 @@ pub fn derived_seeds() -> Vec<Vec<u8>> {
     };
     let ((x, x_block), (y, y_block)) = (block(&x), block(&y));
     let mut seeds = Vec::new();
-    for rule in 0..6u8 {
+    for rule in 0..7u8 {
         let (factor, divisor) = (100, 9);
         let derivation = derivation(rule, rule, factor, divisor);
         let values = numbers(&|row| match row % 100 {
@@ -524,7 +537,8 @@ pub fn derived_seeds() -> Vec<Vec<u8>> {
         let (_, values) = block(&values);
         let sources = [&x_block, &y_block];
         let count = derivation.rule.source_count();
-        let bytes = encode_derived(&values, &derivation.rule, &sources[..count]);
+        let bytes =
+            encode_derived(&values, &derivation.rule, &sources[..count], Some(&shared_keys()));
         let Ok(Some(bytes)) = bytes else { continue };
         let ty = TYPES.iter().position(|ty| *ty == DataType::BigInt).unwrap_or_default();
         let [low, high] = (ROWS as u16).to_le_bytes();

@@ -10,7 +10,7 @@ CREATE TABLE customer (
     c_region VARCHAR NOT NULL,
     c_phone VARCHAR NOT NULL,
     c_mktsegment VARCHAR NOT NULL
-);
+) SORTED BY (c_region, c_nation, c_city);
 
 CREATE TABLE supplier (
     s_suppkey INTEGER PRIMARY KEY,
@@ -20,7 +20,7 @@ CREATE TABLE supplier (
     s_nation VARCHAR NOT NULL,
     s_region VARCHAR NOT NULL,
     s_phone VARCHAR NOT NULL
-);
+) SORTED BY (s_region, s_nation, s_city);
 
 CREATE TABLE part (
     p_partkey INTEGER PRIMARY KEY,
@@ -32,7 +32,7 @@ CREATE TABLE part (
     p_type VARCHAR NOT NULL,
     p_size INTEGER NOT NULL,
     p_container VARCHAR NOT NULL
-);
+) SORTED BY (p_mfgr, p_category, p_brand1);
 
 CREATE TABLE "date" (
     d_datekey INTEGER PRIMARY KEY,

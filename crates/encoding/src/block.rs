@@ -18,6 +18,7 @@ use crate::keys::KeySet;
 use crate::predicate::{FilterError, Predicate, ValuePredicate};
 use crate::selection::Selection;
 use crate::shared::SharedDictionary;
+use crate::shared_keys::SharedKeys;
 use crate::text::shared::Shared;
 use crate::text::{Text, TextSet, Views};
 use crate::types::Domain;
@@ -104,7 +105,7 @@ impl Block {
     }
 
     /// Parses the bytes of a derived block; `sources` are the blocks of the same rows of the
-    /// columns that `derivation` names, in that order.
+    /// columns that `derivation` names, in that order, and `keys` is the list of its column file.
     ///
     /// # Errors
     /// Damage, as of [`Block::parse`]; sources that the rule cannot be applied to.
@@ -114,6 +115,7 @@ impl Block {
         rows: usize,
         derivation: &Derivation,
         sources: &[Self],
+        keys: Option<&Arc<SharedKeys>>,
     ) -> Result<Self, Corruption> {
         if rows > BLOCK_ROWS {
             return Err(Corruption::new(0, "rows", format!("at most {BLOCK_ROWS}"), rows));
@@ -140,7 +142,7 @@ impl Block {
         let mut reader = Reader::new(bytes);
         let validity = Integers::parse(&mut reader, rows, Domain::BIT, 1)?;
         let domain = Domain::of(ty);
-        let node = Derived::parse(&mut reader, rows, domain, derivation, nodes, &validity)?;
+        let node = Derived::parse(&mut reader, rows, domain, derivation, nodes, keys, &validity)?;
         reader.finish()?;
         let values = Values::Keys(Integers::Derived(Box::new(node)));
         Ok(Self { ty, rows, validity, values })

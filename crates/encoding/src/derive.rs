@@ -23,7 +23,7 @@ mod quotient;
 pub use encode::encode_derived;
 pub use find::{Found, Sample, choose_rules, find_rules};
 pub(crate) use map::Map;
-pub(crate) use node::Derived;
+pub(crate) use node::{Derived, Lookup};
 
 use divided::Divided;
 use quotient::Quotient;
@@ -52,6 +52,8 @@ pub enum Rule {
     Same,
     /// What the block's map says of `x`; 0 if it says nothing.
     Mapped,
+    /// What the list of keys of the column file has for the ordinal `x`.
+    Referenced,
     /// `(x + addend) / divisor`, down
     Divided {
         /// From -[`PARAMETER_MAX`] to [`PARAMETER_MAX`].
@@ -92,7 +94,7 @@ impl Rule {
     /// How many sources it has.
     pub fn source_count(&self) -> usize {
         match self {
-            Self::Same | Self::Mapped | Self::Divided { .. } => 1,
+            Self::Same | Self::Mapped | Self::Referenced | Self::Divided { .. } => 1,
             Self::ScaledUp { .. } | Self::ScaledDown { .. } | Self::Ratio { .. } => 2,
         }
     }
@@ -100,7 +102,7 @@ impl Rule {
     /// Whether its parameters are within their bounds.
     pub fn is_valid(&self) -> bool {
         let (factor, divisor) = match *self {
-            Self::Same | Self::Mapped => return true,
+            Self::Same | Self::Mapped | Self::Referenced => return true,
             Self::Divided { addend, divisor }
             | Self::ScaledUp { addend, divisor, .. }
             | Self::ScaledDown { addend, divisor, .. } => (addend, divisor),
@@ -115,7 +117,7 @@ impl Rule {
             Some(Quotient { factor, sign, divisor, is_half_up: rounding == Rounding::HalfUp })
         };
         match *self {
-            Self::Same | Self::Mapped | Self::Divided { .. } => None,
+            Self::Same | Self::Mapped | Self::Referenced | Self::Divided { .. } => None,
             Self::ScaledUp { addend, divisor, rounding } => quotient(addend, 1, divisor, rounding),
             Self::ScaledDown { addend, divisor, rounding } => {
                 quotient(addend, -1, divisor, rounding)
@@ -141,6 +143,7 @@ impl fmt::Display for Derivation {
         let (divisor, rounding) = match self.rule {
             Rule::Same => return write!(out, "c{x}"),
             Rule::Mapped => return write!(out, "map of c{x}"),
+            Rule::Referenced => return write!(out, "key of c{x}"),
             Rule::Divided { addend: 0, divisor } => return write!(out, "c{x} / {divisor}"),
             Rule::Divided { addend, divisor } => {
                 return write!(out, "(c{x} + {addend}) / {divisor}");

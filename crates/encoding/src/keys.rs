@@ -143,7 +143,7 @@ impl KeySet {
     }
 
     /// The members of a set.
-    fn members(members: &Arc<Members>) -> Self {
+    pub(crate) fn members(members: &Arc<Members>) -> Self {
         let mut all = members.iter();
         let Some(first) = all.next().map(|first| first as i128) else { return Self::Nothing };
         // Dimensions are often in the order of what is asked of them.

@@ -13,6 +13,7 @@
 //! | 4 | `x * (factor - y) / divisor` | | | |
 //! | 5 | `x * factor / (y * divisor)` | | | |
 //! | 6 | `(x + factor) / divisor` | | | |
+//! | 7 | what the list of section 6 has for the ordinal `x` | | | |
 //!
 //! What a rule does not use is 0.
 
@@ -27,6 +28,7 @@ const SCALED_UP: u8 = 3;
 const SCALED_DOWN: u8 = 4;
 const RATIO: u8 = 5;
 const DIVIDED: u8 = 6;
+const REFERENCED: u8 = 7;
 
 /// Appends the entry of a block.
 pub(crate) fn put(derivation: Option<&Derivation>, out: &mut Vec<u8>) {
@@ -34,6 +36,7 @@ pub(crate) fn put(derivation: Option<&Derivation>, out: &mut Vec<u8>) {
     let (kind, rounding, factor, divisor) = match *rule {
         Rule::Same => (SAME, Rounding::Floor, 0, 0),
         Rule::Mapped => (MAPPED, Rounding::Floor, 0, 0),
+        Rule::Referenced => (REFERENCED, Rounding::Floor, 0, 0),
         Rule::ScaledUp { addend, divisor, rounding } => (SCALED_UP, rounding, addend, divisor),
         Rule::ScaledDown { addend, divisor, rounding } => (SCALED_DOWN, rounding, addend, divisor),
         Rule::Ratio { factor, divisor, rounding } => (RATIO, rounding, factor, divisor),
@@ -78,11 +81,12 @@ fn read_one(reader: &mut Reader<'_>) -> Result<Option<Derivation>, Corruption> {
     let rule = match kind {
         SAME => Rule::Same,
         MAPPED => Rule::Mapped,
+        REFERENCED => Rule::Referenced,
         SCALED_UP => Rule::ScaledUp { addend: factor, divisor, rounding },
         SCALED_DOWN => Rule::ScaledDown { addend: factor, divisor, rounding },
         RATIO => Rule::Ratio { factor, divisor, rounding },
         DIVIDED => Rule::Divided { addend: factor, divisor },
-        _ => return Err(Corruption::new(at, "rule", "a rule from 0 to 6", kind)),
+        _ => return Err(Corruption::new(at, "rule", "a rule from 0 to 7", kind)),
     };
     if !rule.is_valid() {
         let expected = format!("a factor up to {PARAMETER_MAX}, a divisor from 1");
@@ -112,7 +116,7 @@ mod tests {
         let mut all = vec![None];
         let two = vec![ColumnId(3), ColumnId(u32::MAX)];
         let divided = Rule::Divided { addend: -5, divisor: PARAMETER_MAX };
-        for rule in [Rule::Same, Rule::Mapped, divided] {
+        for rule in [Rule::Same, Rule::Mapped, Rule::Referenced, divided] {
             all.push(Some(Derivation { rule, sources: vec![ColumnId(7)] }));
         }
         for rounding in ROUNDINGS {

@@ -1,9 +1,10 @@
-//! Dictionaries that the files of a column have in common.
+//! Dictionaries that the files of a column have in common: sorted texts, or keys by ordinal.
 //!
 //! ```text
-//!  column file ──section 6: number · texts · checksum──┐
-//!  column file ──section 6────────────────────────────►│ dictionary: a column file of one block,
-//!  column file ──section 6────────────────────────────►│ VARCHAR, ascending, without NULL
+//!  column file ──section 6: number · values · checksum─┐
+//!  column file ──section 6────────────────────────────►│ dictionary: a column file without NULL;
+//!  column file ──section 6────────────────────────────►│ texts: VARCHAR, one block, ascending
+//!                                                      │ keys: BIGINT, row n that of ordinal n
 //!                                                      checksum: that of its footer
 //! ```
 //!
@@ -14,9 +15,13 @@
 
 use crate::wire::Reader;
 use crate::{ColumnFile, ColumnWriter};
-use arrow::array::{ArrayRef, AsArray};
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::Int64Type;
+use starfact_base::data_type::Physical;
 use starfact_base::{Corruption, DataType, Error, Result};
-use starfact_encoding::{DICTIONARY_VALUES_MAX, EncodeOptions, SharedDictionary};
+use starfact_encoding::{
+    DICTIONARY_VALUES_MAX, EncodeOptions, SHARED_KEYS_MAX, SharedDictionary, SharedKeys,
+};
 use starfact_vfs::Dir;
 use std::io::ErrorKind;
 use std::sync::{Arc, OnceLock};
@@ -26,7 +31,7 @@ use std::sync::{Arc, OnceLock};
 pub struct DictionaryLink {
     /// Its number, by which the layers above know its file.
     pub number: u64,
-    /// Texts in it.
+    /// Texts or keys in it.
     pub values: u32,
     /// The checksum of its footer.
     pub checksum: u32,
@@ -45,15 +50,20 @@ impl DictionaryLink {
         let mut reader = Reader::new(section);
         let number = reader.u64("number of a dictionary")?;
         let at = reader.position();
-        let values = reader.u32("texts of a dictionary")?;
-        if values == 0 || values as usize > DICTIONARY_VALUES_MAX {
-            let expected = format!("1 to {DICTIONARY_VALUES_MAX}");
-            return Err(Corruption::new(at, "texts of a dictionary", expected, values));
+        let values = reader.u32("values of a dictionary")?;
+        let most = match ty.physical() {
+            Physical::String => DICTIONARY_VALUES_MAX,
+            _ => SHARED_KEYS_MAX,
+        };
+        if values == 0 || values as usize > most {
+            let expected = format!("1 to {most}");
+            return Err(Corruption::new(at, "values of a dictionary", expected, values));
         }
         let checksum = reader.u32("checksum of a dictionary")?;
         reader.finish("the dictionary section")?;
-        if ty != DataType::Varchar {
-            return Err(Corruption::new(0, "type of a column with dictionary", "VARCHAR", ty));
+        if !matches!(ty.physical(), Physical::String | Physical::Integer) {
+            let what = "type of a column with dictionary";
+            return Err(Corruption::new(0, what, "VARCHAR or integers", ty));
         }
         Ok(Self { number, values, checksum })
     }
@@ -66,7 +76,14 @@ pub struct DictionaryFile {
     path: Arc<str>,
     number: u64,
     byte_len: u64,
-    opened: OnceLock<(DictionaryLink, Arc<SharedDictionary>)>,
+    opened: OnceLock<(DictionaryLink, Values)>,
+}
+
+/// What a dictionary has.
+#[derive(Debug)]
+enum Values {
+    Texts(Arc<SharedDictionary>),
+    Keys(Arc<SharedKeys>),
 }
 
 impl DictionaryFile {
@@ -78,8 +95,8 @@ impl DictionaryFile {
     /// Writes a dictionary and syncs its file.
     ///
     /// # Errors
-    /// What the file system says. That the values are those of a dictionary, see
-    /// [`SharedDictionary::new`], is checked when it is read.
+    /// What the file system says. That the values, texts or keys of 64 bits, are those of a
+    /// dictionary, see [`SharedDictionary::new`], is checked when it is read.
     pub fn create(
         dir: Arc<dyn Dir>,
         path: Arc<str>,
@@ -87,7 +104,11 @@ impl DictionaryFile {
         values: &ArrayRef,
     ) -> Result<Self> {
         let options = EncodeOptions::default();
-        let mut writer = ColumnWriter::create(dir.as_ref(), &path, DataType::Varchar, options)?;
+        let ty = match values.data_type() {
+            arrow::datatypes::DataType::Int64 => DataType::BigInt,
+            _ => DataType::Varchar,
+        };
+        let mut writer = ColumnWriter::create(dir.as_ref(), &path, ty, options)?;
         writer.append(values)?;
         let byte_len = writer.finish()?.bytes;
         Ok(Self::new(dir, path, number, byte_len))
@@ -113,7 +134,33 @@ impl DictionaryFile {
     /// # Errors
     /// [`Error::Corrupt`] if the file is missing, damaged or no dictionary.
     pub fn values(&self) -> Result<&Arc<SharedDictionary>> {
-        self.open().map(|(_, values)| values)
+        match self.open()? {
+            (_, Values::Texts(texts)) => Ok(texts),
+            (_, Values::Keys(_)) => Err(self.other("a dictionary of texts", "a list of keys")),
+        }
+    }
+
+    /// The keys.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if the file is missing, damaged or no list of keys.
+    pub fn keys(&self) -> Result<&Arc<SharedKeys>> {
+        match self.open()? {
+            (_, Values::Keys(keys)) => Ok(keys),
+            (_, Values::Texts(_)) => Err(self.other("a list of keys", "a dictionary of texts")),
+        }
+    }
+
+    /// Whether it can be read.
+    ///
+    /// # Errors
+    /// As of [`DictionaryFile::values`].
+    pub fn verify(&self) -> Result<()> {
+        self.open().map(|_| ())
+    }
+
+    fn other(&self, expected: &str, found: &str) -> Error {
+        Corruption::new(0, "dictionary", expected, found).in_file(self.path.as_ref())
     }
 
     /// How files with codes of it name it.
@@ -124,7 +171,7 @@ impl DictionaryFile {
         self.open().map(|(link, _)| *link)
     }
 
-    fn open(&self) -> Result<&(DictionaryLink, Arc<SharedDictionary>)> {
+    fn open(&self) -> Result<&(DictionaryLink, Values)> {
         if let Some(opened) = self.opened.get() {
             return Ok(opened);
         }
@@ -132,7 +179,7 @@ impl DictionaryFile {
         Ok(self.opened.get_or_init(|| opened))
     }
 
-    fn read(&self) -> Result<(DictionaryLink, Arc<SharedDictionary>)> {
+    fn read(&self) -> Result<(DictionaryLink, Values)> {
         let path = self.path.as_ref();
         let wrong = |what: &str, expected: String, found: String| {
             Err(Corruption::new(0, what, expected, found).in_file(path))
@@ -147,21 +194,46 @@ impl DictionaryFile {
             let (expected, found) = (self.byte_len.to_string(), file.byte_len().to_string());
             return wrong("file length (manifest against file)", expected, found);
         }
+        if file.dictionary_link().is_some() || !file.source_ids().is_empty() {
+            return wrong("values of a dictionary", "values".into(), "codes".into());
+        }
+        let (number, checksum) = (self.number, file.footer_checksum());
+        let link = |count: usize| DictionaryLink { number, values: count as u32, checksum };
+        if file.data_type() == DataType::BigInt {
+            let keys = keys_of(&file)?;
+            return Ok((link(keys.len()), Values::Keys(Arc::new(keys))));
+        }
         if file.data_type() != DataType::Varchar || file.block_count() != 1 {
             let found = format!("{}, {} blocks", file.data_type(), file.block_count());
-            return wrong("column of a dictionary", "VARCHAR, 1 block".into(), found);
-        }
-        if file.dictionary_link().is_some() || !file.source_ids().is_empty() {
-            return wrong("texts of a dictionary", "texts".into(), "codes".into());
+            let expected = "VARCHAR, 1 block, or BIGINT";
+            return wrong("column of a dictionary", expected.into(), found);
         }
         let block = file.block(0)?;
         let values = block.decode(0..block.rows())?;
         let values = SharedDictionary::new(values.as_string_view())
             .map_err(|damage| damage.shifted(block.offset()).in_file(path))?;
-        let (number, checksum) = (self.number, file.footer_checksum());
-        let link = DictionaryLink { number, values: values.len() as u32, checksum };
-        Ok((link, Arc::new(values)))
+        Ok((link(values.len()), Values::Texts(Arc::new(values))))
     }
+}
+
+/// The keys of a list.
+fn keys_of(file: &ColumnFile) -> Result<SharedKeys> {
+    let damage = |expected: String, found: String| {
+        Err(Corruption::new(0, "keys of a list", expected, found).in_file(file.path()))
+    };
+    if file.rows() == 0 || file.rows() > SHARED_KEYS_MAX as u64 {
+        return damage(format!("1 to {SHARED_KEYS_MAX}"), file.rows().to_string());
+    }
+    let mut keys = Vec::with_capacity(file.rows() as usize);
+    for idx in 0..file.block_count() {
+        let block = file.block(idx)?;
+        let values = block.decode(0..block.rows())?;
+        if values.null_count() > 0 {
+            return damage("no NULL".into(), format!("{} NULLs", values.null_count()));
+        }
+        keys.extend_from_slice(values.as_primitive::<Int64Type>().values());
+    }
+    Ok(SharedKeys::new(keys))
 }
 
 #[cfg(test)]

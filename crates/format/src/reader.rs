@@ -12,10 +12,11 @@ use crate::{FORMAT_VERSION, HEADER_BYTES, TRAILER_BYTES};
 use arrow::array::{ArrayRef, StringViewArray};
 use bytes::Bytes;
 use starfact_base::checksum::checksum;
+use starfact_base::data_type::Physical;
 use starfact_base::{ColumnId, Corruption, DataType, Error, Result};
 use starfact_encoding::{
     Aggregate, BitmapDirectory, BitmapPage, Block, Codes, Derivation, FilterError, Predicate, Rule,
-    SampledKeys, Selection, SharedDictionary, bitmaps as bitmap_page, encode_derived,
+    SampledKeys, Selection, SharedDictionary, SharedKeys, bitmaps as bitmap_page, encode_derived,
     encode_shared,
 };
 use starfact_vfs::{Dir, ReadFile};
@@ -133,6 +134,16 @@ impl ColumnFile {
     /// # Errors
     /// [`Error::Corrupt`] if it is missing, damaged, or another than the codes were made for.
     pub fn dictionary(&self) -> Result<Option<&Arc<SharedDictionary>>> {
+        self.dictionary_file()?.map(|file| file.values()).transpose()
+    }
+
+    /// The list that has the keys that blocks refer to by ordinals; `None` if there is none.
+    fn keys(&self) -> Result<Option<&Arc<SharedKeys>>> {
+        self.dictionary_file()?.map(|file| file.keys()).transpose()
+    }
+
+    /// The file with either, if it is the one that this file was written for.
+    fn dictionary_file(&self) -> Result<Option<&Arc<DictionaryFile>>> {
         let Some(expected) = self.footer.dictionary else { return Ok(None) };
         let Some(dictionary) = &self.dictionary else {
             let (path, number) = (self.file.path(), expected.number);
@@ -140,11 +151,11 @@ impl ColumnFile {
         };
         let found = dictionary.link()?;
         if found == expected {
-            return dictionary.values().map(Some);
+            return Ok(Some(dictionary));
         }
         let show = |link: DictionaryLink| {
             let DictionaryLink { number, values, checksum } = link;
-            format!("number {number} of {values} texts, checksum {}", hex(checksum))
+            format!("number {number} of {values} values, checksum {}", hex(checksum))
         };
         let what = format!("dictionary of {}", self.file.path());
         let damage = Corruption::new(0, what, show(expected), show(found));
@@ -269,8 +280,13 @@ impl ColumnFile {
         let block = match self.footer.derivations.get(idx) {
             Some(Some(derivation)) => {
                 let sources = self.source_blocks(idx, derivation)?;
-                Block::parse_derived(bytes, ty, rows, derivation, &sources)
+                let keys = match derivation.rule {
+                    Rule::Referenced => self.keys()?,
+                    _ => None,
+                };
+                Block::parse_derived(bytes, ty, rows, derivation, &sources, keys)
             }
+            _ if ty.physical() != Physical::String => Block::parse(bytes, ty, rows),
             _ => match self.dictionary()? {
                 Some(dictionary) => Block::parse_shared(bytes, ty, rows, dictionary),
                 None => Block::parse(bytes, ty, rows),
@@ -377,10 +393,16 @@ impl ColumnBlock {
         self.block.keys(rows).map_err(|damage| self.blame(damage))
     }
 
-    /// The block's bytes as it follows by `rule` from the blocks `sources`; `None` if it cannot.
-    pub fn derive(&self, rule: &Rule, sources: &[&Self]) -> Result<Option<Vec<u8>>> {
+    /// The block's bytes as it follows by `rule` from the blocks `sources` and, if it refers to
+    /// them, `keys`; `None` if it cannot.
+    pub fn derive(
+        &self,
+        rule: &Rule,
+        sources: &[&Self],
+        keys: Option<&Arc<SharedKeys>>,
+    ) -> Result<Option<Vec<u8>>> {
         let sources: Vec<&Block> = sources.iter().map(|source| &source.block).collect();
-        encode_derived(&self.block, rule, &sources).map_err(|damage| self.blame(damage))
+        encode_derived(&self.block, rule, &sources, keys).map_err(|damage| self.blame(damage))
     }
 
     /// The dictionary outside of the block that its codes refer to, if it has such.

@@ -1,7 +1,7 @@
 //! Makes the warehouse that every later version must be able to open.
 //!
 //! ```sh
-//! cargo run -p starfact-store --example fixture -- datasets/fixtures/warehouse-v3
+//! cargo run -p starfact-store --example fixture -- datasets/fixtures/warehouse-v4
 //! ```
 //!
 //! To be run once for each version of the manifest, in a new folder; `LOCK` is not part of the
@@ -68,7 +68,8 @@ fn main() -> Result<()> {
         load(&store, visit, vec![names(visits)])?;
     }
     change_rows(&store)?;
-    evolve(&store)
+    evolve(&store)?;
+    list_keys(&store)
 }
 
 /// Since version 3: rows that changed, some in the log and some in files, and a manifest between.
@@ -136,6 +137,32 @@ fn evolve(store: &Store) -> Result<()> {
     let unit: ArrayRef = Arc::new(StringViewArray::from(vec!["cm", "mm"]));
     let share: ArrayRef = Arc::new(Float64Array::from(vec![None, Some(0.25)]));
     load(store, reading, vec![Arc::new(level), unit, share])
+}
+
+/// Since version 4: references whose keys are in a list.
+fn list_keys(store: &Store) -> Result<()> {
+    let place_of = |n: i32| n * n + 3 * n;
+    let mut transaction = store.begin()?;
+    let place = transaction.create_table(&TableDefinition {
+        name: "place".into(),
+        columns: vec![ColumnDefinition::new("id", DataType::Integer)],
+        primary_key: Some(key("id")),
+        ..TableDefinition::default()
+    })?;
+    let trip = transaction.create_table(&TableDefinition {
+        name: "trip".into(),
+        columns: vec![ColumnDefinition::new("place", DataType::Integer)],
+        foreign_keys: vec![ForeignKeyDefinition {
+            columns: vec!["place".into()],
+            parent: "place".into(),
+            ..ForeignKeyDefinition::default()
+        }],
+        ..TableDefinition::default()
+    })?;
+    transaction.commit()?;
+    load(store, place, vec![Arc::new(Int32Array::from_iter_values((0..5_000).map(place_of)))])?;
+    let trips = (0..12_000).map(|n| (n % 1_000 != 7).then(|| place_of(n * 7_919 % 5_000)));
+    load(store, trip, vec![Arc::new(Int32Array::from_iter(trips))])
 }
 
 fn key(column: &str) -> KeyDefinition {

@@ -166,7 +166,7 @@ impl Check<'_> {
             }));
         }
         for (_, dictionary) in &self.table.dictionaries {
-            let values = dictionary.values();
+            let values = dictionary.verify();
             self.count(1, 1, dictionary.byte_len());
             if let Err(fault) = values {
                 self.add_fault(fault);

@@ -170,7 +170,7 @@ impl<'a> Task<'a> {
         let sources = self.sources.iter().map(|source| source.file.block(idx));
         let sources = sources.collect::<Result<Vec<ColumnBlock>>>()?;
         let sources: Vec<&ColumnBlock> = sources.iter().collect();
-        let derived = self.column.file.block(idx)?.derive(&self.derivation.rule, &sources)?;
+        let derived = self.column.file.block(idx)?.derive(&self.derivation.rule, &sources, None)?;
         let stored_bytes = self.column.file.block_byte_len(idx);
         let is_smaller = |bytes: &Vec<u8>| {
             let with_rule = bytes.len() as u64 + RULE_BYTES;

@@ -14,7 +14,7 @@
 //! is written beside the old one and takes its name. After a crash or an error both go.
 
 mod domain;
-mod policy;
+pub(crate) mod policy;
 
 use crate::load::Job;
 use crate::paths;
@@ -84,7 +84,7 @@ fn candidates(table: &Table) -> impl Iterator<Item = ColumnId> {
 }
 
 /// Gives the segments of `table` their new files.
-fn replace(table: &mut Table, column: ColumnId, shared: Shared) {
+pub(crate) fn replace(table: &mut Table, column: ColumnId, shared: Shared) {
     let Shared { dictionary, files } = shared;
     for (id, record) in files {
         let segment = table.segments.iter_mut().find(|segment| segment.id() == id);
@@ -98,9 +98,9 @@ fn replace(table: &mut Table, column: ColumnId, shared: Shared) {
 }
 
 /// Files that were rewritten.
-struct Shared {
-    dictionary: Arc<DictionaryFile>,
-    files: Vec<(SegmentId, FileRecord)>,
+pub(crate) struct Shared {
+    pub(crate) dictionary: Arc<DictionaryFile>,
+    pub(crate) files: Vec<(SegmentId, FileRecord)>,
 }
 
 /// A column that may be rewritten.

@@ -14,7 +14,10 @@ use starfact_base::{Corruption, Error, Result};
 
 /// The newest version of manifests that this build reads. What is written says the least version
 /// that has all of it, so that older builds open what they can.
-pub const MANIFEST_VERSION: u32 = 3;
+pub const MANIFEST_VERSION: u32 = 4;
+
+/// The version of manifests without lists of keys.
+pub(crate) const ROWS_VERSION: u32 = 3;
 
 /// The version of manifests with dictionaries and nothing newer.
 pub(crate) const DICTIONARIES_VERSION: u32 = 2;
@@ -98,9 +101,9 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_refused_with_both_named() {
-        let error = unseal("k", "CURRENT", b"k 4 0 00000000\n").unwrap_err();
+        let error = unseal("k", "CURRENT", b"k 5 0 00000000\n").unwrap_err();
         let message = error.to_string();
-        assert!(message.contains("version 4") && message.contains("up to version 3"), "{message}");
+        assert!(message.contains("version 5") && message.contains("up to version 4"), "{message}");
     }
 
     #[test]

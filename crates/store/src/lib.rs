@@ -58,6 +58,7 @@ mod rewrite;
 mod rows;
 mod schema;
 mod segment;
+mod shared_keys;
 mod snapshot;
 mod store;
 mod transaction;

@@ -36,7 +36,7 @@ use crate::records::{OrdinalsRecord, SegmentRecord};
 use crate::segment::Segment;
 use crate::snapshot::Table;
 use crate::workers::Workers;
-use crate::{derive, dictionaries, edges, indexes};
+use crate::{derive, dictionaries, edges, indexes, shared_keys};
 use arrow::record_batch::RecordBatch;
 use chunk::Chunk;
 use input::Input;
@@ -145,6 +145,9 @@ pub(crate) fn load(
 pub(crate) fn finish(job: &Job<'_>, after: &mut Table, options: &LoadOptions) -> Result<()> {
     if options.derive_columns {
         derive::derive(job, after, job.before)?;
+    }
+    if options.derive_columns {
+        shared_keys::share(job, after, job.before)?;
     }
     dictionaries::share(job, after, job.before, options.shared_dictionaries)?;
     if options.index_columns {

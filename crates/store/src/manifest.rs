@@ -5,10 +5,10 @@
 //! newer Starfact may add some that older ones can do without; what they cannot do without raises
 //! the version in the header line.
 
-use crate::envelope::{DICTIONARIES_VERSION, FIRST_VERSION, MANIFEST_VERSION};
-use crate::records::{Catalog, OrdinalsRecord, SegmentRecord, TableRecord};
+use crate::envelope::{DICTIONARIES_VERSION, FIRST_VERSION, MANIFEST_VERSION, ROWS_VERSION};
+use crate::records::{Catalog, FileRecord, OrdinalsRecord, SegmentRecord, TableRecord};
 use crate::{envelope, paths, verify};
-use starfact_base::{Corruption, Error, Result, Version};
+use starfact_base::{Corruption, DataType, Error, Result, Version};
 use starfact_vfs::Dir;
 
 const CURRENT_KIND: &str = "starfact-current";
@@ -66,11 +66,9 @@ pub(crate) fn read(dir: &dyn Dir, version: Version) -> Result<Catalog> {
 pub(crate) fn write(dir: &dyn Dir, catalog: &Catalog) -> Result<()> {
     let payload =
         serde_json::to_vec(catalog).map_err(|error| Error::internal(error.to_string()))?;
-    let version = match catalog.log {
-        // An older writer would not read the log.
-        Some(_) => MANIFEST_VERSION,
-        None => catalog.tables.iter().map(version_of).max().unwrap_or(FIRST_VERSION),
-    };
+    // An older writer would not read the log.
+    let least = if catalog.log.is_some() { ROWS_VERSION } else { FIRST_VERSION };
+    let version = catalog.tables.iter().map(version_of).fold(least, u32::max);
     let mut file = dir.create(&paths::manifest(catalog.version))?;
     file.write(&envelope::seal(MANIFEST_KIND, version, &payload))?;
     file.finish()?;
@@ -83,14 +81,24 @@ fn version_of(table: &TableRecord) -> u32 {
     let is_renumbered = |segment: &SegmentRecord| {
         segment.first_row.is_some() || segment.ordinals == OrdinalsRecord::Stored
     };
+    if table.segments.iter().any(has_shared_keys) {
+        return MANIFEST_VERSION;
+    }
     if table.deletions.is_some()
         || table.next_row.is_some()
         || table.segments.iter().any(is_renumbered)
         || table.is_evolved()
     {
-        return MANIFEST_VERSION;
+        return ROWS_VERSION;
     }
     if table.dictionaries.is_empty() { FIRST_VERSION } else { DICTIONARIES_VERSION }
+}
+
+/// Whether keys of references are in a list, for which an older reader has no name.
+fn has_shared_keys(segment: &SegmentRecord) -> bool {
+    let is_list =
+        |file: &FileRecord| file.dictionary.is_some() && file.data_type != DataType::Varchar;
+    segment.files.iter().any(is_list)
 }
 
 /// Whether the cause is that there is no such file.

@@ -13,6 +13,7 @@ mod loads;
 mod merges;
 mod models;
 mod open;
+mod shared_keys;
 mod space;
 pub(crate) mod support;
 mod transactions;

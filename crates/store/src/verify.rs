@@ -7,6 +7,7 @@ use crate::records::{
     SegmentRecord, TableRecord,
 };
 use crate::schema::{ForeignKey, Schema};
+use starfact_base::data_type::Physical;
 use starfact_base::limits::COLUMNS_MAX;
 use starfact_base::{ColumnId, Corruption, DataType, TableId};
 use starfact_encoding::{Widening, repeated};
@@ -150,8 +151,8 @@ fn dictionaries(table: &TableRecord) -> Verified {
         let column = dictionary.column;
         let is_column = ORDINALS < column && column < schema.next_column;
         check(is_column, schema, "dictionary's column", "below the next one")?;
-        let is_text = schema.type_of(column).is_none_or(|ty| ty == DataType::Varchar);
-        check(is_text, schema, "dictionary's column", "one of text")?;
+        let fits = schema.type_of(column).is_none_or(may_have_dictionary);
+        check(fits, schema, "dictionary's column", "one of text or integers")?;
     }
     Ok(())
 }
@@ -217,7 +218,7 @@ fn segment_files(table: &TableRecord, segment: &SegmentRecord) -> Verified {
         if let Some(id) = file.dictionary {
             let is_it = |known: &DictionaryRecord| known.id == id && known.column == file.column;
             let exists = table.dictionaries.iter().any(is_it);
-            let fits = exists && file.data_type == DataType::Varchar;
+            let fits = exists && may_have_dictionary(file.data_type);
             check(fits, schema, "dictionary of a file", "one of its column")?;
         }
         previous = Some(file.column);
@@ -232,6 +233,11 @@ fn segment_files(table: &TableRecord, segment: &SegmentRecord) -> Verified {
     let has_ordinals = segment.files.first().is_some_and(|file| file.column == ORDINALS);
     let needs_them = segment.ordinals == OrdinalsRecord::Stored;
     check(has_ordinals == needs_them, schema, "file of ordinals", "one where it is needed")
+}
+
+/// Whether files of this type may have codes of a dictionary, or keys of a list.
+fn may_have_dictionary(ty: DataType) -> bool {
+    matches!(ty.physical(), Physical::String | Physical::Integer)
 }
 
 /// Whether a file has the type of its column, or the one from before that became wider.

@@ -1,17 +1,19 @@
 //! Writes a block that is stored as a derived one.
 
 use super::node::values;
-use super::{Map, Rule};
+use super::{Lookup, Map, Rule};
 use crate::bytes::Writer;
 use crate::integer::constant::Constant;
 use crate::integer::encode as integers;
 use crate::integer::stats::Stats;
 use crate::integer::{Integers, Rows};
-use crate::{Block, Effort};
+use crate::{Block, Effort, SharedKeys};
 use starfact_base::Corruption;
+use std::sync::Arc;
 
-/// The bytes of `block` derived by `rule` from `sources`, blocks of the same rows; `None` if it
-/// cannot be: if the types do not allow it, or if the block is no map of its source.
+/// The bytes of `block` derived by `rule` from `sources`, blocks of the same rows, and `keys`, if
+/// the rule refers to a list; `None` if it cannot be: if the types do not allow it, or if the block
+/// is no map of its source.
 ///
 /// # Errors
 /// Damage.
@@ -19,6 +21,7 @@ pub fn encode_derived(
     block: &Block,
     rule: &Rule,
     sources: &[&Block],
+    keys: Option<&Arc<SharedKeys>>,
 ) -> Result<Option<Vec<u8>>, Corruption> {
     let Some(node) = block.word_keys() else { return Ok(None) };
     let mut nodes: Vec<Integers> = Vec::with_capacity(sources.len());
@@ -32,22 +35,25 @@ pub fn encode_derived(
         return Ok(None);
     }
     let all = Rows::Range(0..block.rows());
-    let keys: Vec<i64> = node.fetch(&all)?;
+    let wanted: Vec<i64> = node.fetch(&all)?;
     let validity: Option<Vec<u8>> = match block.validity().is_all(1) {
         true => None,
         false => Some(block.validity().fetch(&all)?),
     };
-    let map = match (rule, nodes.first()) {
-        (Rule::Mapped, Some(source)) => {
-            let Some(map) = Map::of(&source.fetch::<i64>(&all)?, &keys, validity.as_deref()) else {
-                return Ok(None);
-            };
-            Some(map)
+    let lookup = match (rule, nodes.first(), keys) {
+        (Rule::Mapped, Some(source), _) => {
+            let source = source.fetch::<i64>(&all)?;
+            match Map::of(&source, &wanted, validity.as_deref()) {
+                Some(map) => Lookup::Map(map),
+                None => return Ok(None),
+            }
         }
-        _ => None,
+        (Rule::Referenced, _, Some(keys)) => Lookup::Keys(Arc::clone(keys)),
+        (Rule::Referenced, _, None) => return Ok(None),
+        _ => Lookup::None,
     };
-    let mut residual = values(*rule, map.as_ref(), &nodes, &all)?;
-    for (residual, key) in residual.iter_mut().zip(&keys) {
+    let mut residual = values(*rule, &lookup, &nodes, &all)?;
+    for (residual, key) in residual.iter_mut().zip(&wanted) {
         *residual = key.wrapping_sub(*residual);
     }
     if let Some(validity) = &validity {
@@ -58,7 +64,7 @@ pub fn encode_derived(
         None => Constant::encode(1, &mut writer),
         Some(bits) => integers::encode_simple(bits, &Stats::of(bits), &mut writer),
     }
-    if let Some(map) = &map {
+    if let Lookup::Map(map) = &lookup {
         map.encode(&mut writer);
     }
     integers::encode(&residual, &Stats::of(&residual), Effort::Best, &mut writer);

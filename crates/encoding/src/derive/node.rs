@@ -10,22 +10,33 @@ use crate::keys::KeySet;
 use crate::native::Native;
 use crate::predicate::FilterError;
 use crate::selection::Selection;
+use crate::shared_keys::SharedKeys;
 use crate::totals::KeyTotals;
 use crate::types::Domain;
 use starfact_base::Corruption;
 use starfact_base::limits::VECTOR_ROWS;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Rows that are computed at a time, so that they stay in the cache.
 const STEP_ROWS: usize = 4 * VECTOR_ROWS;
+
+/// What a rule looks the keys of its source up in.
+#[derive(Clone, Debug)]
+pub(crate) enum Lookup {
+    None,
+    /// There for [`Rule::Mapped`].
+    Map(Map),
+    /// There for [`Rule::Referenced`].
+    Keys(Arc<SharedKeys>),
+}
 
 /// The values of a derived block.
 #[derive(Clone, Debug)]
 pub(crate) struct Derived {
     derivation: Derivation,
     sources: Vec<Integers>,
-    /// There for [`Rule::Mapped`].
-    map: Option<Map>,
+    lookup: Lookup,
     residual: Integers,
     /// The source, if all it takes is another base.
     shifted: Option<Box<Integers>>,
@@ -46,18 +57,25 @@ impl Derived {
         domain: Domain,
         derivation: &Derivation,
         sources: Vec<Integers>,
+        keys: Option<&Arc<SharedKeys>>,
         validity: &Integers,
     ) -> Result<Self, Corruption> {
-        let map = match derivation.rule {
-            Rule::Mapped => Some(Map::parse(reader)?),
-            _ => None,
+        let position = reader.position();
+        let lookup = match (derivation.rule, keys) {
+            (Rule::Mapped, _) => Lookup::Map(Map::parse(reader)?),
+            (Rule::Referenced, Some(keys)) => Lookup::Keys(Arc::clone(keys)),
+            (Rule::Referenced, None) => {
+                let what = format!("derivation {derivation}");
+                return Err(Corruption::new(position as u64, what, "a list of keys", "none"));
+            }
+            _ => Lookup::None,
         };
         let position = reader.position();
         let residual = Integers::parse(reader, rows, WORDS, 1)?;
         let mut node = Self {
             derivation: derivation.clone(),
             sources,
-            map,
+            lookup,
             residual,
             shifted: None,
             domain,
@@ -111,7 +129,7 @@ impl Derived {
 
     /// The keys of `rows`, each of which the domain has.
     fn keys(&self, rows: &Rows<'_>) -> Result<Vec<i64>, Corruption> {
-        let mut keys = values(self.derivation.rule, self.map.as_ref(), &self.sources, rows)
+        let mut keys = values(self.derivation.rule, &self.lookup, &self.sources, rows)
             .map_err(|damage| self.of_source(damage))?;
         match &self.residual {
             Integers::Constant(residual) => {
@@ -221,16 +239,20 @@ impl Derived {
     }
 
     /// The keys of the only source for which the derived ones are in `set`, if that can be told.
-    fn set_of_source(&self, set: &KeySet) -> Option<KeySet> {
+    fn set_of_source(&self, set: &KeySet) -> Option<Arc<KeySet>> {
         let Integers::Constant(residual) = &self.residual else { return None };
-        match (self.derivation.rule, &self.map) {
-            (Rule::Same, _) => Some(set.shifted(residual.key.checked_neg()?)),
+        match (self.derivation.rule, &self.lookup) {
+            (Rule::Same, _) => Some(Arc::new(set.shifted(residual.key.checked_neg()?))),
+            (_, Lookup::Keys(keys)) => {
+                // Sums that wrap around would be in no set that is shifted.
+                (residual.key == 0).then(|| keys.ordinals(set))
+            }
             // Keys that the map does not have count as 0.
-            (Rule::Mapped, Some(map)) if !set.contains(residual.key) => {
+            (_, Lookup::Map(map)) if !set.contains(residual.key) => {
                 let is_wanted =
                     |value: i64| set.contains(value.wrapping_add(residual.key as i64).into());
                 let wanted = map.iter().filter(|(_, value)| is_wanted(*value));
-                Some(KeySet::points(wanted.map(|(key, _)| key.into()).collect()))
+                Some(Arc::new(KeySet::points(wanted.map(|(key, _)| key.into()).collect())))
             }
             _ => None,
         }
@@ -260,7 +282,7 @@ impl Derived {
 /// The values of a rule at `rows`.
 pub(super) fn values(
     rule: Rule,
-    map: Option<&Map>,
+    lookup: &Lookup,
     sources: &[Integers],
     rows: &Rows<'_>,
 ) -> Result<Vec<i64>, Corruption> {
@@ -269,8 +291,13 @@ pub(super) fn values(
         None => Ok(vec![0; rows.len()]),
     };
     let mut x = fetch(0)?;
-    if let Some(map) = map {
-        map.apply(&mut x);
+    match lookup {
+        Lookup::None => {}
+        Lookup::Map(map) => map.apply(&mut x),
+        Lookup::Keys(keys) => keys.apply(&mut x).map_err(|ordinal| {
+            let expected = format!("one of {} ordinals", keys.len());
+            Corruption::new(0, "reference", expected, ordinal)
+        })?,
     }
     match (rule, rule.quotient()) {
         (Rule::Divided { addend, divisor }, _) => Ok(Divided { addend, divisor }.of_all(x)),

@@ -3,7 +3,9 @@
 
 use super::quotient::Quotient;
 use super::*;
-use crate::{Block, CompareOp, EncodeOptions, Predicate, Selection, arrow_type, encode};
+use crate::{
+    Block, CompareOp, EncodeOptions, Predicate, Selection, SharedKeys, arrow_type, encode,
+};
 use arrow::array::{Array, ArrayRef, BooleanArray, Int32Array, Int64Array};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -28,11 +30,20 @@ fn stored(ty: DataType, keys: &[Option<i64>]) -> (Block, ArrayRef, usize) {
 
 /// The block in its derived form, and the bytes of that; `None` if it has none.
 fn derived(block: &Block, rule: Rule, sources: &[&Block]) -> Option<(Block, Vec<u8>)> {
-    let bytes = encode_derived(block, &rule, sources).unwrap()?;
+    derived_with(block, rule, sources, None)
+}
+
+fn derived_with(
+    block: &Block,
+    rule: Rule,
+    sources: &[&Block],
+    keys: Option<&Arc<SharedKeys>>,
+) -> Option<(Block, Vec<u8>)> {
+    let bytes = encode_derived(block, &rule, sources, keys).unwrap()?;
     let derivation = Derivation { rule, sources: ids(sources.len()) };
     let sources: Vec<Block> = sources.iter().map(|source| (*source).clone()).collect();
     let (ty, rows) = (block.data_type(), block.rows());
-    let parsed = Block::parse_derived(bytes.clone().into(), ty, rows, &derivation, &sources);
+    let parsed = Block::parse_derived(bytes.clone().into(), ty, rows, &derivation, &sources, keys);
     Some((parsed.unwrap(), bytes))
 }
 
@@ -392,7 +403,7 @@ fn sources_that_do_not_fit_are_damage() {
     let (derived_source, bytes) = derived(&block, Rule::Same, &[&source]).unwrap();
     let parse = |ty, sources: &[Block], rule: Rule| {
         let derivation = Derivation { rule, sources: ids(1) };
-        Block::parse_derived(bytes.clone().into(), ty, 300, &derivation, sources).map(|_| ())
+        Block::parse_derived(bytes.clone().into(), ty, 300, &derivation, sources, None).map(|_| ())
     };
     let ty = DataType::BigInt;
     assert_eq!(parse(ty, std::slice::from_ref(&source), Rule::Same), Ok(()));
@@ -408,6 +419,43 @@ fn sources_that_do_not_fit_are_damage() {
 }
 
 #[test]
+fn keys_of_references_come_from_a_list() {
+    let list: Vec<i64> = (0..90).map(|place| place * 7_919 % 97 - 20).collect();
+    let shared = Arc::new(SharedKeys::new(list.clone()));
+    for every in [7, i64::MAX] {
+        let refers = |row: i64| (row % every != 3).then_some(row * row % 90);
+        let ordinals: Keys = (0..300).map(refers).collect();
+        let keys: Keys = ordinals.iter().map(|place| Some(list[(*place)? as usize])).collect();
+        let ((block, array, _), (source, ..)) =
+            (stored(DataType::BigInt, &keys), stored(DataType::BigInt, &ordinals));
+        let rule = Rule::Referenced;
+        let (found, bytes) = derived_with(&block, rule, &[&source], Some(&shared)).unwrap();
+        assert!(found.tree().starts_with("derived(key of c3, constant)"), "{}", found.tree());
+        assert_eq!(&found.decode(0..300).unwrap(), &array);
+        reads_alike(&block, &found, &array);
+
+        // A list with another key: what is stored says where.
+        let mut other = list.clone();
+        other[49] = 1_000_000;
+        let other = Arc::new(SharedKeys::new(other));
+        let (found, _) = derived_with(&block, rule, &[&source], Some(&other)).unwrap();
+        reads_alike(&block, &found, &array);
+
+        let short = Arc::new(SharedKeys::new(list[..40].to_vec()));
+        assert!(encode_derived(&block, &rule, &[&source], Some(&short)).is_err());
+        assert_eq!(encode_derived(&block, &rule, &[&source], None), Ok(None));
+        let derivation = Derivation { rule, sources: ids(1) };
+        let parse = |keys: Option<&Arc<SharedKeys>>| {
+            let (ty, bytes) = (DataType::BigInt, bytes.clone().into());
+            Block::parse_derived(bytes, ty, 300, &derivation, &[source.clone()], keys)
+        };
+        assert_eq!(parse(None).unwrap_err().expected, "a list of keys");
+        let damage = parse(Some(&short)).unwrap().decode(0..300).unwrap_err();
+        assert_eq!(damage.expected, "one of 40 ordinals");
+    }
+}
+
+#[test]
 fn any_damage_of_a_derived_block_is_an_error_or_an_answer() {
     let lines = lines(100);
     let plan = [(1, Rule::Same), (3, Rule::Mapped)];
@@ -419,7 +467,7 @@ fn any_damage_of_a_derived_block_is_an_error_or_an_answer() {
         let read = |bytes: Vec<u8>| {
             let sources = std::slice::from_ref(&source);
             let ty = DataType::BigInt;
-            let block = Block::parse_derived(bytes.into(), ty, 100, &derivation, sources)?;
+            let block = Block::parse_derived(bytes.into(), ty, 100, &derivation, sources, None)?;
             block.decode(0..100).map(|array| array.len())
         };
         for (at, bit) in (0..bytes.len()).flat_map(|at| (0..8).map(move |bit| (at, bit))) {

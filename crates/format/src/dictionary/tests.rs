@@ -164,6 +164,6 @@ fn a_link_that_cannot_be_is_damage() {
         let mut bytes = Vec::new();
         DictionaryLink { values, ..link }.put(&mut bytes);
         let damage = DictionaryLink::read(&bytes, DataType::Varchar).unwrap_err();
-        assert_eq!((damage.offset, damage.what.as_str()), (8, "texts of a dictionary"));
+        assert_eq!((damage.offset, damage.what.as_str()), (8, "values of a dictionary"));
     }
 }

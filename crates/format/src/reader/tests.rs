@@ -255,7 +255,7 @@ fn source_and_derived() -> (Vec<u8>, Vec<u8>) {
     let dir = MemDir::new();
     let mut writer = ColumnWriter::create(&dir, PATH, DataType::BigInt, options).unwrap();
     let sources = [&source.block(0).unwrap()];
-    let bytes = stored.block(0).unwrap().derive(&Rule::Same, &sources).unwrap().unwrap();
+    let bytes = stored.block(0).unwrap().derive(&Rule::Same, &sources, None).unwrap().unwrap();
     let derivation = Derivation { rule: Rule::Same, sources: vec![ColumnId(7)] };
     writer.append_block(&stored, 0, Some(DerivedBlock { derivation, bytes })).unwrap();
     writer.append_block(&stored, 1, None).unwrap();

@@ -1,22 +1,32 @@
 //! Which files to write with codes: those that make the table smaller, or at least not larger.
 //! Nothing but exact sizes counts.
 
+/// Bytes of a key in a list, by experience.
+const LIST_KEY_BYTES: u64 = 3;
+
 /// Bytes of a file as it is, and with codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sizes {
-    pub(super) old: u64,
-    pub(super) new: u64,
+pub(crate) struct Sizes {
+    pub(crate) old: u64,
+    pub(crate) new: u64,
 }
 
 /// Whether a dictionary of its own can pay for this many blocks. One block alone would only move
 /// its texts to another file.
-pub(super) fn may_pay_for_dictionary(blocks: usize) -> bool {
+pub(crate) fn may_pay_for_dictionary(blocks: usize) -> bool {
     blocks > 1
+}
+
+/// Whether a list of so many keys can pay for files of so many bytes. What is written for nothing is
+/// written at the cost of the load, so it has to look like saving half of them: a key in a list takes
+/// some bytes.
+pub(crate) fn may_pay_for_list(keys: usize, bytes: u64) -> bool {
+    (keys as u64).saturating_mul(LIST_KEY_BYTES) <= bytes / 2
 }
 
 /// Which files to take with codes, given the bytes of the dictionary if it is written for them: all
 /// if the sum does not grow, else those that do not grow, if they pay for the dictionary.
-pub(super) fn choose(files: &[Sizes], dictionary_bytes: u64) -> Vec<bool> {
+pub(crate) fn choose(files: &[Sizes], dictionary_bytes: u64) -> Vec<bool> {
     let sum = |size: fn(&Sizes) -> u64| files.iter().map(size).sum::<u64>();
     if sum(|file| file.new) + dictionary_bytes <= sum(|file| file.old) {
         return vec![true; files.len()];

@@ -61,6 +61,17 @@ fn warehouses_of_every_version_open_and_take_rows() {
             assert_eq!(reading("share"), ["0.5", "0.5", "NULL", "0.25"]);
             assert!(table(&store, "reading").column_named("note").is_none());
         }
+        if version >= 4 {
+            let trip = table(&store, "trip");
+            let file = trip.segments()[0].column(ColumnId(1)).unwrap().unwrap();
+            assert!(file.block(0).unwrap().tree().starts_with("derived(key of c2, constant)"));
+            let place_of = |n: i64| n * n + 3 * n;
+            let trips = (0..12_000).map(|n| match n % 1_000 {
+                7 => "NULL".into(),
+                _ => place_of(n * 7_919 % 5_000).to_string(),
+            });
+            assert_eq!(values(&trip, ColumnId(1)), trips.collect::<Vec<String>>());
+        }
         let rows = |id, name| batch(vec![ints([id]), texts([name])]);
         assert!(insert(&store, "nation", vec![rows(7, "Oman")]).is_err());
         assert!(insert(&store, "nation", vec![rows(8, "Fiji")]).is_err());
