@@ -323,6 +323,7 @@ pub(crate) fn unpack_single<L: Lane>(width: u8, packed: &[L], place: usize) -> L
 mod between;
 mod flags;
 mod members;
+pub(crate) mod singles;
 mod totals;
 pub(crate) use between::Between;
 pub(crate) use totals::OffsetTotals;

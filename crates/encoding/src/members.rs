@@ -1,17 +1,28 @@
 //! A set of integers from 0 on, a bit each: which ordinals of a dimension a filter wants.
 
 use std::ops::RangeInclusive;
+use std::sync::OnceLock;
 
 /// A set of integers below some bound.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Members {
     words: Vec<u64>,
+    /// How many there are in the words before each, and in all: made when it is first asked for.
+    ranks: OnceLock<Vec<u32>>,
 }
+
+impl PartialEq for Members {
+    fn eq(&self, other: &Self) -> bool {
+        self.words == other.words
+    }
+}
+
+impl Eq for Members {}
 
 impl Members {
     /// An empty set, with room for the integers below `end`.
     pub fn with_room(end: usize) -> Self {
-        Self { words: vec![0; end.div_ceil(64)] }
+        Self::of(vec![0; end.div_ceil(64)])
     }
 
     /// All integers below `end`.
@@ -20,12 +31,17 @@ impl Members {
         if let (Some(last), 1..) = (words.last_mut(), end % 64) {
             *last = (1 << (end % 64)) - 1;
         }
-        Self { words }
+        Self::of(words)
+    }
+
+    fn of(words: Vec<u64>) -> Self {
+        Self { words, ranks: OnceLock::new() }
     }
 
     /// Takes an integer in; one that there is no room for stays out.
     #[inline]
     pub fn insert(&mut self, member: usize) {
+        self.ranks.take();
         if let Some(word) = self.words.get_mut(member / 64) {
             *word |= 1 << (member % 64);
         }
@@ -41,7 +57,35 @@ impl Members {
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.words.iter().map(|word| word.count_ones() as usize).sum()
+        self.ranks().last().map_or(0, |count| *count as usize)
+    }
+
+    fn ranks(&self) -> &[u32] {
+        self.ranks.get_or_init(|| {
+            let mut count = 0;
+            let ranks = self.words.iter().map(|word| {
+                count += word.count_ones();
+                count
+            });
+            std::iter::once(0).chain(ranks).collect()
+        })
+    }
+
+    /// How many are below `end`, which is at most the bound.
+    fn rank(&self, end: usize) -> usize {
+        let before = self.ranks().get(end / 64).map_or(0, |count| *count as usize);
+        let word = self.words.get(end / 64).copied().unwrap_or_default();
+        before + (word & !(u64::MAX << (end % 64))).count_ones() as usize
+    }
+
+    /// How many there are in a range.
+    pub fn count_in(&self, range: RangeInclusive<i128>) -> usize {
+        let bound = (self.words.len() * 64) as i128;
+        let (low, high) = ((*range.start()).max(0), (*range.end()).min(bound - 1));
+        if low > high {
+            return 0;
+        }
+        self.rank(high as usize + 1) - self.rank(low as usize)
     }
 
     /// The integers themselves, ascending.
@@ -65,30 +109,13 @@ impl Members {
 
     /// Whether any integer of a range is in the set.
     pub fn has_any(&self, range: RangeInclusive<i128>) -> bool {
-        self.masked(range).any(|(word, mask)| word & mask != 0)
+        self.count_in(range) > 0
     }
 
     /// Whether every integer of a range is in the set.
     pub fn has_all(&self, range: RangeInclusive<i128>) -> bool {
-        let end = (self.words.len() * 64) as i128;
-        let fits = *range.start() >= 0 && *range.end() < end;
-        range.is_empty() || fits && self.masked(range).all(|(word, mask)| word & mask == mask)
-    }
-
-    /// The words that have integers of a range, and which of their bits these are.
-    fn masked(&self, range: RangeInclusive<i128>) -> impl Iterator<Item = (u64, u64)> {
-        let low = (*range.start()).max(0);
-        let high = (*range.end()).min((self.words.len() * 64) as i128 - 1);
-        let is_empty = low > high;
-        let (low, high) = if is_empty { (0, 0) } else { (low as usize, high as usize) };
-        let (first, last) = (low / 64, high / 64);
-        let end = if is_empty { first } else { last + 1 };
-        let words = self.words.get(first..end).unwrap_or_default();
-        words.iter().enumerate().map(move |(idx, &word)| {
-            let from = if idx == 0 { u64::MAX << (low % 64) } else { u64::MAX };
-            let to = if first + idx == last { u64::MAX >> (63 - high % 64) } else { u64::MAX };
-            (word, from & to)
-        })
+        let wanted = range.end().checked_sub(*range.start()).map(|last| last + 1);
+        range.is_empty() || wanted == Some(self.count_in(range) as i128)
     }
 }
 
@@ -103,7 +130,7 @@ impl FromIterator<usize> for Members {
                 *word |= 1 << (member % 64);
             }
         }
-        Self { words }
+        Self::of(words)
     }
 }
 

@@ -71,6 +71,12 @@ struct Column {
     may_be_derived: bool,
 }
 
+/// Whether the derived form of a block is worth what it takes to read it.
+pub(crate) fn pays(derived_bytes: usize, stored_bytes: u64) -> bool {
+    let with_rule = derived_bytes as u64 + RULE_BYTES;
+    with_rule + SAVED_BYTES_MIN.max(stored_bytes / 10) <= stored_bytes
+}
+
 /// The segment with smaller files; `None` if it has none.
 fn derive_segment(
     job: &Job<'_>,
@@ -172,12 +178,10 @@ impl<'a> Task<'a> {
         let sources: Vec<&ColumnBlock> = sources.iter().collect();
         let derived = self.column.file.block(idx)?.derive(&self.derivation.rule, &sources, None)?;
         let stored_bytes = self.column.file.block_byte_len(idx);
-        let is_smaller = |bytes: &Vec<u8>| {
-            let with_rule = bytes.len() as u64 + RULE_BYTES;
-            with_rule + SAVED_BYTES_MIN.max(stored_bytes / 10) <= stored_bytes
-        };
         let derivation = self.derivation.clone();
-        Ok(derived.filter(is_smaller).map(|bytes| DerivedBlock { derivation, bytes }))
+        Ok(derived
+            .filter(|bytes| pays(bytes.len(), stored_bytes))
+            .map(|bytes| DerivedBlock { derivation, bytes }))
     }
 
     /// Writes the column anew, with each block in the smaller form.

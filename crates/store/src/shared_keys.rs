@@ -15,6 +15,7 @@
 //! others are derived from. Files are replaced as for dictionaries of text, see
 //! [`crate::dictionaries`].
 
+use crate::derive::pays;
 use crate::dictionaries::policy::{self, Sizes};
 use crate::dictionaries::{Shared, replace};
 use crate::load::Job;
@@ -281,6 +282,6 @@ impl Source<'_> {
         let bytes = keys.derive(&Rule::Referenced, &[ordinals], list)?;
         let missing = || Error::internal(format!("{}: no keys", self.keys.path()));
         let bytes = bytes.ok_or_else(missing)?;
-        Ok(Some(bytes).filter(|bytes| (bytes.len() as u64) < self.keys.block_byte_len(idx)))
+        Ok(Some(bytes).filter(|bytes| pays(bytes.len(), self.keys.block_byte_len(idx))))
     }
 }

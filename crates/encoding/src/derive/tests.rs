@@ -447,7 +447,7 @@ fn keys_of_references_come_from_a_list() {
         let derivation = Derivation { rule, sources: ids(1) };
         let parse = |keys: Option<&Arc<SharedKeys>>| {
             let (ty, bytes) = (DataType::BigInt, bytes.clone().into());
-            Block::parse_derived(bytes, ty, 300, &derivation, &[source.clone()], keys)
+            Block::parse_derived(bytes, ty, 300, &derivation, std::slice::from_ref(&source), keys)
         };
         assert_eq!(parse(None).unwrap_err().expected, "a list of keys");
         let damage = parse(Some(&short)).unwrap().decode(0..300).unwrap_err();

@@ -8,7 +8,7 @@ use super::by_vector;
 use crate::cpu::{self, Kernel};
 use crate::keys::{KeySet, OffsetSet, POINTS_MAX, has_bit};
 use crate::lane::{
-    Between, Lane, OffsetTotals, Vector, packed_lanes, unpack, unpack_single, with_lane,
+    Between, Lane, OffsetTotals, Vector, packed_lanes, singles, unpack, unpack_single, with_lane,
 };
 use crate::native::Native;
 use crate::selection::Selection;
@@ -23,6 +23,8 @@ use std::ops::Range;
 const SINGLES_MAX: usize = 8;
 /// Rows of a vector up to which a look-up for each of them is cheaper than one for all.
 const LOOK_UPS_MAX: usize = 32;
+/// Rows of a vector, on the average, up to which offsets are fetched sixteen at a time.
+const FETCHED_MAX: usize = 64;
 /// Words of a selection that belong to one vector.
 const VECTOR_WORDS: usize = VECTOR_ROWS / 64;
 
@@ -122,7 +124,35 @@ impl Offsets {
 
     /// Appends the keys of `rows` to `out`.
     pub(crate) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
+        if self.are_few(rows) && self.fetch(rows, out)? {
+            return Ok(());
+        }
         with_lane!(self.layout.width(), L => self.take_lanes::<L, T>(rows, out))
+    }
+
+    /// Whether fewer rows are wanted than it takes to make unpacking all of their vectors cheaper.
+    fn are_few(&self, rows: &[u32]) -> bool {
+        let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return false };
+        let vectors = last.abs_diff(*first) as usize / VECTOR_ROWS + 1;
+        matches!(self.layout, Layout::BitPacked(_)) && rows.len() <= vectors * FETCHED_MAX
+    }
+
+    /// Appends the keys of `rows` to `out`, fetched one by one; false if that cannot be done fast.
+    fn fetch<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<bool, Corruption> {
+        let base = T::from_key(self.base);
+        let mut offsets = Vector::<u32>::zeroed();
+        for rows in rows.chunks(VECTOR_ROWS) {
+            let width = self.layout.width();
+            if !singles::fetch(width, self.bytes.as_slice(), rows, offsets.as_mut_slice()) {
+                return Ok(false);
+            }
+            let offsets = offsets.as_slice().get(..rows.len()).unwrap_or_default();
+            if self.checked {
+                self.check(offsets.iter().copied().max().unwrap_or_default().into())?;
+            }
+            cpu::run(AddBase { base, offsets, out: &mut *out });
+        }
+        Ok(true)
     }
 
     fn take_lanes<L: Lane, T: Native>(
@@ -169,6 +199,7 @@ impl Offsets {
             match cpu::run(Count(words)) {
                 0 => {}
                 1..=SINGLES_MAX => self.filter_singles::<L>(set, place * VECTOR_ROWS, words)?,
+                1..=FETCHED_MAX if self.filter_fetched(set, place * VECTOR_ROWS, words)? => {}
                 ..=LOOK_UPS_MAX if matches!(set, OffsetSet::Members { .. }) => {
                     self.load(place, &mut vector)?;
                     retain_set(&vector, set, words);
@@ -202,6 +233,41 @@ impl Offsets {
     fn bytes_from(&self, vector: usize) -> &[u8] {
         let from = vector * VECTOR_ROWS / 8 * usize::from(self.layout.width());
         self.bytes.as_slice().get(from..).unwrap_or_default()
+    }
+
+    /// Filters the rows left of the vector that begins at `first`, fetched one by one; false if that
+    /// cannot be done fast.
+    fn filter_fetched(
+        &self,
+        set: &OffsetSet,
+        first: usize,
+        words: &mut [u64],
+    ) -> Result<bool, Corruption> {
+        let Layout::BitPacked(width) = self.layout else { return Ok(false) };
+        let (mut rows, mut offsets) = ([0; FETCHED_MAX], [0; FETCHED_MAX]);
+        let mut count = 0;
+        for (place, word) in words.iter().enumerate() {
+            let mut rest = *word;
+            while rest != 0 {
+                if let Some(slot) = rows.get_mut(count) {
+                    *slot = (first + place * 64) as u32 + rest.trailing_zeros();
+                }
+                rest &= rest - 1;
+                count += 1;
+            }
+        }
+        let rows = rows.get(..count).unwrap_or_default();
+        if !singles::fetch(width, self.bytes.as_slice(), rows, &mut offsets) {
+            return Ok(false);
+        }
+        for (row, offset) in rows.iter().zip(offsets) {
+            self.check(offset.into())?;
+            let place = *row as usize - first;
+            if let Some(word) = words.get_mut(place / 64) {
+                *word &= !(u64::from(!set.contains(offset.into())) << (place % 64));
+            }
+        }
+        Ok(true)
     }
 
     /// Filters the few rows left of the vector that begins at `first`.
