@@ -32,7 +32,8 @@ fn all_options() -> impl Iterator<Item = EncodeOptions> {
     let quick = EncodeOptions { effort: Effort::Quick, ..EncodeOptions::default() };
     let asked = [None].into_iter().chain(asked);
     let asked = asked.map(|encoding| EncodeOptions { encoding, ..EncodeOptions::default() });
-    asked.chain([quick])
+    let ordinals = EncodeOptions { effort: Effort::Ordinals, ..EncodeOptions::default() };
+    asked.chain([quick, ordinals])
 }
 
 /// Encodes `rows` and checks everything that a block promises. `label` is for messages.
@@ -151,7 +152,9 @@ fn may_decline(asked: EncodingName, ty: DataType, rows: &[Row]) -> bool {
             rows.is_empty() || is_constant || ty == DataType::Varchar
         }
         // The rest depends on the values; that it is done, the tests of the encoder say.
-        EncodingName::Delta | EncodingName::Scaled | EncodingName::Alp => true,
+        EncodingName::Delta | EncodingName::Scaled | EncodingName::Alp | EncodingName::Sliced => {
+            true
+        }
     }
 }
 

@@ -39,6 +39,9 @@ pub enum Effort {
     Best,
     /// Only what follows from one pass over the values, for rows that are soon written again.
     Quick,
+    /// As the best, for ordinals that are referred to: their high bits lie apart, so that sets of
+    /// neighbours are found by looking at a byte a row.
+    Ordinals,
 }
 
 /// An encoded block.

@@ -66,6 +66,14 @@ pub(crate) enum OffsetSet {
     },
 }
 
+/// How many offsets of an interval a set has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Coverage {
+    None,
+    Some,
+    All,
+}
+
 impl KeySet {
     pub(crate) fn range(low: i128, high: i128) -> Self {
         if low <= high { Self::Range { low, high } } else { Self::Nothing }
@@ -267,6 +275,47 @@ impl OffsetSet {
         }
     }
 
+    /// How many of the offsets `first..=first + span` are in the set.
+    pub(crate) fn coverage(&self, first: u64, span: u64) -> Coverage {
+        let last = first.saturating_add(span);
+        let of_range = |low: u64, high: u64| match (low <= first, last <= high) {
+            (true, true) => Coverage::All,
+            _ if high < first || last < low => Coverage::None,
+            _ => Coverage::Some,
+        };
+        let of_count = |count: u64| match count {
+            0 => Coverage::None,
+            count if count > last - first => Coverage::All,
+            _ => Coverage::Some,
+        };
+        match self {
+            Self::Nothing => Coverage::None,
+            Self::Everything => Coverage::All,
+            Self::Range { low, span } => of_range(*low, low.saturating_add(*span)),
+            Self::Outside { low, span } => match of_range(*low, low.saturating_add(*span)) {
+                Coverage::None => Coverage::All,
+                Coverage::All => Coverage::None,
+                Coverage::Some => Coverage::Some,
+            },
+            Self::Points(offsets) | Self::Sorted(offsets) => {
+                of_count(offsets.iter().filter(|it| (first..=last).contains(it)).count() as u64)
+            }
+            Self::Bits { first: start, words } => {
+                let end = start.saturating_add(words.len() as u64 * 64);
+                let inside = first.max(*start)..last.saturating_add(1).min(end);
+                of_count(inside.filter(|offset| has_bit(words, offset - start)).count() as u64)
+            }
+            Self::Members { members, start } => {
+                // A sum that wraps around lies below the first member for all offsets or for some.
+                let (low, high) = (first.wrapping_add(*start), last.wrapping_add(*start));
+                match low <= high {
+                    true => of_count(members.count_in(low.into()..=high.into()) as u64),
+                    false => Coverage::Some,
+                }
+            }
+        }
+    }
+
     pub(crate) fn contains(&self, offset: u64) -> bool {
         match self {
             Self::Nothing => false,
@@ -337,6 +386,38 @@ mod tests {
         assert_eq!(below.offsets(i128::MIN, u64::MAX), OffsetSet::Everything);
         let not = keep(CompareOp::NotEqual, i128::MAX);
         assert_eq!(not.offsets(i128::MIN, u64::MAX), OffsetSet::Everything);
+    }
+
+    #[test]
+    fn coverage_agrees_with_single_offsets() {
+        let members = |start: i64| {
+            let members = (0..300_usize).filter(|n| n % 100 < 64 || n % 7 == 0).collect();
+            OffsetSet::Members { members: Arc::new(members), start: start as u64 }
+        };
+        let scattered: Vec<u64> = (0..90).filter(|n| n % 5 != 0).collect();
+        let sets = [
+            OffsetSet::Nothing,
+            OffsetSet::Everything,
+            OffsetSet::Range { low: 70, span: 64 },
+            OffsetSet::Outside { low: 64, span: 63 },
+            OffsetSet::Points(vec![3, 64, 130]),
+            OffsetSet::Sorted(scattered.clone()),
+            OffsetSet::points(scattered),
+            members(0),
+            members(40),
+            members(-70),
+        ];
+        for set in sets {
+            for (first, span) in (0..40).flat_map(|n| [1, 7, 63].map(|span| (n * 8, span))) {
+                let count = (first..=first + span).filter(|offset| set.contains(*offset)).count();
+                let found = set.coverage(first, span);
+                match count as u64 {
+                    0 => assert_ne!(found, Coverage::All, "{set:?} {first} {span}"),
+                    all if all == span + 1 => assert_ne!(found, Coverage::None, "{set:?} {first}"),
+                    _ => assert_eq!(found, Coverage::Some, "{set:?} {first} {span}"),
+                }
+            }
+        }
     }
 
     #[test]

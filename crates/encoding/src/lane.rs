@@ -321,6 +321,7 @@ pub(crate) fn unpack_single<L: Lane>(width: u8, packed: &[L], place: usize) -> L
 
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_variables))]
 mod between;
+pub(crate) mod byte_set;
 mod flags;
 mod members;
 pub(crate) mod singles;

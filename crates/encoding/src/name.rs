@@ -1,7 +1,8 @@
 //! The encodings by name, as users see and choose them, and the tags of their nodes.
 
 use crate::integer::{
-    alp, bit_packed, constant, delta, dictionary, patched, plain, run_length, scaled, sparse, zstd,
+    alp, bit_packed, constant, delta, dictionary, marked, patched, plain, run_length, scaled,
+    sliced, sparse, zstd,
 };
 use crate::text;
 use std::fmt;
@@ -33,11 +34,13 @@ pub enum EncodingName {
     Sparse,
     /// Floats as integers in front of a power of ten.
     Alp,
+    /// The high bits and the low bits of numbers apart.
+    Sliced,
 }
 
 impl EncodingName {
     /// Every encoding.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Constant,
         Self::Plain,
         Self::BitPacked,
@@ -50,6 +53,7 @@ impl EncodingName {
         Self::Scaled,
         Self::Sparse,
         Self::Alp,
+        Self::Sliced,
     ];
 
     /// The name in words.
@@ -67,6 +71,7 @@ impl EncodingName {
             Self::Scaled => scaled::NAME,
             Self::Sparse => sparse::NAME,
             Self::Alp => alp::NAME,
+            Self::Sliced => sliced::NAME,
         }
     }
 }
@@ -91,6 +96,8 @@ pub(crate) fn tag_name(tag: u8) -> Option<&'static str> {
         scaled::TAG => "scaled integers",
         sparse::TAG => "sparse integers",
         alp::TAG => "floats as integers",
+        marked::TAG => "marked runs of integers",
+        sliced::TAG => "sliced integers",
         text::constant::TAG => "constant text",
         text::plain::TAG => "plain text",
         text::fsst::TAG => "fsst text",
@@ -111,14 +118,14 @@ mod tests {
         let mut distinct = names.clone();
         distinct.sort_unstable();
         distinct.dedup();
-        assert_eq!((names.len(), distinct.len()), (17, 17));
+        assert_eq!((names.len(), distinct.len()), (19, 19));
     }
 
     #[test]
     fn encodings_print_as_their_names() {
         let names = EncodingName::ALL.map(|name| name.to_string());
         let in_order = "constant plain bit-packed run-length dictionary fsst zstd \
-                        patched delta scaled sparse alp";
+                        patched delta scaled sparse alp sliced";
         assert_eq!(names.join(" "), in_order);
     }
 }

@@ -13,6 +13,7 @@ use std::ops::Range;
 
 mod indices;
 mod ranked;
+mod runs;
 mod spread;
 pub(crate) use ranked::Ranked;
 
@@ -38,6 +39,14 @@ impl Selection {
     pub fn none(rows: usize) -> Self {
         debug_assert!(rows <= BLOCK_ROWS, "a block has at most {BLOCK_ROWS} rows");
         Self { rows, words: vec![0; rows.div_ceil(WORD_BITS)] }
+    }
+
+    /// The rows whose bits are set in `words`, all of them below `rows`; `None` if they are not.
+    pub(crate) fn of_words(rows: usize, words: Vec<u64>) -> Option<Self> {
+        let given = Self { rows, words };
+        let mut masked = given.clone();
+        masked.mask_tail();
+        (masked == given && masked.words.len() == rows.div_ceil(WORD_BITS)).then_some(masked)
     }
 
     /// Rows of the block, selected or not.

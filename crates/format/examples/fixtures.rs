@@ -2,7 +2,7 @@
 //! that are named, or files of what every version has if none is, each beside a text of its rows.
 //!
 //! ```sh
-//! cargo run -p starfact-format --example fixtures -- datasets/format/v2 constant plain
+//! cargo run -p starfact-format --example fixtures -- datasets/format/v3 sliced marks
 //! ```
 //!
 //! To be run once for each encoding of a format version. A file that is there already is an error:
@@ -39,12 +39,15 @@ fn main() -> Result<()> {
     if names.iter().any(|name| name == "bitmap") {
         write_indexed(&dir)?;
     }
+    if names.iter().any(|name| name == "marks") {
+        write_marked(&dir)?;
+    }
     let is_named = |encoding: &EncodingName| names.iter().any(|name| name == encoding.as_str());
     for (label, ty) in types() {
         for encoding in EncodingName::ALL.into_iter().filter(is_named) {
             let array = match encoding {
                 EncodingName::Constant => rows(ty, &[Some(3); 40]),
-                EncodingName::Delta | EncodingName::Scaled => hundreds(ty),
+                EncodingName::Delta | EncodingName::Scaled | EncodingName::Sliced => hundreds(ty),
                 EncodingName::Alp => rows(ty, &(1..90).map(Some).collect::<Vec<_>>()),
                 _ => rows(ty, &numbers()),
             };
@@ -52,6 +55,18 @@ fn main() -> Result<()> {
             let options = EncodeOptions { encoding: Some(encoding), ..EncodeOptions::default() };
             write(&dir, &name, ty, options, &array)?;
         }
+    }
+    Ok(())
+}
+
+/// Files of short runs, where those begin is marked.
+fn write_marked(dir: &OsDir) -> Result<()> {
+    let numbers: Vec<Option<usize>> =
+        (0..300).map(|row| (row % 90 != 5).then_some((row + row % 5) / 3 * 7 % 11)).collect();
+    let encoding = Some(EncodingName::RunLength);
+    let options = EncodeOptions { encoding, ..EncodeOptions::default() };
+    for (label, ty) in types() {
+        write(dir, &format!("{label}-run-length-marks"), ty, options, &rows(ty, &numbers))?;
     }
     Ok(())
 }

@@ -143,7 +143,7 @@ fn derive(
         let blocks: Vec<_> = blocks.iter().collect();
         let bytes = match idx < derived {
             true => {
-                let derived = stored.block(idx)?.derive(&rule, &blocks)?;
+                let derived = stored.block(idx)?.derive(&rule, &blocks, None)?;
                 Some(derived.ok_or_else(|| Error::internal(format!("{name} does not follow")))?)
             }
             false => None,

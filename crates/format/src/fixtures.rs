@@ -107,6 +107,13 @@ fn there_is_a_file_of_every_type_in_every_encoding_that_holds_it() {
                     DataType::Varchar | DataType::Double | DataType::Real | DataType::Boolean
                 ),
                 EncodingName::Alp => matches!(ty, DataType::Real | DataType::Double),
+                EncodingName::Sliced => !matches!(
+                    ty,
+                    DataType::Varchar
+                        | DataType::Double
+                        | DataType::Boolean
+                        | DataType::Decimal { precision: 2, .. }
+                ),
                 EncodingName::Fsst => *ty == DataType::Varchar,
                 _ => true,
             };
@@ -122,6 +129,15 @@ fn there_is_a_file_of_every_type_in_every_encoding_that_holds_it() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), 14, "{names:?}");
+}
+
+#[test]
+fn there_are_files_of_marked_runs() {
+    let files = files(3);
+    let marked = files.iter().filter(|(name, _)| name.ends_with("-run-length-marks.col"));
+    let trees: Vec<String> = marked.map(|(_, file)| file.block(0).unwrap().tree()).collect();
+    let are_marked = trees.iter().all(|tree| tree.starts_with("run-length(marks, "));
+    assert!(are_marked && trees.len() == 13, "{trees:?}");
 }
 
 #[test]

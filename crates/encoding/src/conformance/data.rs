@@ -197,6 +197,15 @@ pub(super) fn small_sets(ty: DataType) -> Vec<(&'static str, Vec<Row>)> {
     sets.push(("NULLs before and after", leading));
     let runs = (0..1_200).map(|row: u64| if row / 100 % 3 == 1 { None } else { v(row / 50) });
     sets.push(("runs of NULL", runs.collect()));
+    let mut short = Vec::new();
+    while short.len() < 5_000 {
+        let ordinal = v(40 + 2 * random.below(10_000) as u64);
+        let row = null_in(40, &mut random, ordinal);
+        short.extend(vec![row; 1 + random.below(7)]);
+    }
+    sets.push(("runs of a few", short));
+    let ordinals = (0..4_500).map(|_| v(40 + 2 * random.below(10_000) as u64)).collect();
+    sets.push(("ordinals", ordinals));
     sets
 }
 

@@ -153,6 +153,9 @@ pub(super) fn predicates(ty: DataType, rows: &[Row], random: &mut Random) -> Vec
         }
         let halves = (0..3_000).filter(|_| random.below(2) == 0).collect();
         predicates.push(Predicate::Members(Arc::new(halves)).into());
+        let neighbours = (0..20_000).filter(|n| (500..9_000).contains(n) || n % 4_000 == 7);
+        predicates.push(Predicate::Members(Arc::new(neighbours.collect())).into());
+        predicates.push(Predicate::Members(Arc::new((512..10_000).collect())).into());
     }
     predicates
 }

@@ -72,6 +72,12 @@ pub(crate) fn pays(candidate: Candidate, position: usize, end: usize, best_end: 
     end + saving_min < best_end
 }
 
+/// Whether runs are marked at their first rows: marks are read without any work, which is worth half
+/// as many bytes again as ends take.
+pub(crate) fn are_marks_better(marks_bytes: usize, ends_bytes: usize) -> bool {
+    marks_bytes <= ends_bytes + ends_bytes / 2
+}
+
 /// Whether this many runs can be worth looking at: each takes four bits of an end and of a key.
 pub(crate) fn run_length_may_pay(shape: &Shape, leaf_bytes: usize) -> bool {
     shape.runs <= shape.rows / 2 && shape.runs < leaf_bytes

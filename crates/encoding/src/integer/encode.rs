@@ -5,7 +5,9 @@ use super::choose::{self, Leaf};
 use super::constant::Constant;
 use super::plan::{self, Kind, Menu, Part, Place, Plan, plan};
 use super::stats::{Distinct, Stats};
-use super::{bit_packed, delta, dictionary, patched, plain, run_length, scaled, sparse, zstd};
+use super::{
+    bit_packed, delta, dictionary, marked, patched, plain, run_length, scaled, sliced, sparse, zstd,
+};
 use crate::bytes::Writer;
 use crate::compression::pays;
 use crate::native::Native;
@@ -22,6 +24,7 @@ pub(crate) fn encode<T: Native>(
     let menu = match effort {
         Effort::Best => Menu::COLUMN,
         Effort::Quick => Menu::QUICK,
+        Effort::Ordinals => Menu::ORDINALS,
     };
     plan(values, stats, place, menu).write(values, writer);
 }
@@ -101,6 +104,16 @@ impl<T: Native> Plan<T> {
                 ends.write(writer);
                 keys.write(writer);
             }
+            Kind::MarkedRuns(runs) => {
+                let (ends, keys) = runs.as_ref();
+                marked::encode_header(ends, writer);
+                keys.write(writer);
+            }
+            Kind::Sliced(parts) => {
+                sliced::encode_header(parts.base, parts.low_bits, writer);
+                parts.high.write(writer);
+                parts.low.write(writer);
+            }
             Kind::Dictionary(parts) => {
                 let (keys, codes) = parts.as_ref();
                 dictionary::encode_header(keys.values.len(), writer);
@@ -175,7 +188,11 @@ pub(crate) fn encode_as<T: Native>(
         EncodingName::BitPacked => u64::try_from(range)
             .ok()
             .map(|range| leaf(Leaf::BitPacked(bit_packed::width(range)), stats, place)),
-        EncodingName::RunLength => Some(plan::run_length(values, place)),
+        EncodingName::RunLength => Some(plan::run_length(values, place, false)),
+        EncodingName::Sliced => u64::try_from(range)
+            .ok()
+            .and_then(sliced::low_bits_of)
+            .map(|low_bits| plan::sliced(values, stats.min, low_bits, place)),
         EncodingName::Dictionary => {
             Distinct::of(values, values.len()).map(|distinct| plan::dictionary(distinct, place))
         }

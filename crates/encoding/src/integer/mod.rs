@@ -17,6 +17,8 @@
 //! | 9 | scaled | [`scaled`] |
 //! | 10 | sparse | [`sparse`] |
 //! | 11 | alp | [`alp`] |
+//! | 12 | run-length, by marks | [`marked`] |
+//! | 13 | sliced | [`sliced`] |
 //!
 //! The number of rows and the [`Domain`] of allowed keys come from the parent and are not stored.
 //! Parsing checks everything that can be checked without a pass over the values; that each value
@@ -31,12 +33,14 @@ pub(crate) mod delta;
 pub(crate) mod dictionary;
 pub(crate) mod encode;
 mod exceptions;
+pub(crate) mod marked;
 pub(crate) mod offsets;
 pub(crate) mod patched;
 pub(crate) mod plain;
 pub(crate) mod plan;
 pub(crate) mod run_length;
 pub(crate) mod scaled;
+pub(crate) mod sliced;
 pub(crate) mod sparse;
 pub(crate) mod stats;
 pub(crate) mod wide;
@@ -57,10 +61,12 @@ use arrow::buffer::{BooleanBuffer, Buffer};
 use constant::Constant;
 use delta::Delta;
 use dictionary::Dictionary;
+use marked::MarkedRuns;
 use offsets::Offsets;
 use patched::Patched;
 use run_length::RunLength;
 use scaled::Scaled;
+use sliced::Sliced;
 use sparse::Sparse;
 use starfact_base::Corruption;
 use starfact_base::limits::{ENCODING_DEPTH_MAX, VECTOR_ROWS};
@@ -123,6 +129,8 @@ pub(crate) enum Integers {
     Scaled(Scaled),
     Sparse(Sparse),
     Alp(Alp),
+    Marked(MarkedRuns),
+    Sliced(Box<Sliced>),
 }
 
 impl Integers {
@@ -147,6 +155,10 @@ impl Integers {
             scaled::TAG => Scaled::parse(reader, rows, domain, depth).map(Self::Scaled),
             sparse::TAG => Sparse::parse(reader, rows, domain, depth).map(Self::Sparse),
             alp::TAG => Alp::parse(reader, rows, domain, depth).map(Self::Alp),
+            marked::TAG => MarkedRuns::parse(reader, rows, domain, depth).map(Self::Marked),
+            sliced::TAG => {
+                Sliced::parse(reader, rows, domain, depth).map(Box::new).map(Self::Sliced)
+            }
             tag => Err(unknown_tag(position, "an encoding of integers", tag)),
         }
     }
@@ -210,6 +222,8 @@ impl Integers {
             Self::Scaled(node) => node.decode(range, out),
             Self::Sparse(node) => node.decode(range, out),
             Self::Alp(node) => node.decode(range, out),
+            Self::Marked(node) => node.decode(range, out),
+            Self::Sliced(node) => node.decode(range, out),
         }
     }
 
@@ -250,6 +264,8 @@ impl Integers {
             Self::Scaled(node) => node.take(rows, out),
             Self::Sparse(node) => node.take(rows, out),
             Self::Alp(node) => node.take(rows, out),
+            Self::Marked(node) => node.take(rows, out),
+            Self::Sliced(node) => node.take(rows, out),
         }
     }
 
@@ -273,6 +289,8 @@ impl Integers {
             Self::Scaled(node) => node.filter(set, selection),
             Self::Sparse(node) => node.filter(set, selection),
             Self::Alp(node) => node.filter(set, selection),
+            Self::Marked(node) => node.filter(set, selection),
+            Self::Sliced(node) => node.filter(set, selection),
         }
     }
 
@@ -292,6 +310,7 @@ impl Integers {
                 Ok(())
             }
             Self::RunLength(node) => node.filter_values(evaluate, selection),
+            Self::Marked(node) => node.by_ends().filter_values(evaluate, selection),
             Self::Dictionary(node) => node.filter_values(evaluate, selection),
             Self::Derived(node) => node.filter_values(self, evaluate, selection),
             Self::Patched(node) => node.filter_values(evaluate, selection),
@@ -301,6 +320,7 @@ impl Integers {
             | Self::Zstd(_)
             | Self::Delta(_)
             | Self::Scaled(_)
+            | Self::Sliced(_)
             | Self::Alp(_) => {
                 if selection.is_empty() {
                     return Ok(());
@@ -335,6 +355,8 @@ impl Integers {
             Self::Scaled(node) => node.aggregate(selection, totals),
             Self::Sparse(node) => node.aggregate(selection, totals),
             Self::Alp(node) => node.aggregate(selection, totals),
+            Self::Marked(node) => node.by_ends().aggregate(selection, totals),
+            Self::Sliced(node) => node.aggregate(selection, totals),
         }
     }
 
@@ -353,6 +375,11 @@ impl Integers {
             Self::Constant(node) => add(node.key as usize, selection.count()),
             Self::RunLength(node) => {
                 node.for_each_run(selection, |codes: &[u32], times: &[u32]| {
+                    codes.iter().zip(times).for_each(|(&code, &n)| add(code as usize, n as usize));
+                })?;
+            }
+            Self::Marked(node) => {
+                node.by_ends().for_each_run(selection, |codes: &[u32], times: &[u32]| {
                     codes.iter().zip(times).for_each(|(&code, &n)| add(code as usize, n as usize));
                 })?;
             }
@@ -402,6 +429,7 @@ impl Integers {
         match self {
             Self::Constant(node) => Some((node.key, node.key)),
             Self::Offsets(node) => Some(node.bounds()),
+            Self::Sliced(node) => Some(node.bounds()),
             _ => None,
         }
     }
@@ -424,6 +452,8 @@ impl Integers {
             Self::Scaled(node) => node.tree(),
             Self::Sparse(node) => node.tree(),
             Self::Alp(node) => node.tree(),
+            Self::Marked(node) => node.tree(),
+            Self::Sliced(node) => node.tree(),
         }
     }
 }

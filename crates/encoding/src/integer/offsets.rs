@@ -343,6 +343,19 @@ impl Offsets {
         Ok(())
     }
 
+    /// Loads a vector of keys that are bytes; false if they are not as they lie.
+    pub(super) fn load_bytes(
+        &self,
+        vector: usize,
+        out: &mut Vector<u8>,
+    ) -> Result<bool, Corruption> {
+        let are_keys = self.base == 0 && self.layout.width() <= 8;
+        if are_keys {
+            self.load(vector, out)?;
+        }
+        Ok(are_keys)
+    }
+
     fn single<L: Lane>(&self, row: usize) -> Result<u64, Corruption> {
         let offset = match self.layout {
             Layout::BitPacked(width) => {

@@ -8,7 +8,7 @@
 use super::alp::{self, Integral, Scale};
 use super::choose::{self, Candidate, Leaf, probe};
 use super::stats::{Distinct, Stats};
-use super::{delta, dictionary, patched, run_length, scaled, sparse};
+use super::{delta, dictionary, marked, patched, run_length, scaled, sliced, sparse};
 use crate::cpu::{self, Kernel};
 use crate::native::Native;
 use starfact_base::limits::ENCODING_DEPTH_MAX;
@@ -24,14 +24,31 @@ pub(crate) struct Plan<T> {
 /// The codec of a node and its children.
 #[derive(Debug)]
 pub(super) enum Kind<T> {
-    Leaf { leaf: Leaf, base: T },
+    Leaf {
+        leaf: Leaf,
+        base: T,
+    },
     RunLength(Box<(Part<u32>, Part<T>)>),
+    /// Where runs end, written as marks, and their keys.
+    MarkedRuns(Box<(Vec<u32>, Part<T>)>),
+    Sliced(Box<Sliced<T>>),
     Dictionary(Box<(Part<T>, Part<u32>)>),
     Patched(Box<Patched<T>>),
     Delta(Box<(Part<T>, Part<i64>)>),
-    Scaled { multiplier: u64, base: T, multiples: Box<Part<i64>> },
-    Sparse { key: T, bitmap: Vec<u8>, keys: Box<Part<T>> },
-    Alp { scale: Scale, integers: Box<Part<i64>> },
+    Scaled {
+        multiplier: u64,
+        base: T,
+        multiples: Box<Part<i64>>,
+    },
+    Sparse {
+        key: T,
+        bitmap: Vec<u8>,
+        keys: Box<Part<T>>,
+    },
+    Alp {
+        scale: Scale,
+        integers: Box<Part<i64>>,
+    },
 }
 
 /// The children of a patched node.
@@ -40,6 +57,15 @@ pub(super) struct Patched<T> {
     pub(super) positions: Part<u32>,
     pub(super) keys: Part<T>,
     pub(super) others: Part<T>,
+}
+
+/// The children of a sliced node.
+#[derive(Debug)]
+pub(super) struct Sliced<T> {
+    pub(super) base: T,
+    pub(super) low_bits: u8,
+    pub(super) high: Part<u32>,
+    pub(super) low: Part<u32>,
 }
 
 /// A child: its values and its node.
@@ -55,11 +81,13 @@ pub(crate) struct Menu {
     candidates: &'static [Candidate],
     /// The values are codes, for which whole bytes are preferred to nearly as many bits.
     are_codes: bool,
+    /// The values are ordinals, of which sets are asked for.
+    are_ordinals: bool,
 }
 
 impl Menu {
     const fn new(candidates: &'static [Candidate]) -> Self {
-        Self { candidates, are_codes: false }
+        Self { candidates, are_codes: false, are_ordinals: false }
     }
 
     pub(crate) const COLUMN: Self = Self::new(&[
@@ -70,6 +98,8 @@ impl Menu {
         Candidate::Delta,
         Candidate::Dictionary,
     ]);
+    /// Ordinals that a column refers to.
+    pub(crate) const ORDINALS: Self = Self { are_ordinals: true, ..Self::COLUMN };
     /// What the statistics alone decide.
     pub(crate) const QUICK: Self = Self::new(&[Candidate::RunLength]);
     pub(crate) const FLOATS: Self = Self::new(&[
@@ -81,11 +111,11 @@ impl Menu {
     /// Lengths of text, and validity.
     pub(crate) const SIMPLE: Self = Self::new(&[Candidate::RunLength, Candidate::Sparse]);
     pub(crate) const CODES: Self =
-        Self { candidates: &[Candidate::RunLength, Candidate::Sparse], are_codes: true };
+        Self { are_codes: true, ..Self::new(&[Candidate::RunLength, Candidate::Sparse]) };
     /// Codes of which a block may use a few that lie far apart.
     pub(crate) const SHARED_CODES: Self = Self {
-        candidates: &[Candidate::RunLength, Candidate::Sparse, Candidate::Dictionary],
         are_codes: true,
+        ..Self::new(&[Candidate::RunLength, Candidate::Sparse, Candidate::Dictionary])
     };
     const ENDS: Self = Self::new(&[Candidate::Delta]);
     const KEYS_OF_RUNS: Self =
@@ -113,7 +143,7 @@ impl Place {
 
 /// The best node for values with these statistics.
 pub(crate) fn plan<T: Native>(values: &[T], stats: &Stats<T>, place: Place, menu: Menu) -> Plan<T> {
-    let mut best = leaf(values, stats, place, menu);
+    let mut best = first(values, stats, place, menu);
     if place.level >= ENCODING_DEPTH_MAX || stats.shape.range == 0 {
         return best;
     }
@@ -121,7 +151,8 @@ pub(crate) fn plan<T: Native>(values: &[T], stats: &Stats<T>, place: Place, menu
         if choose::is_small(best.end - place.position, values.len()) {
             break;
         }
-        let try_it = Try { values, stats, place, best: best.end };
+        let are_ordinals = menu.are_ordinals;
+        let try_it = Try { values, stats, place, best: best.end, are_ordinals };
         let found = try_it.plan(candidate);
         let pays = |plan: &Plan<T>| choose::pays(candidate, place.position, plan.end, best.end);
         if let Some(plan) = found.filter(pays) {
@@ -129,6 +160,29 @@ pub(crate) fn plan<T: Native>(values: &[T], stats: &Stats<T>, place: Place, menu
         }
     }
     best
+}
+
+/// What the best node so far is in the beginning.
+fn first<T: Native>(values: &[T], stats: &Stats<T>, place: Place, menu: Menu) -> Plan<T> {
+    let leaf = leaf(values, stats, place, menu);
+    let low_bits = sliced::low_bits(values.len(), stats.shape.range);
+    match low_bits.filter(|_| menu.are_ordinals && place.level < ENCODING_DEPTH_MAX) {
+        Some(low_bits) => sliced(values, stats.min, low_bits, place),
+        None => leaf,
+    }
+}
+
+/// High and low bits of the offsets from the least value as a node.
+pub(super) fn sliced<T: Native>(values: &[T], base: T, low_bits: u8, place: Place) -> Plan<T> {
+    let offsets = || values.iter().map(|value| value.offset_from(base));
+    let high = offsets().map(|offset| (offset >> low_bits) as u32).collect();
+    let mask = u64::MAX >> (64 - low_bits);
+    let low = offsets().map(|offset| (offset & mask) as u32).collect();
+    let start = place.child(place.position + sliced::HEADER_BYTES);
+    let high = part(high, start, Menu::LEAF);
+    let low = part(low, place.child(high.plan.end), Menu::LEAF);
+    let end = low.plan.end;
+    Plan { end, kind: Kind::Sliced(Box::new(Sliced { base, low_bits, high, low })) }
 }
 
 fn leaf<T: Native>(values: &[T], stats: &Stats<T>, place: Place, menu: Menu) -> Plan<T> {
@@ -144,10 +198,17 @@ fn part<T: Native>(values: Vec<T>, place: Place, menu: Menu) -> Part<T> {
 }
 
 /// Runs as a node.
-pub(super) fn run_length<T: Native>(values: &[T], place: Place) -> Plan<T> {
+pub(super) fn run_length<T: Native>(values: &[T], place: Place, are_ordinals: bool) -> Plan<T> {
     let (ends, keys) = run_length::runs(values);
+    let menu = Menu { are_ordinals, ..Menu::KEYS_OF_RUNS };
+    let marks_end = marked::marks_end(place.position, values.len());
     let ends = part(ends, place.child(place.position + run_length::HEADER_BYTES), Menu::ENDS);
-    let keys = part(keys, place.child(ends.plan.end), Menu::KEYS_OF_RUNS);
+    if choose::are_marks_better(marks_end - place.position, ends.plan.end - place.position) {
+        let keys = part(keys, place.child(marks_end), menu);
+        let end = keys.plan.end;
+        return Plan { end, kind: Kind::MarkedRuns(Box::new((ends.values, keys))) };
+    }
+    let keys = part(keys, place.child(ends.plan.end), menu);
     Plan { end: keys.plan.end, kind: Kind::RunLength(Box::new((ends, keys))) }
 }
 
@@ -249,6 +310,7 @@ struct Try<'a, T> {
     place: Place,
     /// Where the best node so far ends.
     best: usize,
+    are_ordinals: bool,
 }
 
 impl<T: Native> Try<'_, T> {
@@ -277,7 +339,7 @@ impl<T: Native> Try<'_, T> {
 
     fn run_length(&self) -> Option<Plan<T>> {
         choose::run_length_may_pay(&self.stats.shape, self.best_bytes())
-            .then(|| run_length(self.values, self.place))
+            .then(|| run_length(self.values, self.place, self.are_ordinals))
     }
 
     fn sparse(&self) -> Option<Plan<T>> {

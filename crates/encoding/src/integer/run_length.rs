@@ -90,6 +90,12 @@ impl RunLength {
         Ok(Self { ends, ends_tree: ends_node.tree(), keys, is_wide })
     }
 
+    /// Runs that end where `ends` says, which ascend strictly.
+    pub(super) fn new(ends: Vec<u32>, keys: Box<Integers>, domain: Domain) -> Self {
+        let is_wide = !WORDS.contains(domain.min) || !WORDS.contains(domain.max);
+        Self { ends, ends_tree: String::new(), keys, is_wide }
+    }
+
     /// The run that `row` belongs to.
     fn run_of(&self, row: usize) -> usize {
         self.ends.partition_point(|&end| end as usize <= row)
@@ -247,6 +253,11 @@ impl RunLength {
     pub(super) fn tree(&self) -> String {
         format!("{NAME}({}, {})", self.ends_tree, self.keys.tree())
     }
+}
+
+/// Appends the keys of the rows of `range`, of whose runs ends and keys are given.
+pub(super) fn expand<T: Native>(ends: &[u32], keys: &[T], range: Range<usize>, out: &mut Vec<T>) {
+    cpu::run(Expand { ends, keys, range, out });
 }
 
 /// Appends the keys of the rows of `range`, which the runs cover, the first of them its first row.

@@ -100,7 +100,7 @@ pub(crate) fn encode<'a>(
     writer: &mut Writer,
 ) -> Result<Known<'a>> {
     let form = match options.effort {
-        Effort::Best => Form::Best,
+        Effort::Best | Effort::Ordinals => Form::Best,
         Effort::Quick => Form::Plain,
     };
     match options.encoding {

@@ -98,7 +98,7 @@ fn wrong_columns_are_named() {
     assert_eq!(
         message(&definition),
         "column \"x\" of table \"child\" cannot be encoded as magic: the encodings are constant, \
-         plain, bit-packed, run-length, dictionary, fsst, zstd, patched, delta, scaled, sparse, alp"
+         plain, bit-packed, run-length, dictionary, fsst, zstd, patched, delta, scaled, sparse, alp, sliced"
     );
 }
 

@@ -29,7 +29,7 @@ use arrow::buffer::NullBuffer;
 use arrow::compute::concat;
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, DataType, Error, Result, TableId};
-use starfact_encoding::EncodeOptions;
+use starfact_encoding::{Effort, EncodeOptions};
 use starfact_format::ColumnWriter;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -248,7 +248,8 @@ impl Task<'_> {
     fn run(&mut self, dir: &dyn starfact_vfs::Dir) -> Result<()> {
         let column = self.foreign_key.ordinal_column;
         let path = paths::column(self.segment.folder(), column);
-        let (data_type, options) = (DataType::BigInt, EncodeOptions::default());
+        let data_type = DataType::BigInt;
+        let options = EncodeOptions { effort: Effort::Ordinals, ..EncodeOptions::default() };
         let mut writer = ColumnWriter::create(dir, &path, data_type, options)?;
         let blocks = self.segment.block_count();
         let mut start = 0;

@@ -17,7 +17,7 @@ use arrow::array::ArrayRef;
 use arrow::compute::take;
 use starfact_base::limits::{BLOCK_ROWS, SEGMENT_BLOCKS_MAX};
 use starfact_base::{ColumnId, DataType, Error, Result, SegmentId, TableId};
-use starfact_encoding::{EncodeOptions, EncodingName};
+use starfact_encoding::{Effort, EncodeOptions, EncodingName};
 use starfact_format::{BitmapPolicy, ColumnFile, ColumnFileInfo, ColumnWriter};
 use std::ops::Range;
 use std::sync::Arc;
@@ -110,7 +110,8 @@ impl RowColumn {
 
     /// A column of ordinals.
     pub(crate) fn hidden(id: ColumnId) -> Self {
-        let (options, bitmaps) = (EncodeOptions::default(), BitmapPolicy::Never);
+        let options = EncodeOptions { effort: Effort::Ordinals, ..EncodeOptions::default() };
+        let bitmaps = BitmapPolicy::Never;
         Self { id, data_type: DataType::BigInt, options, bitmaps }
     }
 

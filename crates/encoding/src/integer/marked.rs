@@ -1,0 +1,157 @@
+//! Run-length with a bit for each row: whether a run of equal keys begins there, and the keys.
+//!
+//! ```text
+//!   ┌─────┬──────┬──────────────┬────────────────────┬──────────────────────────┐
+//!   │ tag │ runs │ zeros to the │ marks: a bit a row,│ keys: integer node of    │
+//!   │ u8  │ u32  │ next multiple│ in words of 64     │ `runs` rows              │
+//!   └─────┴──────┤ of 64 bytes  │                    │                          │
+//!    = 12        └──────────────┴────────────────────┴──────────────────────────┘
+//! ```
+//!
+//! For runs of a few rows, such as those of the lines of an order: marks take about as much as
+//! lengths would, and neither have to be decoded nor added up. Which run a row belongs to is the
+//! number of marks before it, and what holds for runs is carried to their rows 64 at a time. The
+//! first row has a mark, and bits beyond the last row are zero. What is rarely asked is answered by
+//! the [run-length](super::run_length) node with the same runs.
+
+use super::run_length::{self, RunLength};
+use super::{Integers, Rows};
+use crate::bytes::{Reader, Writer, aligned};
+use crate::keys::KeySet;
+use crate::native::Native;
+use crate::selection::{Ranked, Selection};
+use crate::types::Domain;
+use starfact_base::Corruption;
+use std::ops::Range;
+
+pub(crate) const TAG: u8 = 12;
+/// Tag and number of runs.
+const HEADER_BYTES: usize = 5;
+/// Rows of a selection, for each run, up to which their runs are looked at one by one.
+const SINGLES_SHARE: usize = 32;
+
+/// Where the marks of the rows of a node end that begins at `position`.
+pub(crate) fn marks_end(position: usize, rows: usize) -> usize {
+    aligned(position + HEADER_BYTES) + rows.div_ceil(64) * 8
+}
+
+/// Writes everything but the keys, which follow. Runs end where `ends` says.
+pub(crate) fn encode_header(ends: &[u32], writer: &mut Writer) {
+    let rows = ends.last().map_or(0, |end| *end as usize);
+    let mut marks = vec![0_u64; rows.div_ceil(64)];
+    for start in std::iter::once(&0).chain(ends) {
+        if let Some(word) = marks.get_mut(*start as usize / 64).filter(|_| (*start as usize) < rows)
+        {
+            *word |= 1 << (start % 64);
+        }
+    }
+    writer.u8(TAG);
+    writer.u32(ends.len());
+    writer.align();
+    marks.iter().for_each(|word| writer.extend(&word.to_le_bytes()));
+}
+
+/// Runs of equal keys, by where they begin.
+#[derive(Clone, Debug)]
+pub(crate) struct MarkedRuns {
+    starts: Ranked,
+    keys: Box<Integers>,
+    domain: Domain,
+}
+
+impl MarkedRuns {
+    pub(super) fn parse(
+        reader: &mut Reader,
+        rows: usize,
+        domain: Domain,
+        depth: usize,
+    ) -> Result<Self, Corruption> {
+        let runs = reader.count(rows, "runs")?;
+        reader.align()?;
+        let position = reader.position() as u64;
+        let bytes = reader.take(rows.div_ceil(64) * 8, "marks of runs")?;
+        let words = bytes.as_slice().as_chunks::<8>().0.iter();
+        let words: Vec<u64> = words.map(|bytes| u64::from_le_bytes(*bytes)).collect();
+        let damage = |expected: String, found: String| {
+            Err(Corruption::new(position, "marks of runs", expected, found))
+        };
+        let Some(starts) = Selection::of_words(rows, words) else {
+            return damage("zeros beyond the last row".into(), "ones".into());
+        };
+        let starts = Ranked::new(starts);
+        if starts.count() != runs || !starts.rows().contains(0) {
+            let first = u8::from(starts.rows().contains(0));
+            return damage(
+                format!("{runs}, one at the first row"),
+                format!("{}, {first} there", starts.count()),
+            );
+        }
+        let keys = Integers::parse_child(reader, runs, domain, depth)?;
+        Ok(Self { starts, keys, domain })
+    }
+
+    /// The same runs by where they end.
+    pub(super) fn by_ends(&self) -> RunLength {
+        let starts = self.starts.rows().indices();
+        let later = starts.get(1..).unwrap_or_default();
+        let ends = later.iter().copied().chain([self.starts.rows().rows() as u32]).collect();
+        RunLength::new(ends, self.keys.clone(), self.domain)
+    }
+
+    /// The run that `row` belongs to.
+    fn run_of(&self, row: usize) -> usize {
+        self.starts.rank(row + 1).saturating_sub(1)
+    }
+
+    pub(super) fn decode<T: Native>(
+        &self,
+        range: Range<usize>,
+        out: &mut Vec<T>,
+    ) -> Result<(), Corruption> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let runs = self.run_of(range.start)..self.run_of(range.end - 1) + 1;
+        let keys: Vec<T> = self.keys.fetch(&Rows::Range(runs))?;
+        // The first run begins at or before the range, all others within it.
+        let starts = self.starts.rows().slice(range.start + 1..range.end).indices();
+        let first = range.start as u32;
+        let ends = starts.iter().map(|start| start + first + 1).chain([range.end as u32]);
+        let ends: Vec<u32> = ends.collect();
+        run_length::expand(&ends, &keys, range, out);
+        Ok(())
+    }
+
+    pub(super) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
+        let runs: Vec<u32> = rows.iter().map(|row| self.run_of(*row as usize) as u32).collect();
+        self.keys.take(&runs, out)
+    }
+
+    pub(super) fn filter(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
+        let selected = selection.count();
+        if selected * SINGLES_SHARE <= self.starts.count() {
+            let rows = selection.indices();
+            let mut keys: Vec<i128> = Vec::with_capacity(rows.len());
+            self.take(&rows, &mut keys)?;
+            for (row, key) in rows.iter().zip(keys) {
+                if !set.contains(key) {
+                    selection.clear(*row as usize);
+                }
+            }
+            return Ok(());
+        }
+        let mut runs = match selected == selection.rows() {
+            true => Selection::all(self.starts.count()),
+            false => self.starts.runs_near(selection),
+        };
+        self.keys.filter(set, &mut runs)?;
+        if !runs.is_all() {
+            self.starts.keep_runs(&runs, selection);
+        }
+        Ok(())
+    }
+
+    pub(super) fn tree(&self) -> String {
+        format!("{}(marks, {})", run_length::NAME, self.keys.tree())
+    }
+}

@@ -1,0 +1,362 @@
+//! Sliced: offsets from a base, of which eight high bits and the low bits lie apart.
+//!
+//! ```text
+//!   ┌─────┬──────────┬──────┬──────────────────────────┬─────────────────────────┐
+//!   │ tag │ low bits │ base │ high: integer node of    │ low: integer node of as │
+//!   │ u8  │ u8, 1..32│ i128 │ `rows` rows, 0..=255     │ many rows               │
+//!   └─────┴──────────┴──────┴──────────────────────────┴─────────────────────────┘
+//!    = 13
+//! ```
+//!
+//! The key of a row is `base + (high << low bits) + low`. What is asked for is often a set of
+//! neighbours: rows of a dimension that is sorted by its hierarchies have ordinals beside each other
+//! if they are of one city, nation or region. Of each high part it is known before whether all keys
+//! that begin with it are wanted, none, or some; so a byte a row decides nearly all rows, and the low
+//! bits are looked at for the few that are left (Feng, Lo, Kao and Xu, "ByteSlice", SIGMOD 2015).
+
+use super::offsets::retain;
+use super::{Integers, bit_packed};
+use crate::bytes::{Reader, Writer};
+use crate::cpu::{self, Kernel};
+use crate::keys::{Coverage, KeySet, OffsetSet};
+use crate::lane::byte_set::ByteSet;
+use crate::lane::{Lane, Vector};
+use crate::native::Native;
+use crate::selection::Selection;
+use crate::totals::KeyTotals;
+use crate::types::Domain;
+use starfact_base::Corruption;
+use starfact_base::limits::VECTOR_ROWS;
+use std::ops::Range;
+
+pub(crate) const TAG: u8 = 13;
+pub(crate) const NAME: &str = "sliced";
+/// Tag, low bits and base.
+pub(crate) const HEADER_BYTES: usize = 2 + size_of::<i128>();
+const HIGH_BITS: u8 = 8;
+const LOW_BITS_MAX: u8 = 32;
+/// Offsets that more bits than the high ones are worth it for.
+const LOW_BITS_MIN: u8 = 3;
+/// Rows that are worth two nodes.
+const ROWS_MIN: usize = 2 * VECTOR_ROWS;
+/// Rows of a vector up to which they are looked at one by one.
+const SINGLES_MAX: usize = 64;
+/// Words of a selection that belong to one vector.
+const VECTOR_WORDS: usize = VECTOR_ROWS / 64;
+
+/// The low bits of so many offsets of this range, if their slices are worth it.
+pub(crate) fn low_bits(rows: usize, range: u128) -> Option<u8> {
+    let low_bits = low_bits_of(u64::try_from(range).ok()?)?;
+    (rows >= ROWS_MIN && low_bits >= LOW_BITS_MIN).then_some(low_bits)
+}
+
+/// The low bits of offsets of this range, if they can be sliced.
+pub(crate) fn low_bits_of(range: u64) -> Option<u8> {
+    let low_bits = bit_packed::width(range).checked_sub(HIGH_BITS)?;
+    (1..=LOW_BITS_MAX).contains(&low_bits).then_some(low_bits)
+}
+
+/// Writes the header; the two children follow.
+pub(crate) fn encode_header<T: Native>(base: T, low_bits: u8, writer: &mut Writer) {
+    writer.u8(TAG);
+    writer.u8(low_bits);
+    writer.i128(base.key());
+}
+
+/// Offsets in two parts.
+#[derive(Clone, Debug)]
+pub(crate) struct Sliced {
+    rows: usize,
+    low_bits: u8,
+    base: i128,
+    /// The largest offset that there is room for and that the domain allows.
+    max: u64,
+    /// There is room for offsets that the domain does not allow.
+    checked: bool,
+    high: Integers,
+    low: Integers,
+    position: usize,
+}
+
+impl Sliced {
+    pub(super) fn parse(
+        reader: &mut Reader,
+        rows: usize,
+        domain: Domain,
+        depth: usize,
+    ) -> Result<Self, Corruption> {
+        let position = reader.position();
+        let low_bits = reader.u8("low bits")?;
+        if !(1..=LOW_BITS_MAX).contains(&low_bits) {
+            let expected = format!("1 to {LOW_BITS_MAX}");
+            return Err(Corruption::new(position as u64, "low bits", expected, low_bits));
+        }
+        let base = reader.i128("base")?;
+        domain.check(base, position, "base")?;
+        let part = |bits: u8| Domain { min: 0, max: (1 << bits) - 1 };
+        let high = Integers::parse(reader, rows, part(HIGH_BITS), depth + 1)?;
+        let low = Integers::parse(reader, rows, part(low_bits), depth + 1)?;
+        let (room, held) = (domain.room_above(base), u64::MAX >> (64 - HIGH_BITS - low_bits));
+        let (max, checked) = (room.min(held), held > room);
+        Ok(Self { rows, low_bits, base, max, checked, high, low, position })
+    }
+
+    /// The least and the greatest key that there can be.
+    pub(super) fn bounds(&self) -> (i128, i128) {
+        (self.base, self.base.saturating_add(self.max.into()))
+    }
+
+    pub(super) fn decode<T: Native>(
+        &self,
+        range: Range<usize>,
+        out: &mut Vec<T>,
+    ) -> Result<(), Corruption> {
+        let mut row = range.start;
+        let (mut high, mut low) = (Vec::new(), Vec::new());
+        while row < range.end {
+            let end = range.end.min((row / VECTOR_ROWS + 1) * VECTOR_ROWS);
+            high.clear();
+            low.clear();
+            self.high.decode::<u32>(row..end, &mut high)?;
+            self.low.decode::<u32>(row..end, &mut low)?;
+            self.join(&high, &low, out)?;
+            row = end;
+        }
+        Ok(())
+    }
+
+    pub(super) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
+        let (mut high, mut low) = (Vec::new(), Vec::new());
+        self.high.take::<u32>(rows, &mut high)?;
+        self.low.take::<u32>(rows, &mut low)?;
+        self.join(&high, &low, out)
+    }
+
+    /// Appends the keys of which these are the parts.
+    fn join<T: Native>(
+        &self,
+        high: &[u32],
+        low: &[u32],
+        out: &mut Vec<T>,
+    ) -> Result<(), Corruption> {
+        let largest = cpu::run(Join {
+            base: T::from_key(self.base),
+            low_bits: self.low_bits,
+            high,
+            low,
+            out,
+        });
+        self.check(largest)
+    }
+
+    fn check(&self, offset: u64) -> Result<(), Corruption> {
+        if !self.checked || offset <= self.max {
+            return Ok(());
+        }
+        let expected = format!("an offset of at most {}", self.max);
+        Err(Corruption::new(self.position as u64, "value", expected, offset))
+    }
+
+    /// Clears the rows whose keys are not in `set`.
+    pub(super) fn filter(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
+        let set = match set.offsets(self.base, self.max) {
+            OffsetSet::Everything => return Ok(()),
+            OffsetSet::Nothing => {
+                selection.clear_range(0..self.rows);
+                return Ok(());
+            }
+            set => set,
+        };
+        let classes = Classes::new(&set, self.low_bits);
+        let mut high = Vector::<u8>::zeroed();
+        for (vector, words) in selection.words_mut().chunks_mut(VECTOR_WORDS).enumerate() {
+            let count = ones(words);
+            if count == 0 {
+                continue;
+            }
+            if count <= SINGLES_MAX {
+                self.filter_singles(&set, vector, words)?;
+                continue;
+            }
+            load(&self.high, self.rows, vector, &mut high)?;
+            let mut undecided = [0; VECTOR_WORDS];
+            for (slot, word) in undecided.iter_mut().zip(&*words) {
+                *slot = *word;
+            }
+            classes.any.retain(&high, words);
+            if classes.some.is_empty() {
+                continue;
+            }
+            classes.some.retain(&high, &mut undecided);
+            match ones(&undecided) {
+                0 => continue,
+                count if count <= SINGLES_MAX => {
+                    let before = undecided;
+                    self.filter_singles(&set, vector, &mut undecided)?;
+                    clear_lost(words, &before, &undecided);
+                }
+                _ => {
+                    let before = undecided;
+                    match self.low_bits <= 24 {
+                        true => self.filter_all::<u32>(&set, vector, &high, &mut undecided)?,
+                        false => self.filter_all::<u64>(&set, vector, &high, &mut undecided)?,
+                    }
+                    clear_lost(words, &before, &undecided);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Filters the few rows left of a vector.
+    fn filter_singles(
+        &self,
+        set: &OffsetSet,
+        vector: usize,
+        words: &mut [u64],
+    ) -> Result<(), Corruption> {
+        let mut rows = Vec::with_capacity(SINGLES_MAX);
+        for (place, word) in words.iter().enumerate() {
+            let mut rest = *word;
+            while rest != 0 {
+                rows.push((vector * VECTOR_ROWS + place * 64) as u32 + rest.trailing_zeros());
+                rest &= rest - 1;
+            }
+        }
+        let (mut high, mut low) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        self.high.take::<u32>(&rows, &mut high)?;
+        self.low.take::<u32>(&rows, &mut low)?;
+        for ((row, high), low) in rows.iter().zip(high).zip(low) {
+            let offset = u64::from(high) << self.low_bits | u64::from(low);
+            self.check(offset)?;
+            let place = *row as usize % VECTOR_ROWS;
+            if let Some(word) = words.get_mut(place / 64) {
+                *word &= !(u64::from(!set.contains(offset)) << (place % 64));
+            }
+        }
+        Ok(())
+    }
+
+    /// Filters a vector of which the high parts are known.
+    fn filter_all<L: Lane>(
+        &self,
+        set: &OffsetSet,
+        vector: usize,
+        high: &Vector<u8>,
+        words: &mut [u64],
+    ) -> Result<(), Corruption> {
+        let start = vector * VECTOR_ROWS;
+        let mut low: Vec<u32> = Vec::with_capacity(VECTOR_ROWS);
+        self.low.decode(start..(start + VECTOR_ROWS).min(self.rows), &mut low)?;
+        let mut offsets = Vector::<L>::zeroed();
+        let parts = high.as_slice().iter().zip(&low);
+        for (offset, (high, low)) in offsets.as_mut_slice().iter_mut().zip(parts) {
+            *offset = L::truncate(u64::from(*high) << self.low_bits | u64::from(*low));
+        }
+        self.check(offsets.max())?;
+        retain(&offsets, set, words);
+        Ok(())
+    }
+
+    pub(super) fn aggregate(
+        &self,
+        selection: &Selection,
+        totals: &mut KeyTotals,
+    ) -> Result<(), Corruption> {
+        for start in (0..self.rows).step_by(VECTOR_ROWS) {
+            let end = (start + VECTOR_ROWS).min(self.rows);
+            let rows = selection.slice(start..end).indices();
+            let rows: Vec<u32> = rows.into_iter().map(|row| row + start as u32).collect();
+            let mut keys: Vec<i128> = Vec::with_capacity(rows.len());
+            self.take(&rows, &mut keys)?;
+            keys.into_iter().for_each(|key| totals.add(key, 1));
+        }
+        Ok(())
+    }
+
+    pub(super) fn tree(&self) -> String {
+        format!("{NAME}({}, {})", self.high.tree(), self.low.tree())
+    }
+}
+
+/// The high parts of a vector.
+fn load(
+    high: &Integers,
+    rows: usize,
+    vector: usize,
+    out: &mut Vector<u8>,
+) -> Result<(), Corruption> {
+    if let Integers::Offsets(node) = high
+        && node.load_bytes(vector, out)?
+    {
+        return Ok(());
+    }
+    let start = vector * VECTOR_ROWS;
+    let mut bytes: Vec<u8> = Vec::with_capacity(VECTOR_ROWS);
+    high.decode(start..(start + VECTOR_ROWS).min(rows), &mut bytes)?;
+    for (slot, byte) in out.as_mut_slice().iter_mut().zip(bytes) {
+        *slot = byte;
+    }
+    Ok(())
+}
+
+/// Clears the bits that were in `before` and are not in `after`.
+fn clear_lost(words: &mut [u64], before: &[u64], after: &[u64]) {
+    for ((word, before), after) in words.iter_mut().zip(before).zip(after) {
+        *word &= !(before & !after);
+    }
+}
+
+fn ones(words: &[u64]) -> usize {
+    words.iter().map(|word| word.count_ones() as usize).sum()
+}
+
+/// The high parts by whether any offsets that begin with them are wanted, and whether only some.
+struct Classes {
+    any: ByteSet,
+    some: ByteSet,
+}
+
+impl Classes {
+    fn new(set: &OffsetSet, low_bits: u8) -> Self {
+        let (mut any, mut some) = (ByteSet::default(), ByteSet::default());
+        for high in 0..=u8::MAX {
+            let first = u64::from(high) << low_bits;
+            match set.coverage(first, u64::MAX >> (64 - low_bits)) {
+                Coverage::None => {}
+                Coverage::Some => {
+                    any.insert(high);
+                    some.insert(high);
+                }
+                Coverage::All => any.insert(high),
+            }
+        }
+        Self { any: any.ready(), some: some.ready() }
+    }
+}
+
+/// Appends keys, of which the base and both parts of the offsets are given; gives the largest
+/// offset.
+struct Join<'a, T> {
+    base: T,
+    low_bits: u8,
+    high: &'a [u32],
+    low: &'a [u32],
+    out: &'a mut Vec<T>,
+}
+
+impl<T: Native> Kernel for Join<'_, T> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn run(self) -> u64 {
+        let Self { base, low_bits, high, low, out } = self;
+        let mut largest = 0;
+        out.extend(high.iter().zip(low).map(|(&high, &low)| {
+            let offset = u64::from(high) << low_bits | u64::from(low);
+            largest = offset.max(largest);
+            base.plus(offset)
+        }));
+        largest
+    }
+}

@@ -1,0 +1,155 @@
+//! Bytes against a set of bytes, 1,024 at a time.
+//!
+//! ```text
+//!   byte 0xA3 ──► row 3 of a table of 16 × 16 bits ──► its bit 10
+//! ```
+//!
+//! Neighbours are compared with both ends; any other set is two tables of sixteen bytes, which one
+//! instruction looks sixty-four bytes up in. The portable way looks at one bit after the other.
+
+use super::Vector;
+#[cfg(target_arch = "x86_64")]
+use crate::cpu::InstructionSet;
+use crate::keys::has_bit;
+
+/// A set of bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ByteSet {
+    bits: [u64; 4],
+    /// Its first byte and how far its last one is from that, if it has all between them.
+    span: Option<(u8, u8)>,
+}
+
+impl ByteSet {
+    /// Takes a byte in; [`ByteSet::ready`] has to follow.
+    pub(crate) fn insert(&mut self, byte: u8) {
+        if let Some(word) = self.bits.get_mut(usize::from(byte) / 64) {
+            *word |= 1 << (byte % 64);
+        }
+    }
+
+    /// The same, after the last byte was taken in.
+    pub(crate) fn ready(mut self) -> Self {
+        let mut bytes = (0..=u8::MAX).filter(|byte| has_bit(&self.bits, (*byte).into()));
+        self.span = bytes.next().and_then(|first| {
+            let last = bytes.next_back().unwrap_or(first);
+            let count: u32 = self.bits.iter().map(|word| word.count_ones()).sum();
+            (u32::from(last - first) + 1 == count).then_some((first, last - first))
+        });
+        self
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bits == [0; 4]
+    }
+
+    /// Clears the bits of `words` whose bytes are not in the set. Words beyond the vector are left
+    /// alone.
+    pub(crate) fn retain(&self, bytes: &Vector<u8>, words: &mut [u64]) {
+        #[cfg(target_arch = "x86_64")]
+        if InstructionSet::best() == InstructionSet::Avx512 {
+            // SAFETY: the processor has the instructions of this level.
+            unsafe {
+                match self.span {
+                    Some((low, span)) => within(bytes, low, span, words),
+                    None => looked_up(bytes, &self.bits, words),
+                }
+            }
+            return;
+        }
+        match self.span {
+            Some((low, span)) => bytes.retain(words, |byte| byte.wrapping_sub(low) <= span),
+            None => bytes.retain(words, |byte| has_bit(&self.bits, byte.into())),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn within(bytes: &Vector<u8>, low: u8, span: u8, words: &mut [u64]) {
+    use std::arch::x86_64::{
+        _mm512_cmple_epu8_mask, _mm512_loadu_si512, _mm512_set1_epi8, _mm512_sub_epi8,
+    };
+    let (low, span) = (_mm512_set1_epi8(low.cast_signed()), _mm512_set1_epi8(span.cast_signed()));
+    for (word, bytes) in words.iter_mut().zip(bytes.0.as_chunks::<64>().0) {
+        // SAFETY: there are 64 bytes.
+        let bytes = unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) };
+        *word &= _mm512_cmple_epu8_mask(_mm512_sub_epi8(bytes, low), span);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn looked_up(bytes: &Vector<u8>, bits: &[u64; 4], words: &mut [u64]) {
+    use std::arch::x86_64::{
+        __m128i, __m512i, _mm_loadu_si128, _mm512_and_si512, _mm512_broadcast_i32x4,
+        _mm512_loadu_si512, _mm512_mask_blend_epi8, _mm512_movepi8_mask, _mm512_set1_epi8,
+        _mm512_shuffle_epi8, _mm512_srli_epi16, _mm512_test_epi8_mask,
+    };
+    // Of each low half of a byte, which high halves are in the set: below eight, and from there on.
+    let (mut below, mut above, mut bit_of) = ([0_u8; 16], [0_u8; 16], [0_u8; 16]);
+    for (low, (below, above)) in below.iter_mut().zip(&mut above).enumerate() {
+        for high in 0..8 {
+            let has = |high: usize| u8::from(has_bit(bits, (high << 4 | low) as u64));
+            *below |= has(high) << high;
+            *above |= has(high + 8) << high;
+        }
+    }
+    for (high, bit) in bit_of.iter_mut().enumerate() {
+        *bit = 1 << (high % 8);
+    }
+    let table = |bytes: &[u8; 16]| -> __m512i {
+        // SAFETY: there are sixteen bytes.
+        _mm512_broadcast_i32x4(unsafe { _mm_loadu_si128(bytes.as_ptr().cast::<__m128i>()) })
+    };
+    let (below, above, bit_of) = (table(&below), table(&above), table(&bit_of));
+    let half = _mm512_set1_epi8(15);
+    for (word, bytes) in words.iter_mut().zip(bytes.0.as_chunks::<64>().0) {
+        // SAFETY: there are 64 bytes.
+        let bytes = unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) };
+        let low = _mm512_and_si512(bytes, half);
+        let high = _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), half);
+        let (below, above) = (_mm512_shuffle_epi8(below, low), _mm512_shuffle_epi8(above, low));
+        let highs = _mm512_mask_blend_epi8(_mm512_movepi8_mask(bytes), below, above);
+        *word &= _mm512_test_epi8_mask(highs, _mm512_shuffle_epi8(bit_of, high));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_of_all_sets_are_found() {
+        let mut bytes = Vector::<u8>::zeroed();
+        for (place, byte) in bytes.as_mut_slice().iter_mut().enumerate() {
+            *byte = (place * 167 + place / 256) as u8;
+        }
+        let sets: [&dyn Fn(u8) -> bool; 7] = [
+            &|_| false,
+            &|_| true,
+            &|byte| byte == 200,
+            &|byte| (17..=40).contains(&byte),
+            &|byte| byte >= 128,
+            &|byte| byte % 3 == 1,
+            &|byte| !(10..=250).contains(&byte),
+        ];
+        for has in sets {
+            let mut set = ByteSet::default();
+            (0..=u8::MAX).filter(|byte| has(*byte)).for_each(|byte| set.insert(byte));
+            let set = set.ready();
+            assert_eq!(set.is_empty(), !(0..=u8::MAX).any(has));
+            for count in [16, 3, 0, 17] {
+                let words: Vec<u64> = (0..count).map(|n| !(n * 0x0101_0011)).collect();
+                let (mut found, mut expected) = (words.clone(), words.clone());
+                for (row, byte) in bytes.as_slice().iter().enumerate().take(words.len() * 64) {
+                    if !has(*byte) {
+                        expected[row / 64] &= !(1 << (row % 64));
+                    }
+                }
+                set.retain(&bytes, &mut found);
+                assert_eq!(found, expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Runs of rows by a bit where each begins: what holds for a run, and for its rows.
+//!
+//! ```text
+//!   starts    1 0 0 1 1 0 0 0 1 0
+//!   runs      yes   no yes    no       list 1 0 1 0
+//!   rows      1 1 1 0 1 1 1 1 0 0
+//! ```
+//!
+//! Sixty-four rows at a time: the bits of the list are spread to where runs begin, and a sum carries
+//! each through the rows up to the next beginning.
+
+use super::{Ranked, Selection, VECTOR_ROWS, WORD_BITS};
+
+impl Ranked {
+    /// Takes those rows out of `selection` whose runs, which begin where this has rows, are not in
+    /// `list`. The first row begins a run.
+    pub(crate) fn keep_runs(&self, list: &Selection, selection: &mut Selection) {
+        let kept = self.rows().spread(list);
+        let starts = self.rows().words();
+        // Whether the run that reaches into the word is kept.
+        let mut open = 0;
+        for ((word, &kept), &starts) in selection.words.iter_mut().zip(kept.words()).zip(starts) {
+            let begun = kept | (open & !starts & 1);
+            let inside = !(starts | 1);
+            // A sum ripples through the ones up to the next beginning, and leaves zeros there.
+            let rippled = inside.wrapping_add(begun << 1);
+            let all = begun | (inside & !rippled);
+            open = all >> (WORD_BITS - 1);
+            *word &= all;
+        }
+    }
+
+    /// The runs that may have rows of `selection`: all but those in vectors that have none.
+    pub(crate) fn runs_near(&self, selection: &Selection) -> Selection {
+        let mut runs = Selection::all(self.count());
+        let mut first = 0;
+        for words in selection.words.chunks(VECTOR_ROWS / WORD_BITS) {
+            let end = (first + words.len() * WORD_BITS).min(selection.rows);
+            if words.iter().all(|word| *word == 0) {
+                // The last run that begins here may reach further.
+                runs.clear_range(self.rank(first)..self.rank(end).saturating_sub(1));
+            }
+            first = end;
+        }
+        runs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn rows_follow_their_runs(
+            lengths in proptest::collection::vec((1usize..150, any::<bool>()), 1..80),
+            short in any::<bool>(),
+            every in 1usize..9,
+        ) {
+            let lengths: Vec<(usize, bool)> = lengths
+                .into_iter()
+                .map(|(length, kept)| (if short { length % 4 + 1 } else { length }, kept))
+                .collect();
+            let rows = lengths.iter().map(|run| run.0).sum();
+            let (mut starts, mut list) = (Selection::none(rows), Selection::none(lengths.len()));
+            let mut expected = Selection::none(rows);
+            let mut selection = Selection::none(rows);
+            (0..rows).step_by(every).for_each(|row| selection.set(row));
+            let mut row = 0;
+            for (run, (length, kept)) in lengths.iter().enumerate() {
+                starts.set(row);
+                if *kept {
+                    list.set(run);
+                    (row..row + length).filter(|row| row % every == 0).for_each(|row| expected.set(row));
+                }
+                row += length;
+            }
+            let starts = Ranked::new(starts);
+            starts.keep_runs(&list, &mut selection);
+            prop_assert_eq!(&selection, &expected);
+            let near = starts.runs_near(&selection);
+            for row in selection.indices() {
+                prop_assert!(near.contains(starts.rank(row as usize + 1) - 1));
+            }
+        }
+    }
+}
