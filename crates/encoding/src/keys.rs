@@ -316,6 +316,19 @@ impl OffsetSet {
         }
     }
 
+    /// Which of some offsets are in the set, one bit each.
+    pub(crate) fn contain(&self, offsets: &[u64]) -> Vec<u64> {
+        // What kind of set it is, is asked once.
+        match self {
+            Self::Range { low, span } => bits(offsets, |it| it.wrapping_sub(*low) <= *span),
+            Self::Members { members, start } => {
+                let words = members.words();
+                bits(offsets, |it| has_bit(words, it.wrapping_add(*start)))
+            }
+            _ => bits(offsets, |it| self.contains(it)),
+        }
+    }
+
     pub(crate) fn contains(&self, offset: u64) -> bool {
         match self {
             Self::Nothing => false,
@@ -330,6 +343,16 @@ impl OffsetSet {
             }
         }
     }
+}
+
+/// The answers to `is_in`, one bit a number.
+#[inline(always)]
+fn bits(numbers: &[u64], is_in: impl Fn(u64) -> bool) -> Vec<u64> {
+    let word = |numbers: &[u64]| {
+        let bits = numbers.iter().enumerate();
+        bits.fold(0, |word, (place, number)| word | u64::from(is_in(*number)) << place)
+    };
+    numbers.chunks(64).map(word).collect()
 }
 
 /// Whether bit `bit` is set; false beyond the words.

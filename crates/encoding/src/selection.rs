@@ -136,6 +136,17 @@ impl Selection {
         }
     }
 
+    /// Removes those of `rows` that the answers say no to, one bit a row of these.
+    pub(crate) fn clear_refused(&mut self, rows: &[u32], answers: &[u64]) {
+        for (place, row) in rows.iter().enumerate() {
+            let is_wanted =
+                answers.get(place / WORD_BITS).map_or(0, |word| word >> (place % WORD_BITS));
+            if let Some(word) = self.words.get_mut(*row as usize / WORD_BITS) {
+                *word &= !((!is_wanted & 1) << (row % WORD_BITS as u32));
+            }
+        }
+    }
+
     /// Removes the rows of `range`, as far as they exist.
     pub fn clear_range(&mut self, range: Range<usize>) {
         let end = range.end.min(self.rows);

@@ -130,15 +130,7 @@ impl MarkedRuns {
     pub(super) fn filter(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
         let selected = selection.count();
         if selected * SINGLES_SHARE <= self.starts.count() {
-            let rows = selection.indices();
-            let mut keys: Vec<i128> = Vec::with_capacity(rows.len());
-            self.take(&rows, &mut keys)?;
-            for (row, key) in rows.iter().zip(keys) {
-                if !set.contains(key) {
-                    selection.clear(*row as usize);
-                }
-            }
-            return Ok(());
+            return self.filter_singles(set, selection);
         }
         let mut runs = match selected == selection.rows() {
             true => Selection::all(self.starts.count()),
@@ -147,6 +139,20 @@ impl MarkedRuns {
         self.keys.filter(set, &mut runs)?;
         if !runs.is_all() {
             self.starts.keep_runs(&runs, selection);
+        }
+        Ok(())
+    }
+
+    /// Filters few rows: their runs, each once.
+    fn filter_singles(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
+        let mut runs = Selection::none(self.starts.count());
+        let rows = selection.indices();
+        rows.iter().for_each(|row| runs.set(self.run_of(*row as usize)));
+        self.keys.filter(set, &mut runs)?;
+        for row in rows {
+            if !runs.contains(self.run_of(row as usize)) {
+                selection.clear(row as usize);
+            }
         }
         Ok(())
     }

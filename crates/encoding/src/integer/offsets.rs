@@ -25,6 +25,10 @@ const SINGLES_MAX: usize = 8;
 const LOOK_UPS_MAX: usize = 32;
 /// Rows of a vector, on the average, up to which offsets are fetched sixteen at a time.
 const FETCHED_MAX: usize = 64;
+/// Rows are looked at one by one if so many times as many are there.
+const FETCHED_SHARE: usize = 24;
+/// Offsets that are fetched before they are looked at.
+const FETCHED_AT_ONCE: usize = 256;
 /// Words of a selection that belong to one vector.
 const VECTOR_WORDS: usize = VECTOR_ROWS / 64;
 
@@ -124,6 +128,9 @@ impl Offsets {
 
     /// Appends the keys of `rows` to `out`.
     pub(crate) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
+        if matches!(self.layout, Layout::Bytes(_)) {
+            return with_lane!(self.layout.width(), L => self.pick::<L, T>(rows, out));
+        }
         if self.are_few(rows) && self.fetch(rows, out)? {
             return Ok(());
         }
@@ -140,19 +147,52 @@ impl Offsets {
     /// Appends the keys of `rows` to `out`, fetched one by one; false if that cannot be done fast.
     fn fetch<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<bool, Corruption> {
         let base = T::from_key(self.base);
-        let mut offsets = Vector::<u32>::zeroed();
-        for rows in rows.chunks(VECTOR_ROWS) {
+        self.fetch_offsets(rows, |offsets| cpu::run(AddBase { base, offsets, out: &mut *out }))
+    }
+
+    /// Shows the offsets of `rows`, some at a time; false if they cannot be fetched one by one fast.
+    fn fetch_offsets(
+        &self,
+        rows: &[u32],
+        mut visit: impl FnMut(&[u32]),
+    ) -> Result<bool, Corruption> {
+        if !matches!(self.layout, Layout::BitPacked(_)) {
+            return Ok(false);
+        }
+        let mut offsets = [0; FETCHED_AT_ONCE];
+        for rows in rows.chunks(FETCHED_AT_ONCE) {
             let width = self.layout.width();
-            if !singles::fetch(width, self.bytes.as_slice(), rows, offsets.as_mut_slice()) {
+            if !singles::fetch(width, self.bytes.as_slice(), rows, &mut offsets) {
                 return Ok(false);
             }
-            let offsets = offsets.as_slice().get(..rows.len()).unwrap_or_default();
+            let offsets = offsets.get(..rows.len()).unwrap_or_default();
             if self.checked {
                 self.check(offsets.iter().copied().max().unwrap_or_default().into())?;
             }
-            cpu::run(AddBase { base, offsets, out: &mut *out });
+            visit(offsets);
         }
         Ok(true)
+    }
+
+    /// Appends the keys of `rows`, which lie one after the other, to `out`.
+    fn pick<L: Lane, T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
+        let base = T::from_key(self.base);
+        let lanes: &[L] = match bytemuck::try_cast_slice(self.bytes.as_slice()) {
+            Ok(lanes) => lanes,
+            Err(_) => return self.take_lanes::<L, T>(rows, out),
+        };
+        let (mut largest, mut is_inside) = (0, true);
+        out.extend(rows.iter().map(|row| {
+            let offset = lanes.get(*row as usize).copied();
+            is_inside &= offset.is_some();
+            let offset = offset.unwrap_or(L::zeroed()).into();
+            largest = offset.max(largest);
+            base.plus(offset)
+        }));
+        match is_inside {
+            true => self.check(largest),
+            false => Err(self.beyond(self.rows)),
+        }
     }
 
     fn take_lanes<L: Lane, T: Native>(
@@ -184,7 +224,13 @@ impl Offsets {
                 selection.clear_range(0..self.rows);
                 Ok(())
             }
-            set => with_lane!(self.layout.width(), L => self.filter_lanes::<L>(&set, selection)),
+            set => {
+                let are_few = selection.count() * FETCHED_SHARE <= self.rows;
+                if are_few && self.filter_fetched(&set, selection)? {
+                    return Ok(());
+                }
+                with_lane!(self.layout.width(), L => self.filter_lanes::<L>(&set, selection))
+            }
         }
     }
 
@@ -199,7 +245,6 @@ impl Offsets {
             match cpu::run(Count(words)) {
                 0 => {}
                 1..=SINGLES_MAX => self.filter_singles::<L>(set, place * VECTOR_ROWS, words)?,
-                1..=FETCHED_MAX if self.filter_fetched(set, place * VECTOR_ROWS, words)? => {}
                 ..=LOOK_UPS_MAX if matches!(set, OffsetSet::Members { .. }) => {
                     self.load(place, &mut vector)?;
                     retain_set(&vector, set, words);
@@ -235,38 +280,20 @@ impl Offsets {
         self.bytes.as_slice().get(from..).unwrap_or_default()
     }
 
-    /// Filters the rows left of the vector that begins at `first`, fetched one by one; false if that
-    /// cannot be done fast.
+    /// Filters a few rows, fetched one by one; false if that cannot be done fast.
     fn filter_fetched(
         &self,
         set: &OffsetSet,
-        first: usize,
-        words: &mut [u64],
+        selection: &mut Selection,
     ) -> Result<bool, Corruption> {
-        let Layout::BitPacked(width) = self.layout else { return Ok(false) };
-        let (mut rows, mut offsets) = ([0; FETCHED_MAX], [0; FETCHED_MAX]);
-        let mut count = 0;
-        for (place, word) in words.iter().enumerate() {
-            let mut rest = *word;
-            while rest != 0 {
-                if let Some(slot) = rows.get_mut(count) {
-                    *slot = (first + place * 64) as u32 + rest.trailing_zeros();
-                }
-                rest &= rest - 1;
-                count += 1;
-            }
-        }
-        let rows = rows.get(..count).unwrap_or_default();
-        if !singles::fetch(width, self.bytes.as_slice(), rows, &mut offsets) {
+        let rows = selection.indices();
+        let mut offsets: Vec<u64> = Vec::with_capacity(rows.len());
+        if !self
+            .fetch_offsets(&rows, |found| offsets.extend(found.iter().map(|it| u64::from(*it))))?
+        {
             return Ok(false);
         }
-        for (row, offset) in rows.iter().zip(offsets) {
-            self.check(offset.into())?;
-            let place = *row as usize - first;
-            if let Some(word) = words.get_mut(place / 64) {
-                *word &= !(u64::from(!set.contains(offset.into())) << (place % 64));
-            }
-        }
+        selection.clear_refused(&rows, &set.contain(&offsets));
         Ok(true)
     }
 

@@ -39,8 +39,8 @@ const LOW_BITS_MAX: u8 = 32;
 const LOW_BITS_MIN: u8 = 3;
 /// Rows that are worth two nodes.
 const ROWS_MIN: usize = 2 * VECTOR_ROWS;
-/// Rows of a vector up to which they are looked at one by one.
-const SINGLES_MAX: usize = 64;
+/// Rows are looked at one by one if so many times as many are there.
+const SINGLES_SHARE: usize = 24;
 /// Words of a selection that belong to one vector.
 const VECTOR_WORDS: usize = VECTOR_ROWS / 64;
 
@@ -167,89 +167,72 @@ impl Sliced {
             }
             set => set,
         };
+        if selection.count() * SINGLES_SHARE <= self.rows {
+            return self.filter_singles(&set, selection);
+        }
         let classes = Classes::new(&set, self.low_bits);
+        let mut undecided = selection.clone();
         let mut high = Vector::<u8>::zeroed();
-        for (vector, words) in selection.words_mut().chunks_mut(VECTOR_WORDS).enumerate() {
-            let count = ones(words);
-            if count == 0 {
-                continue;
-            }
-            if count <= SINGLES_MAX {
-                self.filter_singles(&set, vector, words)?;
+        let words = selection.words_mut().chunks_mut(VECTOR_WORDS);
+        for (vector, (words, rest)) in
+            words.zip(undecided.words_mut().chunks_mut(VECTOR_WORDS)).enumerate()
+        {
+            if words.iter().all(|word| *word == 0) {
                 continue;
             }
             load(&self.high, self.rows, vector, &mut high)?;
-            let mut undecided = [0; VECTOR_WORDS];
-            for (slot, word) in undecided.iter_mut().zip(&*words) {
-                *slot = *word;
-            }
             classes.any.retain(&high, words);
-            if classes.some.is_empty() {
-                continue;
+            match classes.some.is_empty() {
+                true => rest.fill(0),
+                false => classes.some.retain(&high, rest),
             }
-            classes.some.retain(&high, &mut undecided);
-            match ones(&undecided) {
-                0 => continue,
-                count if count <= SINGLES_MAX => {
-                    let before = undecided;
-                    self.filter_singles(&set, vector, &mut undecided)?;
-                    clear_lost(words, &before, &undecided);
-                }
-                _ => {
-                    let before = undecided;
-                    match self.low_bits <= 24 {
-                        true => self.filter_all::<u32>(&set, vector, &high, &mut undecided)?,
-                        false => self.filter_all::<u64>(&set, vector, &high, &mut undecided)?,
-                    }
-                    clear_lost(words, &before, &undecided);
+        }
+        let asked = undecided.clone();
+        if undecided.count() * SINGLES_SHARE <= self.rows {
+            self.filter_singles(&set, &mut undecided)?;
+        } else {
+            for (vector, words) in undecided.words_mut().chunks_mut(VECTOR_WORDS).enumerate() {
+                match self.low_bits <= 24 {
+                    true => self.filter_all::<u32>(&set, vector, words)?,
+                    false => self.filter_all::<u64>(&set, vector, words)?,
                 }
             }
         }
+        selection.subtract(&asked);
+        selection.union(&undecided);
         Ok(())
     }
 
-    /// Filters the few rows left of a vector.
-    fn filter_singles(
-        &self,
-        set: &OffsetSet,
-        vector: usize,
-        words: &mut [u64],
-    ) -> Result<(), Corruption> {
-        let mut rows = Vec::with_capacity(SINGLES_MAX);
-        for (place, word) in words.iter().enumerate() {
-            let mut rest = *word;
-            while rest != 0 {
-                rows.push((vector * VECTOR_ROWS + place * 64) as u32 + rest.trailing_zeros());
-                rest &= rest - 1;
-            }
-        }
+    /// Filters a few rows.
+    fn filter_singles(&self, set: &OffsetSet, selection: &mut Selection) -> Result<(), Corruption> {
+        let rows = selection.indices();
         let (mut high, mut low) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
         self.high.take::<u32>(&rows, &mut high)?;
         self.low.take::<u32>(&rows, &mut low)?;
-        for ((row, high), low) in rows.iter().zip(high).zip(low) {
-            let offset = u64::from(high) << self.low_bits | u64::from(low);
-            self.check(offset)?;
-            let place = *row as usize % VECTOR_ROWS;
-            if let Some(word) = words.get_mut(place / 64) {
-                *word &= !(u64::from(!set.contains(offset)) << (place % 64));
-            }
-        }
+        let join = |(high, low): (&u32, &u32)| u64::from(*high) << self.low_bits | u64::from(*low);
+        let offsets: Vec<u64> = high.iter().zip(&low).map(join).collect();
+        self.check(offsets.iter().copied().max().unwrap_or_default())?;
+        selection.clear_refused(&rows, &set.contain(&offsets));
         Ok(())
     }
 
-    /// Filters a vector of which the high parts are known.
+    /// Filters a vector.
     fn filter_all<L: Lane>(
         &self,
         set: &OffsetSet,
         vector: usize,
-        high: &Vector<u8>,
         words: &mut [u64],
     ) -> Result<(), Corruption> {
+        if words.iter().all(|word| *word == 0) {
+            return Ok(());
+        }
         let start = vector * VECTOR_ROWS;
-        let mut low: Vec<u32> = Vec::with_capacity(VECTOR_ROWS);
-        self.low.decode(start..(start + VECTOR_ROWS).min(self.rows), &mut low)?;
+        let rows = start..(start + VECTOR_ROWS).min(self.rows);
+        let (mut high, mut low) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        self.high.decode::<u32>(rows.clone(), &mut high)?;
+        self.low.decode::<u32>(rows, &mut low)?;
         let mut offsets = Vector::<L>::zeroed();
-        let parts = high.as_slice().iter().zip(&low);
+        let parts = high.iter().zip(&low);
         for (offset, (high, low)) in offsets.as_mut_slice().iter_mut().zip(parts) {
             *offset = L::truncate(u64::from(*high) << self.low_bits | u64::from(*low));
         }
@@ -298,17 +281,6 @@ fn load(
         *slot = byte;
     }
     Ok(())
-}
-
-/// Clears the bits that were in `before` and are not in `after`.
-fn clear_lost(words: &mut [u64], before: &[u64], after: &[u64]) {
-    for ((word, before), after) in words.iter_mut().zip(before).zip(after) {
-        *word &= !(before & !after);
-    }
-}
-
-fn ones(words: &[u64]) -> usize {
-    words.iter().map(|word| word.count_ones() as usize).sum()
 }
 
 /// The high parts by whether any offsets that begin with them are wanted, and whether only some.
