@@ -303,6 +303,28 @@ impl Block {
         Ok(())
     }
 
+    /// The same as far as can be told without much work. Rows of which it cannot are left in
+    /// `selection` and given back, if there are any: those of them that other filters leave are to be
+    /// filtered again.
+    ///
+    /// # Errors
+    /// As of [`Block::filter`].
+    pub fn filter_coarsely(
+        &self,
+        predicate: &Predicate,
+        selection: &mut Selection,
+    ) -> Result<Option<Selection>, FilterError> {
+        if let (Predicate::Members(_), Values::Keys(keys), true) =
+            (predicate, &self.values, selection.rows() == self.rows)
+            && let Ok(Some(set)) = KeySet::new(predicate, self.ty.physical())
+        {
+            let undecided = keys.filter_coarsely(&set, selection)?;
+            self.keep_validity(1, selection)?;
+            return Ok(undecided);
+        }
+        self.filter(predicate, selection).map(|()| None)
+    }
+
     /// Keeps the rows that are NULL (0) or that are not (1).
     pub(crate) fn keep_validity(
         &self,

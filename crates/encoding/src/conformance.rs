@@ -294,6 +294,14 @@ fn filters_like_the_reference(
         block.filter(predicate, &mut after).unwrap();
         let mut expected = expected.clone();
         expected.intersect_words(before.words());
+        let mut coarse = before.clone();
+        if let Some(asked) = block.filter_coarsely(predicate, &mut coarse).unwrap() {
+            let mut kept = asked.clone();
+            block.filter(predicate, &mut kept).unwrap();
+            coarse.subtract(&asked);
+            coarse.union(&kept);
+        }
+        assert_eq!(coarse, after, "{label}, {predicate:?}, in two steps");
         if after != expected {
             let wrong = (0..rows.len()).find(|&row| after.contains(row) != expected.contains(row));
             let row = wrong.map(|row| (row, &rows[row]));

@@ -152,8 +152,8 @@ impl KeySet {
 
     /// The members of a set.
     pub(crate) fn members(members: &Arc<Members>) -> Self {
-        let mut all = members.iter();
-        let Some(first) = all.next().map(|first| first as i128) else { return Self::Nothing };
+        let Some(first) = members.first() else { return Self::Nothing };
+        let first = first as i128;
         // Dimensions are often in the order of what is asked of them.
         let last = first + members.count() as i128 - 1;
         match members.has_all(first..=last) {

@@ -55,6 +55,21 @@ impl Members {
         })
     }
 
+    /// The least of them.
+    pub fn first(&self) -> Option<usize> {
+        let word = self.ranks().partition_point(|count| *count == 0).checked_sub(1)?;
+        let bits = self.words.get(word)?;
+        Some(word * 64 + bits.trailing_zeros() as usize)
+    }
+
+    /// The greatest of them.
+    pub fn last(&self) -> Option<usize> {
+        let count = self.ranks().last().filter(|count| **count > 0)?;
+        let word = self.ranks().partition_point(|before| before < count).checked_sub(1)?;
+        let bits = self.words.get(word)?;
+        Some(word * 64 + 63 - bits.leading_zeros() as usize)
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.ranks().last().map_or(0, |count| *count as usize)
@@ -162,6 +177,8 @@ mod tests {
             let ordered: BTreeSet<usize> = members.iter().collect();
             prop_assert_eq!(&ordered, &set);
             prop_assert_eq!(members.count(), set.len());
+            prop_assert_eq!(members.first(), set.first().copied());
+            prop_assert_eq!(members.last(), set.last().copied());
             let range = low..=low + len;
             let mut each = range.clone().map(|member| members.contains(member));
             prop_assert_eq!(members.has_any(range.clone()), each.clone().any(|it| it));

@@ -201,6 +201,7 @@ impl Scan {
         blocks: &mut OpenBlocks,
     ) -> Result<BitmapAnswers> {
         let mut answers = BitmapAnswers::default();
+        let mut later = Vec::new();
         for filter in filters {
             if selection.is_empty() {
                 return Ok(answers);
@@ -230,7 +231,18 @@ impl Scan {
             answers = answers.and(answer);
             if !answer.answered {
                 let block = blocks.get(&file, filter.column, block_idx)?;
-                block.filter(&predicate, selection)?;
+                if let Some(undecided) = block.filter_coarsely(&predicate, selection)? {
+                    later.push((block, predicate, undecided));
+                }
+            }
+        }
+        for (block, predicate, mut asked) in later {
+            asked.intersect_words(selection.words());
+            if !asked.is_empty() {
+                let mut kept = asked.clone();
+                block.filter(&predicate, &mut kept)?;
+                selection.subtract(&asked);
+                selection.union(&kept);
             }
         }
         Ok(answers)

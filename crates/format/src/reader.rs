@@ -381,10 +381,24 @@ impl ColumnBlock {
 
     /// Clears the bits of the rows that do not satisfy `predicate`.
     pub fn filter(&self, predicate: &Predicate, selection: &mut Selection) -> Result<()> {
-        self.block.filter(predicate, selection).map_err(|error| match error {
+        self.block.filter(predicate, selection).map_err(|error| self.blame_filter(error))
+    }
+
+    fn blame_filter(&self, error: FilterError) -> Error {
+        match error {
             FilterError::Corrupt(damage) => self.blame(damage),
             FilterError::Predicate(message) => Error::InvalidInput(message),
-        })
+        }
+    }
+
+    /// The same as far as can be told without much work, see [`Block::filter_coarsely`].
+    pub fn filter_coarsely(
+        &self,
+        predicate: &Predicate,
+        selection: &mut Selection,
+    ) -> Result<Option<Selection>> {
+        let undecided = self.block.filter_coarsely(predicate, selection);
+        undecided.map_err(|error| self.blame_filter(error))
     }
 
     /// The keys of single rows and which of them are not NULL, to find rules in; `None` if no

@@ -143,6 +143,27 @@ impl MarkedRuns {
         Ok(())
     }
 
+    /// Clears rows whose keys are not in `set`, as far as is told without much work; those of the
+    /// others that may not be in it are given back, if there are any.
+    pub(super) fn filter_coarsely(
+        &self,
+        set: &KeySet,
+        selection: &mut Selection,
+    ) -> Result<Option<Selection>, Corruption> {
+        if selection.count() * SINGLES_SHARE <= self.starts.count() {
+            self.filter_singles(set, selection)?;
+            return Ok(None);
+        }
+        let mut runs = self.starts.runs_near(selection);
+        let undecided = self.keys.filter_coarsely(set, &mut runs)?;
+        self.starts.keep_runs(&runs, selection);
+        Ok(undecided.map(|runs| {
+            let mut rows = selection.clone();
+            self.starts.keep_runs(&runs, &mut rows);
+            rows
+        }))
+    }
+
     /// Filters few rows: their runs, each once.
     fn filter_singles(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
         let mut runs = Selection::none(self.starts.count());

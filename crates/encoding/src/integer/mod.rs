@@ -294,6 +294,20 @@ impl Integers {
         }
     }
 
+    /// Clears rows whose keys are not in `set`, as far as is told without much work; those of the
+    /// others that may not be in it are given back, if there are any.
+    pub(crate) fn filter_coarsely(
+        &self,
+        set: &KeySet,
+        selection: &mut Selection,
+    ) -> Result<Option<Selection>, Corruption> {
+        match self {
+            Self::Sliced(node) => node.filter_coarsely(set, selection),
+            Self::Marked(node) => node.filter_coarsely(set, selection),
+            _ => self.filter(set, selection).map(|()| None),
+        }
+    }
+
     /// Clears the rows for whose keys `evaluate` does not answer true. Distinct keys are asked once
     /// where the codec knows them.
     pub(crate) fn filter_values(

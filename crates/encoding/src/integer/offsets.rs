@@ -370,6 +370,12 @@ impl Offsets {
         Ok(())
     }
 
+    /// Keys that are bytes, where they lie; `None` if they do not lie as they are.
+    pub(super) fn stored_bytes(&self, rows: Range<usize>) -> Option<&[u8]> {
+        let are_keys = self.base == 0 && self.layout == Layout::Bytes(1) && !self.checked;
+        if are_keys { self.bytes.as_slice().get(rows) } else { None }
+    }
+
     /// Loads a vector of keys that are bytes; false if they are not as they lie.
     pub(super) fn load_bytes(
         &self,

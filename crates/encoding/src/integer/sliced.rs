@@ -159,35 +159,9 @@ impl Sliced {
 
     /// Clears the rows whose keys are not in `set`.
     pub(super) fn filter(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
-        let set = match set.offsets(self.base, self.max) {
-            OffsetSet::Everything => return Ok(()),
-            OffsetSet::Nothing => {
-                selection.clear_range(0..self.rows);
-                return Ok(());
-            }
-            set => set,
-        };
-        if selection.count() * SINGLES_SHARE <= self.rows {
-            return self.filter_singles(&set, selection);
-        }
-        let classes = Classes::new(&set, self.low_bits);
-        let mut undecided = selection.clone();
-        let mut high = Vector::<u8>::zeroed();
-        let words = selection.words_mut().chunks_mut(VECTOR_WORDS);
-        for (vector, (words, rest)) in
-            words.zip(undecided.words_mut().chunks_mut(VECTOR_WORDS)).enumerate()
-        {
-            if words.iter().all(|word| *word == 0) {
-                continue;
-            }
-            load(&self.high, self.rows, vector, &mut high)?;
-            classes.any.retain(&high, words);
-            match classes.some.is_empty() {
-                true => rest.fill(0),
-                false => classes.some.retain(&high, rest),
-            }
-        }
-        let asked = undecided.clone();
+        let Some(asked) = self.filter_coarsely(set, selection)? else { return Ok(()) };
+        let mut undecided = asked.clone();
+        let set = set.offsets(self.base, self.max);
         if undecided.count() * SINGLES_SHARE <= self.rows {
             self.filter_singles(&set, &mut undecided)?;
         } else {
@@ -201,6 +175,44 @@ impl Sliced {
         selection.subtract(&asked);
         selection.union(&undecided);
         Ok(())
+    }
+
+    /// Clears rows whose keys are not in `set`, as far as high parts tell; those of the others that
+    /// may not be in it are given back, if there are any.
+    pub(super) fn filter_coarsely(
+        &self,
+        set: &KeySet,
+        selection: &mut Selection,
+    ) -> Result<Option<Selection>, Corruption> {
+        let set = match set.offsets(self.base, self.max) {
+            OffsetSet::Everything => return Ok(None),
+            OffsetSet::Nothing => {
+                selection.clear_range(0..self.rows);
+                return Ok(None);
+            }
+            set => set,
+        };
+        if selection.count() * SINGLES_SHARE <= self.rows {
+            self.filter_singles(&set, selection)?;
+            return Ok(None);
+        }
+        let classes = Classes::new(&set, self.low_bits);
+        let mut undecided = match classes.some.is_empty() {
+            true => None,
+            false => Some(selection.clone()),
+        };
+        let mut loaded = Vector::<u8>::zeroed();
+        for (vector, words) in selection.words_mut().chunks_mut(VECTOR_WORDS).enumerate() {
+            if words.iter().all(|word| *word == 0) {
+                continue;
+            }
+            let high = high_parts(&self.high, self.rows, vector, &mut loaded)?;
+            classes.any.retain(high, words);
+            if let Some(undecided) = &mut undecided {
+                classes.some.retain(high, undecided.vector_mut(vector));
+            }
+        }
+        Ok(undecided)
     }
 
     /// Filters a few rows.
@@ -262,25 +274,28 @@ impl Sliced {
     }
 }
 
-/// The high parts of a vector.
-fn load(
-    high: &Integers,
+/// The high parts of a vector, where they lie or loaded.
+fn high_parts<'a>(
+    high: &'a Integers,
     rows: usize,
     vector: usize,
-    out: &mut Vector<u8>,
-) -> Result<(), Corruption> {
-    if let Integers::Offsets(node) = high
-        && node.load_bytes(vector, out)?
-    {
-        return Ok(());
+    loaded: &'a mut Vector<u8>,
+) -> Result<&'a [u8], Corruption> {
+    let (start, end) = (vector * VECTOR_ROWS, ((vector + 1) * VECTOR_ROWS).min(rows));
+    if let Integers::Offsets(node) = high {
+        if let Some(bytes) = node.stored_bytes(start..end) {
+            return Ok(bytes);
+        }
+        if node.load_bytes(vector, loaded)? {
+            return Ok(loaded.as_slice());
+        }
     }
-    let start = vector * VECTOR_ROWS;
     let mut bytes: Vec<u8> = Vec::with_capacity(VECTOR_ROWS);
-    high.decode(start..(start + VECTOR_ROWS).min(rows), &mut bytes)?;
-    for (slot, byte) in out.as_mut_slice().iter_mut().zip(bytes) {
+    high.decode(start..end, &mut bytes)?;
+    for (slot, byte) in loaded.as_mut_slice().iter_mut().zip(bytes) {
         *slot = byte;
     }
-    Ok(())
+    Ok(loaded.as_slice())
 }
 
 /// The high parts by whether any offsets that begin with them are wanted, and whether only some.

@@ -7,7 +7,6 @@
 //! Neighbours are compared with both ends; any other set is two tables of sixteen bytes, which one
 //! instruction looks sixty-four bytes up in. The portable way looks at one bit after the other.
 
-use super::Vector;
 #[cfg(target_arch = "x86_64")]
 use crate::cpu::InstructionSet;
 use crate::keys::has_bit;
@@ -43,35 +42,42 @@ impl ByteSet {
         self.bits == [0; 4]
     }
 
-    /// Clears the bits of `words` whose bytes are not in the set. Words beyond the vector are left
+    /// Clears the bits of `words` whose bytes are not in the set. Bits beyond the bytes are left
     /// alone.
-    pub(crate) fn retain(&self, bytes: &Vector<u8>, words: &mut [u64]) {
+    pub(crate) fn retain(&self, bytes: &[u8], words: &mut [u64]) {
         #[cfg(target_arch = "x86_64")]
         if InstructionSet::best() == InstructionSet::Avx512 {
+            let (whole, rest) = bytes.as_chunks::<64>();
             // SAFETY: the processor has the instructions of this level.
             unsafe {
                 match self.span {
-                    Some((low, span)) => within(bytes, low, span, words),
-                    None => looked_up(bytes, &self.bits, words),
+                    Some((low, span)) => within(whole, low, span, words),
+                    None => looked_up(whole, &self.bits, words),
                 }
             }
-            return;
+            return self.retain_one_by_one(rest, words.get_mut(whole.len()..).unwrap_or_default());
         }
-        match self.span {
-            Some((low, span)) => bytes.retain(words, |byte| byte.wrapping_sub(low) <= span),
-            None => bytes.retain(words, |byte| has_bit(&self.bits, byte.into())),
+        self.retain_one_by_one(bytes, words);
+    }
+
+    /// The portable twin.
+    fn retain_one_by_one(&self, bytes: &[u8], words: &mut [u64]) {
+        for (word, bytes) in words.iter_mut().zip(bytes.chunks(64)) {
+            for (place, byte) in bytes.iter().enumerate() {
+                *word &= !(u64::from(!has_bit(&self.bits, (*byte).into())) << place);
+            }
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn within(bytes: &Vector<u8>, low: u8, span: u8, words: &mut [u64]) {
+fn within(bytes: &[[u8; 64]], low: u8, span: u8, words: &mut [u64]) {
     use std::arch::x86_64::{
         _mm512_cmple_epu8_mask, _mm512_loadu_si512, _mm512_set1_epi8, _mm512_sub_epi8,
     };
     let (low, span) = (_mm512_set1_epi8(low.cast_signed()), _mm512_set1_epi8(span.cast_signed()));
-    for (word, bytes) in words.iter_mut().zip(bytes.0.as_chunks::<64>().0) {
+    for (word, bytes) in words.iter_mut().zip(bytes) {
         // SAFETY: there are 64 bytes.
         let bytes = unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) };
         *word &= _mm512_cmple_epu8_mask(_mm512_sub_epi8(bytes, low), span);
@@ -80,7 +86,7 @@ fn within(bytes: &Vector<u8>, low: u8, span: u8, words: &mut [u64]) {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn looked_up(bytes: &Vector<u8>, bits: &[u64; 4], words: &mut [u64]) {
+fn looked_up(bytes: &[[u8; 64]], bits: &[u64; 4], words: &mut [u64]) {
     use std::arch::x86_64::{
         __m128i, __m512i, _mm_loadu_si128, _mm512_and_si512, _mm512_broadcast_i32x4,
         _mm512_loadu_si512, _mm512_mask_blend_epi8, _mm512_movepi8_mask, _mm512_set1_epi8,
@@ -104,7 +110,7 @@ fn looked_up(bytes: &Vector<u8>, bits: &[u64; 4], words: &mut [u64]) {
     };
     let (below, above, bit_of) = (table(&below), table(&above), table(&bit_of));
     let half = _mm512_set1_epi8(15);
-    for (word, bytes) in words.iter_mut().zip(bytes.0.as_chunks::<64>().0) {
+    for (word, bytes) in words.iter_mut().zip(bytes) {
         // SAFETY: there are 64 bytes.
         let bytes = unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) };
         let low = _mm512_and_si512(bytes, half);
@@ -121,10 +127,7 @@ mod tests {
 
     #[test]
     fn bytes_of_all_sets_are_found() {
-        let mut bytes = Vector::<u8>::zeroed();
-        for (place, byte) in bytes.as_mut_slice().iter_mut().enumerate() {
-            *byte = (place * 167 + place / 256) as u8;
-        }
+        let bytes: Vec<u8> = (0..1_024).map(|place| (place * 167 + place / 256) as u8).collect();
         let sets: [&dyn Fn(u8) -> bool; 7] = [
             &|_| false,
             &|_| true,
@@ -139,16 +142,20 @@ mod tests {
             (0..=u8::MAX).filter(|byte| has(*byte)).for_each(|byte| set.insert(byte));
             let set = set.ready();
             assert_eq!(set.is_empty(), !(0..=u8::MAX).any(has));
-            for count in [16, 3, 0, 17] {
+            for (len, count) in [(1_024, 16), (1_024, 3), (1_024, 0), (1_000, 17), (7, 1)] {
+                let bytes = &bytes[..len];
                 let words: Vec<u64> = (0..count).map(|n| !(n * 0x0101_0011)).collect();
                 let (mut found, mut expected) = (words.clone(), words.clone());
-                for (row, byte) in bytes.as_slice().iter().enumerate().take(words.len() * 64) {
+                for (row, byte) in bytes.iter().enumerate().take(words.len() * 64) {
                     if !has(*byte) {
                         expected[row / 64] &= !(1 << (row % 64));
                     }
                 }
-                set.retain(&bytes, &mut found);
+                set.retain(bytes, &mut found);
                 assert_eq!(found, expected);
+                let mut one_by_one = words.clone();
+                set.retain_one_by_one(bytes, &mut one_by_one);
+                assert_eq!(one_by_one, expected);
             }
         }
     }

@@ -72,12 +72,39 @@ struct Dimension {
     filter: Option<ColumnFilter>,
     /// The share of the ordinals that it leaves.
     share: f64,
-    /// The row of each ordinal that passes.
-    index: Vec<u32>,
+    index: Index,
     /// Columns of the rows that pass.
     columns: Vec<ArrayRef>,
     rows: usize,
     _memory: MemoryReservation,
+}
+
+/// The row of each ordinal that passes, from the first to the last of them: rows that are asked for
+/// together often lie beside each other.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    first: usize,
+    rows: Vec<u32>,
+}
+
+impl Index {
+    fn of(members: &Members, rows: &[u32]) -> Self {
+        let (Some(first), Some(last)) = (members.first(), members.last()) else {
+            return Self::default();
+        };
+        Self { first, rows: rows.get(first..=last).unwrap_or_default().to_vec() }
+    }
+
+    /// The row of an ordinal; that of one that does not pass is some number, or `None`.
+    #[inline]
+    pub(super) fn get(&self, ordinal: i64) -> Option<u32> {
+        self.rows.get((ordinal as usize).wrapping_sub(self.first)).copied()
+    }
+
+    /// The same with other numbers in the places of rows.
+    pub(super) fn mapped(&self, number: impl Fn(u32) -> u32) -> Self {
+        Self { first: self.first, rows: self.rows.iter().map(|row| number(*row)).collect() }
+    }
 }
 
 /// All dimensions of a star, read.
@@ -122,8 +149,7 @@ impl Built {
         self.dimension(dimension)?.columns.get(place).ok_or_else(misplaced)
     }
 
-    /// The row of each ordinal; that of one that does not pass is some number.
-    pub(super) fn index(&self, dimension: usize) -> Result<&[u32]> {
+    pub(super) fn index(&self, dimension: usize) -> Result<&Index> {
         Ok(&self.dimension(dimension)?.index)
     }
 
@@ -199,7 +225,7 @@ impl DimensionPlan {
         let filter = |predicate| Some(ColumnFilter { column: self.column, predicate });
         if self.is_whole() && !self.gives_columns {
             let filter = if self.is_nullable { filter(Predicate::IsNotNull) } else { None };
-            let (index, columns) = (Vec::new(), Vec::new());
+            let (index, columns) = (Index::default(), Vec::new());
             return Ok(Dimension { filter, share: 1.0, index, columns, rows: 0, _memory: memory });
         }
         let mut children = Vec::with_capacity(self.children.len());
@@ -216,6 +242,7 @@ impl DimensionPlan {
         }
         let columns = rows.columns()?;
         let Rows { members, index, count, memory, .. } = rows;
+        let index = if self.gives_columns { Index::of(&members, &index) } else { Index::default() };
         let filter = match (self.is_whole(), self.is_nullable) {
             (true, false) => None,
             (true, true) => filter(Predicate::IsNotNull),
@@ -273,7 +300,7 @@ impl Rows {
             let rows = references
                 .values()
                 .iter()
-                .map(|ordinal| child.index.get(*ordinal as usize).copied().ok_or_else(misplaced));
+                .map(|ordinal| child.index.get(*ordinal).ok_or_else(misplaced));
             let rows = UInt32Array::from(rows.collect::<Result<Vec<u32>>>()?);
             for column in &child.columns {
                 columns.push(take(column, &rows, None)?);

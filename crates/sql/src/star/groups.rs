@@ -2,7 +2,7 @@
 
 use super::aggregate::{Aggregation, Key};
 use super::cells::Cells;
-use super::dimension::Built;
+use super::dimension::{Built, Index};
 use super::plan::{Joined, batch_of, misplaced};
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Coded {
     /// The code of each ordinal that passes.
-    codes: Vec<u32>,
+    codes: Index,
     /// The keys of each code.
     values: Vec<ArrayRef>,
     count: usize,
@@ -32,7 +32,7 @@ impl Coded {
         let rows = built.rows(dimension)?;
         let index = built.index(dimension)?;
         if rows == 0 {
-            return Ok(Self { codes: vec![0; index.len()], values: Vec::new(), count: 0 });
+            return Ok(Self { codes: index.mapped(|_| 0), values: Vec::new(), count: 0 });
         }
         let columns = places.iter().map(|place| Ok(Arc::clone(built.column(dimension, *place)?)));
         let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
@@ -44,8 +44,8 @@ impl Coded {
         let mut groups = Vec::with_capacity(rows);
         values.intern(&columns, &mut groups)?;
         let count = values.len();
-        let code = |row: &u32| groups.get(*row as usize).map_or(0, |group| *group as u32);
-        let codes = index.iter().map(code).collect();
+        let code = |row: u32| groups.get(row as usize).map_or(0, |group| *group as u32);
+        let codes = index.mapped(code);
         Ok(Self { codes, values: values.emit(EmitTo::All)?, count })
     }
 }
@@ -179,8 +179,8 @@ impl GroupedRows {
         for (((dimension, _), coded), &stride) in coded.zip(&self.strides) {
             let ordinals = star.ordinals(*dimension, root)?;
             for (cell, ordinal) in self.row_cells.iter_mut().zip(ordinals) {
-                let code = coded.codes.get(*ordinal as usize).ok_or_else(misplaced)?;
-                *cell += u64::from(*code) * stride;
+                let code = coded.codes.get(*ordinal).ok_or_else(misplaced)?;
+                *cell += u64::from(code) * stride;
             }
         }
         self.cells.groups(&self.row_cells, &mut self.groups);

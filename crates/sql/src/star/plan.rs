@@ -151,7 +151,7 @@ impl StarPlan {
         let rows = self
             .ordinals(dimension, batch)?
             .iter()
-            .map(|ordinal| index.get(*ordinal as usize).copied().ok_or_else(misplaced));
+            .map(|ordinal| index.get(*ordinal).ok_or_else(misplaced));
         Ok(UInt32Array::from(rows.collect::<Result<Vec<u32>>>()?))
     }
 
