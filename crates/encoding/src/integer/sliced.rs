@@ -41,6 +41,8 @@ const LOW_BITS_MIN: u8 = 3;
 const ROWS_MIN: usize = 2 * VECTOR_ROWS;
 /// Rows are looked at one by one if so many times as many are there.
 const SINGLES_SHARE: usize = 24;
+/// And instead of the high parts of all of them, which lie within so few bytes.
+const FEW_SHARE: usize = 256;
 /// Words of a selection that belong to one vector.
 const VECTOR_WORDS: usize = VECTOR_ROWS / 64;
 
@@ -192,7 +194,7 @@ impl Sliced {
             }
             set => set,
         };
-        if selection.count() * SINGLES_SHARE <= self.rows {
+        if selection.count() * FEW_SHARE <= self.rows {
             self.filter_singles(&set, selection)?;
             return Ok(None);
         }
