@@ -14,6 +14,6 @@ mod totals;
 
 pub use bitmaps::{BitmapAnswers, Bitmaps};
 pub use columns::{ColumnCodes, MorselColumns, OpenBlocks};
-pub use scan::{ColumnFilter, Morsel, Scan, ScanOptions};
+pub use scan::{ColumnFilter, Morsel, Removed, Scan, ScanOptions};
 pub use statistics::{ColumnBounds, column_bounds};
 pub use totals::{ColumnTotals, Totals, TotalsAsked};

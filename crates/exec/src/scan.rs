@@ -142,7 +142,8 @@ impl Scan {
     /// The rows of a morsel that satisfy the filters of the scan.
     pub fn select(&self, morsel: &Morsel) -> Result<Selection> {
         let mut selection = self.live(morsel)?;
-        self.narrow(morsel, &self.filters, &mut selection, &mut OpenBlocks::default())?;
+        let (blocks, removed) = (&mut OpenBlocks::default(), &mut Removed::default());
+        self.narrow(morsel, &self.filters, &mut selection, blocks, removed)?;
         Ok(selection)
     }
 
@@ -192,17 +193,21 @@ impl Scan {
     }
 
     /// Takes out of `selection` the rows that do not satisfy `filters`; says what bitmap indexes
-    /// did for it. Blocks that are opened on the way are left in `blocks`.
+    /// did for it, and adds to `removed` how many rows each filter took out. Blocks that are opened
+    /// on the way are left in `blocks`.
     pub fn narrow(
         &self,
         morsel: &Morsel,
         filters: &[ColumnFilter],
         selection: &mut Selection,
         blocks: &mut OpenBlocks,
+        removed: &mut Removed,
     ) -> Result<BitmapAnswers> {
         let mut answers = BitmapAnswers::default();
         let mut later = Vec::new();
-        for filter in filters {
+        removed.begin(filters.len(), selection);
+        for (place, filter) in filters.iter().enumerate() {
+            removed.note(place.checked_sub(1), selection);
             if selection.is_empty() {
                 return Ok(answers);
             }
@@ -212,6 +217,7 @@ impl Scan {
                 Question::Answered(true) => continue,
                 Question::Answered(false) => {
                     *selection = Selection::none(morsel.rows);
+                    removed.note(Some(place), selection);
                     return Ok(answers);
                 }
             };
@@ -221,6 +227,7 @@ impl Scan {
                     Some(Verdict::All) => continue,
                     Some(Verdict::None) => {
                         *selection = Selection::none(morsel.rows);
+                        removed.note(Some(place), selection);
                         return Ok(answers);
                     }
                     _ => {}
@@ -232,17 +239,19 @@ impl Scan {
             if !answer.answered {
                 let block = blocks.get(&file, filter.column, block_idx)?;
                 if let Some(undecided) = block.filter_coarsely(&predicate, selection)? {
-                    later.push((block, predicate, undecided));
+                    later.push((place, block, predicate, undecided));
                 }
             }
         }
-        for (block, predicate, mut asked) in later {
+        removed.note(filters.len().checked_sub(1), selection);
+        for (place, block, predicate, mut asked) in later {
             asked.intersect_words(selection.words());
             if !asked.is_empty() {
                 let mut kept = asked.clone();
                 block.filter(&predicate, &mut kept)?;
                 selection.subtract(&asked);
                 selection.union(&kept);
+                removed.note(Some(place), selection);
             }
         }
         Ok(answers)
@@ -312,6 +321,33 @@ impl Scan {
             let count = segments.len();
             Error::internal(format!("segment {} of {count}", morsel.segment_idx))
         })
+    }
+}
+
+/// How many rows filters took out, one after the other.
+#[derive(Clone, Debug, Default)]
+pub struct Removed {
+    rows: Vec<u64>,
+    left: u64,
+}
+
+impl Removed {
+    /// The rows that each filter took out.
+    pub fn rows(&self) -> &[u64] {
+        &self.rows
+    }
+
+    fn begin(&mut self, filters: usize, selection: &Selection) {
+        self.rows.resize(filters, 0);
+        self.left = selection.count() as u64;
+    }
+
+    /// What is missing since the last time, the filter at `place` has taken out.
+    fn note(&mut self, place: Option<usize>, selection: &Selection) {
+        let Some(rows) = place.and_then(|place| self.rows.get_mut(place)) else { return };
+        let left = selection.count() as u64;
+        *rows += self.left - left;
+        self.left = left;
     }
 }
 

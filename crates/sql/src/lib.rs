@@ -49,6 +49,7 @@ mod parse;
 mod plan_cache;
 mod prepared;
 mod progress;
+mod query_log;
 mod restored_order;
 mod scan;
 mod select_names;

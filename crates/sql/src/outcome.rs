@@ -1,6 +1,7 @@
 //! What a statement gives back: rows, a count, or nothing but its name.
 
 use crate::error::{Error, Result, explain};
+use crate::query_log::{Running, Status};
 use crate::session::panicked;
 use crate::settings::Settings;
 use crate::warehouse::Inner;
@@ -54,6 +55,8 @@ pub struct Rows {
     sql: Arc<str>,
     /// Set when the rows end with an error, which aborts the transaction that they belong to.
     failed: Option<Arc<AtomicBool>>,
+    /// The statement's entry in the log.
+    logged: Option<Running>,
 }
 
 enum Source {
@@ -78,24 +81,31 @@ impl Rows {
     ) -> Self {
         let _running = inner.store.begin_query();
         let source = Source::Query { inner, stream, cancel, _running };
-        Self { schema, source, is_plan: false, sql: Arc::from(""), failed: None }
+        Self { schema, source, is_plan: false, sql: Arc::from(""), failed: None, logged: None }
     }
 
     /// Rows that are there already.
     pub(crate) fn ready(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
         let source = Source::Ready(batches.into_iter());
-        Self { schema, source, is_plan: false, sql: Arc::from(""), failed: None }
+        Self { schema, source, is_plan: false, sql: Arc::from(""), failed: None, logged: None }
     }
 
     /// The same rows, as the lines of a plan.
-    pub(crate) fn into_plan(self) -> Self {
-        Self { is_plan: true, ..self }
+    pub(crate) fn into_plan(mut self) -> Self {
+        self.is_plan = true;
+        self
     }
 
     /// The same rows, as those of this statement: errors are given their place in it, and are told
     /// to the transaction that is open.
-    pub(crate) fn of_statement(self, sql: &str, failed: Option<Arc<AtomicBool>>) -> Self {
-        Self { sql: Arc::from(sql), failed, ..self }
+    pub(crate) fn of_statement(
+        mut self,
+        sql: &str,
+        failed: Option<Arc<AtomicBool>>,
+        logged: Option<Running>,
+    ) -> Self {
+        (self.sql, self.failed, self.logged) = (Arc::from(sql), failed, logged);
+        self
     }
 
     /// Whether the rows are the lines of a plan: people read them as they are, without a table.
@@ -147,7 +157,22 @@ impl Iterator for Rows {
         if let (Some(Err(_)), Some(failed)) = (&next, &self.failed) {
             failed.store(true, Ordering::Relaxed);
         }
+        if let Some(logged) = &self.logged {
+            match &next {
+                Some(Ok(batch)) => logged.add_rows(batch.num_rows() as u64),
+                Some(Err(error)) => logged.end(Err(error)),
+                None => logged.end(Ok(Status::Done)),
+            }
+        }
         next
+    }
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        if let Some(logged) = &self.logged {
+            logged.end(Ok(Status::Dropped));
+        }
     }
 }
 

@@ -12,9 +12,10 @@ use crate::outcome::Outcome;
 use crate::parse::{Statement, read, tokenize};
 use crate::plan_cache::PlanCache;
 use crate::progress::Progress;
+use crate::query_log::Status;
 use crate::scan::EncodedTotals;
 use crate::settings::Settings;
-use crate::star::{StarAggregates, StarPlanner};
+use crate::star::{SharedNotes, StarAggregates, StarPlanner};
 use crate::statement::{
     Checked, Context, OpenTransaction, Part, PreparedStatements, check_all, check_open, execute,
     function_spellings,
@@ -118,22 +119,35 @@ impl Session {
         read: impl FnOnce() -> Result<Statement>,
     ) -> Result<Outcome> {
         let token = self.cancel.renew();
+        let logged = self.lock().settings.query_log.then(|| self.inner.log.begin(sql));
         // Planning walks syntax trees that are as deep as the parser allows.
         let result = stacker::maybe_grow(STACK_BYTES / 2, STACK_BYTES, || {
             catch_unwind(AssertUnwindSafe(|| {
                 let mut open = self.lock_open();
                 let statement = read().inspect_err(|_| abort(&mut open))?;
                 let part = Part::of(&statement);
-                self.run(token.clone(), &mut open, part, |context| execute(context, statement))
+                self.run(token.clone(), &mut open, part, |context| {
+                    context.logged.clone_from(&logged);
+                    execute(context, statement)
+                })
             }))
         });
         let result = self.keep_settings(result.unwrap_or_else(|panic| Err(panicked(&panic))));
         match result {
             Ok(Outcome::Rows(rows)) => {
                 let failed = self.lock_open().as_ref().map(OpenTransaction::failure_flag);
-                Ok(Outcome::Rows(rows.of_statement(sql, failed)))
+                Ok(Outcome::Rows(rows.of_statement(sql, failed, logged)))
             }
-            result => result.map_err(|error| explain(sql, error)),
+            result => {
+                let result = result.map_err(|error| explain(sql, error));
+                if let Some(logged) = logged {
+                    if let Ok(Outcome::Count { rows, .. }) = &result {
+                        logged.add_rows(*rows);
+                    }
+                    logged.end(result.as_ref().map(|_| Status::Done));
+                }
+                result
+            }
         }
     }
 
@@ -254,7 +268,9 @@ impl Session {
         let mut state = current.state.clone();
         self.progress.start_over();
         let config = current.settings.apply(state.config().clone());
+        let notes = SharedNotes::default();
         let config = config.with_extension(Arc::clone(&self.progress));
+        let config = config.with_extension(Arc::clone(&notes));
         *state.config_mut() = config;
         state.mark_start_execution();
         Ok(Context {
@@ -264,6 +280,8 @@ impl Session {
             snapshot,
             settings: current.settings,
             progress: Arc::clone(&self.progress),
+            notes,
+            logged: None,
             plans: Arc::clone(&self.plans),
             prepared: Arc::clone(&self.prepared),
             cancel,

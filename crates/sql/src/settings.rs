@@ -28,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) index_columns: bool,
     /// Whether plans of queries are kept for the next time.
     pub(crate) plan_cache: bool,
+    pub(crate) query_log: bool,
     pub(crate) shared_dictionaries: SharedDictionaries,
     /// Which older epochs can be read.
     pub(crate) retention: Retention,
@@ -179,6 +180,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         merging.policy.rows_max
     ),
     switch!("starfact.plan_cache", "keep plans of queries for the next time", plan_cache),
+    switch!("starfact.query_log", "list statements in sys.query_log", query_log),
     Setting {
         name: "starfact.retain_epochs",
         description: "older epochs that AS OF EPOCH can read: the last so many",
@@ -237,6 +239,7 @@ impl Settings {
             durability: Durability::default(),
             index_columns: true,
             plan_cache: true,
+            query_log: true,
             shared_dictionaries: SharedDictionaries::default(),
             retention: DEFAULT_RETENTION,
             merging: Merging::default(),

@@ -25,10 +25,11 @@ pub(crate) const VIEWS: &[View] = &[
     ("blocks", |snapshot, _| blocks(snapshot)),
     ("columns", |snapshot, _| columns(snapshot)),
     ("delta", |snapshot, _| writes::delta(snapshot)),
-    ("merges", |_, store| writes::merges(store)),
+    ("merges", |_, inner| writes::merges(&inner.store)),
+    ("query_log", |_, inner| writes::query_log(&inner.log)),
     ("segments", |snapshot, _| segments(snapshot)),
-    ("snapshots", |_, store| writes::snapshots(store)),
-    ("transactions", |_, store| writes::transactions(store)),
+    ("snapshots", |_, inner| writes::snapshots(&inner.store)),
+    ("transactions", |_, inner| writes::transactions(&inner.store)),
 ];
 
 /// A column as it is stored, hidden or not.

@@ -2,16 +2,17 @@
 
 use crate::catalog::WarehouseSchema;
 use crate::error::Result;
+use crate::warehouse::Inner;
 use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Schema};
 use async_trait::async_trait;
 use datafusion::catalog::{MemTable, SchemaProvider, TableProvider};
 use datafusion::common::Result as DataFusionResult;
-use starfact_store::{Snapshot, Store};
+use starfact_store::Snapshot;
 use std::sync::Arc;
 
 /// A view: its name and how it is made.
-pub(crate) type View = (&'static str, fn(&Snapshot, &Store) -> Result<RecordBatch>);
+pub(crate) type View = (&'static str, fn(&Snapshot, &Inner) -> Result<RecordBatch>);
 
 /// A schema of views.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl SchemaProvider for Views {
         };
         let Some(snapshot) = self.main.snapshot() else { return Ok(None) };
         let Some(inner) = self.main.warehouse() else { return Ok(None) };
-        let rows = view(&snapshot, &inner.store)?;
+        let rows = view(&snapshot, &inner)?;
         Ok(Some(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?)))
     }
 

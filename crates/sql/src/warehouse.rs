@@ -1,6 +1,7 @@
 //! An open warehouse: its directory, its store and the threads that work on it.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::query_log::QueryLog;
 use crate::session::Session;
 use crate::settings::{DEFAULT_RETENTION, Settings};
 use starfact_store::{LoadOptions, MergePolicy, OpenMode, Store};
@@ -41,6 +42,8 @@ pub(crate) struct Inner {
     /// Its directory.
     pub(crate) path: PathBuf,
     pub(crate) defaults: Settings,
+    /// The last statements.
+    pub(crate) log: QueryLog,
     _temporary: Option<TemporaryFolder>,
 }
 
@@ -146,7 +149,8 @@ impl Inner {
         let memory_limit = options.memory_limit.unwrap_or_else(default_memory_limit);
         let defaults = Settings::new(threads, memory_limit);
         let runtime = Threads(Some(runtime));
-        Ok(Self { runtime, store, path, defaults, _temporary: None })
+        let log = QueryLog::default();
+        Ok(Self { runtime, store, path, defaults, log, _temporary: None })
     }
 }
 

@@ -230,8 +230,11 @@ fn by_bitmaps(predicate: Predicate, column: u32, bitmaps: Bitmaps) -> (usize, us
     let (mut answered, mut dropped) = (0, 0);
     for morsel in scan.morsels() {
         let mut selection = Selection::all(morsel.rows());
-        let answers =
-            scan.narrow(morsel, &filters, &mut selection, &mut OpenBlocks::default()).unwrap();
+        let (before, mut removed) = (selection.count() as u64, Removed::default());
+        let blocks = &mut OpenBlocks::default();
+        let answers = scan.narrow(morsel, &filters, &mut selection, blocks, &mut removed).unwrap();
+        let gone: u64 = removed.rows().iter().sum();
+        assert_eq!(before - gone, selection.count() as u64);
         answered += usize::from(answers.answered);
         dropped += usize::from(answers.dropped);
         assert!(selection.is_empty() || !answers.dropped);
@@ -348,10 +351,13 @@ fn later_filters_narrow_and_rule_out() {
     assert!(!scan.rules_out(first, std::slice::from_ref(&days)).unwrap());
     assert!(scan.rules_out(first, &[days.clone(), later.clone()]).unwrap());
     let (mut selection, mut blocks) = (scan.select(first).unwrap(), OpenBlocks::default());
-    scan.narrow(first, std::slice::from_ref(&days), &mut selection, &mut blocks).unwrap();
+    let mut removed = Removed::default();
+    scan.narrow(first, std::slice::from_ref(&days), &mut selection, &mut blocks, &mut removed)
+        .unwrap();
     let ranges: Vec<Range<usize>> = selection.ranges().collect();
     assert!(ranges.len() == 1 && ranges[0] == (0..10_000));
-    scan.narrow(first, std::slice::from_ref(&later), &mut selection, &mut blocks).unwrap();
+    scan.narrow(first, std::slice::from_ref(&later), &mut selection, &mut blocks, &mut removed)
+        .unwrap();
     assert!(selection.is_empty());
     let options = ScanOptions { zone_maps: false, ..ScanOptions::default() };
     let scan = Scan::new(Arc::clone(table), Vec::new(), options).unwrap();

@@ -4,7 +4,7 @@ use super::ScanSettings;
 use super::column::ScanColumn;
 use super::filter::{merge_bounds, remap, translate};
 use super::statistics::{row_bytes, table_statistics};
-use super::stream::{Partition, Queue, Residual, external};
+use super::stream::{Partition, Queue, Residual, ScanLedger, external};
 use crate::operators::without_inputs;
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -33,7 +33,7 @@ use datafusion::physical_plan::{
 };
 use starfact_base::{ColumnId, DataType};
 use starfact_exec::{ColumnFilter, Scan};
-use starfact_store::Table;
+use starfact_store::{ForeignKey, Table};
 use std::fmt;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
@@ -122,12 +122,14 @@ impl ScanExec {
         fresh
     }
 
-    /// The state of a partition that is about to be read.
+    /// The state of a partition that is about to be read. What it tells in `metrics` has names that
+    /// begin with `prefix`.
     pub(crate) fn partition(
         &self,
         number: usize,
         context: &TaskContext,
         metrics: &ExecutionPlanMetricsSet,
+        prefix: &str,
     ) -> Partition {
         let mut state = Partition::new(
             Arc::clone(&self.scan),
@@ -140,7 +142,17 @@ impl ScanExec {
         state.encoded_filters = self.settings.encoded_filters;
         state.batch_rows = context.session_config().batch_size();
         state.progress = context.session_config().get_extension();
-        let count = |name| MetricBuilder::new(metrics).counter(name, number);
+        let count =
+            |name: &str| MetricBuilder::new(metrics).counter(format!("{prefix}{name}"), number);
+        let time =
+            |name: &str| MetricBuilder::new(metrics).subset_time(format!("{prefix}{name}"), number);
+        state.ledger = ScanLedger {
+            rows_read: count("rows_read"),
+            bytes_read: count("bytes_read"),
+            removed: self.filter_labels().map(|label| count(&label)).collect(),
+            filter_time: time("filter_time"),
+            decode_time: time("decode_time"),
+        };
         state.bitmap_blocks = count("bitmap_blocks");
         state.bitmap_pruned = count("bitmap_pruned");
         if number == 0 {
@@ -183,6 +195,24 @@ impl ScanExec {
     /// The filters as written.
     pub(crate) fn shown(&self) -> &[String] {
         &self.shown
+    }
+
+    /// What the counts of the rows are called that filters take out: each with its place in the
+    /// order in which they are asked.
+    fn filter_labels(&self) -> impl Iterator<Item = String> {
+        (1..).zip(self.scan.filters()).map(|(place, filter)| {
+            let is_it = |key: &&ForeignKey| key.ordinal_column == filter.column;
+            let reference = self.table.foreign_keys().iter().find(is_it);
+            let ids = reference.map_or(vec![filter.column], |key| key.columns.clone());
+            let names = ids.iter().filter_map(|id| self.table.column(*id));
+            let names: Vec<&str> = names.map(|column| column.name.as_str()).collect();
+            format!("removed_{place}_by_{}", names.join("_"))
+        })
+    }
+
+    /// Blocks that the zone maps rule out.
+    pub(crate) fn pruned_blocks(&self) -> usize {
+        self.scan.pruned_blocks()
     }
 
     /// Rows of the blocks that are read.
@@ -345,7 +375,7 @@ impl ExecutionPlan for ScanExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let state = self.partition(partition, &context, &self.metrics);
+        let state = self.partition(partition, &context, &self.metrics, "");
         let baseline = BaselineMetrics::new(&self.metrics, partition);
         let stream = futures::stream::unfold((state, baseline), |(mut state, baseline)| async {
             let timer = baseline.elapsed_compute().timer();

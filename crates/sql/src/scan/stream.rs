@@ -16,11 +16,12 @@ use datafusion::physical_expr::utils::split_conjunction;
 use datafusion::physical_expr_common::physical_expr::{
     snapshot_generation, snapshot_physical_expr,
 };
-use datafusion::physical_plan::metrics::Count;
+use datafusion::physical_plan::metrics::{Count, Time};
 use starfact_base::ColumnId;
 use starfact_encoding::Selection;
 use starfact_exec::{
-    BitmapAnswers, ColumnFilter, Morsel, MorselColumns, OpenBlocks, Scan, Totals, TotalsAsked,
+    BitmapAnswers, ColumnFilter, Morsel, MorselColumns, OpenBlocks, Removed, Scan, Totals,
+    TotalsAsked,
 };
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -68,6 +69,25 @@ struct Dynamic {
     effect: Effect,
 }
 
+/// What a scan tells of the blocks that it reads.
+#[derive(Default)]
+pub(super) struct ScanLedger {
+    pub(super) rows_read: Count,
+    pub(super) bytes_read: Count,
+    /// Rows that each filter of the scan took out, in the order in which they are asked.
+    pub(super) removed: Vec<Count>,
+    pub(super) filter_time: Time,
+    pub(super) decode_time: Time,
+}
+
+impl ScanLedger {
+    fn note(&self, removed: &Removed) {
+        for (count, rows) in self.removed.iter().zip(removed.rows()) {
+            count.add(usize::try_from(*rows).unwrap_or(usize::MAX));
+        }
+    }
+}
+
 /// The state of one partition.
 pub(crate) struct Partition {
     pub(super) scan: Arc<Scan>,
@@ -84,6 +104,8 @@ pub(crate) struct Partition {
     pub(super) bitmap_blocks: Count,
     /// Those of them of which they left no row.
     pub(super) bitmap_pruned: Count,
+    /// What became of the rows of the blocks that were read.
+    pub(super) ledger: ScanLedger,
     dynamic: Vec<Option<Dynamic>>,
     /// The morsel that is being read, and the rows of it that are still to be decoded.
     open: Option<(Morsel, MorselColumns)>,
@@ -111,6 +133,7 @@ impl Partition {
             progress: None,
             bitmap_blocks: Count::new(),
             bitmap_pruned: Count::new(),
+            ledger: ScanLedger::default(),
             dynamic,
             open: None,
             pieces: VecDeque::new(),
@@ -126,7 +149,10 @@ impl Partition {
             let Some(idx) = self.queue.next(self.scan.morsels().len()) else { return Ok(None) };
             let morsel = self.scan.morsels()[idx];
             let mut blocks = OpenBlocks::default();
+            let timer = self.ledger.filter_time.clone();
+            let timer = timer.timer();
             let selection = self.select(&morsel, &mut blocks)?;
+            timer.done();
             if !selection.is_empty() {
                 self.pieces = pieces(&selection, self.batch_rows).into();
                 let open = self.scan.open(&morsel, &stored(&self.columns), &mut blocks);
@@ -161,6 +187,8 @@ impl Partition {
     /// Batches share no memory with each other, because operators that keep some of them account
     /// for all that each of them holds.
     fn decode(&mut self, piece: &Selection) -> Result<RecordBatch> {
+        let time = self.ledger.decode_time.clone();
+        let _timer = time.timer();
         let columns = match &self.open {
             Some((morsel, open)) => {
                 let decoded = open.decode(piece).map_err(external)?;
@@ -187,11 +215,16 @@ impl Partition {
         }
         self.count_block(morsel, scan.filter_columns().collect())?;
         let mut selection = scan.live(morsel).map_err(external)?;
+        self.ledger.rows_read.add(selection.count());
         let dynamic = self.dynamic.iter().flatten().map(|dynamic| dynamic.filters.as_slice());
         let mut answers = BitmapAnswers::default();
         for filters in [scan.filters()].into_iter().chain(dynamic) {
-            let more = scan.narrow(morsel, filters, &mut selection, blocks).map_err(external)?;
-            answers = answers.and(more);
+            let mut removed = Removed::default();
+            let more = scan.narrow(morsel, filters, &mut selection, blocks, &mut removed);
+            answers = answers.and(more.map_err(external)?);
+            if std::ptr::eq(filters, scan.filters()) {
+                self.ledger.note(&removed);
+            }
         }
         self.bitmap_blocks.add(answers.answered.into());
         self.bitmap_pruned.add(answers.dropped.into());
@@ -228,6 +261,7 @@ impl Partition {
         columns.dedup();
         let bytes = self.scan.block_bytes(morsel, &columns).map_err(external)?;
         progress.read_block(morsel.rows(), bytes);
+        self.ledger.bytes_read.add(usize::try_from(bytes).unwrap_or(usize::MAX));
         Ok(())
     }
 

@@ -296,7 +296,7 @@ impl ExecutionPlan for TotalsExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let mut state = self.scan.partition(partition, &context, &self.metrics);
+        let mut state = self.scan.partition(partition, &context, &self.metrics, "");
         let shape = Arc::clone(&self.shape);
         let baseline = BaselineMetrics::new(&self.metrics, partition);
         let covered = MetricBuilder::new(&self.metrics).counter("blocks_from_zone_maps", partition);

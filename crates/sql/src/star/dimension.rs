@@ -20,7 +20,7 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
 use futures::future::{BoxFuture, FutureExt};
 use starfact_base::ColumnId;
 use starfact_encoding::{Members, Predicate};
@@ -123,6 +123,8 @@ impl Built {
         context: &Arc<TaskContext>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Self> {
+        let timer = MetricBuilder::new(metrics).subset_time("dimensions_time", 0);
+        let timer = timer.timer();
         // Threads that wait for the dimensions read some of them meanwhile.
         let reading: Vec<SpawnedTask<Result<Dimension>>> = dimensions
             .iter()
@@ -136,7 +138,11 @@ impl Built {
         for dimension in reading {
             built.push(dimension.join_unwind().await.map_err(gone)??);
         }
+        let before = root.pruned_blocks();
         let root = root.with_column_filters(filters(root.table(), &built))?;
+        let pruned = MetricBuilder::new(metrics).counter("blocks_pruned_by_dimensions", 0);
+        pruned.add(root.pruned_blocks().saturating_sub(before));
+        timer.done();
         Ok(Self { dimensions: built, root })
     }
 
@@ -234,7 +240,8 @@ impl DimensionPlan {
         }
         let scan = self.scan.with_column_filters(filters(self.scan.table(), &children))?;
         let mut rows = Rows::new(self, memory)?;
-        let mut partition = scan.undivided().partition(0, context, metrics);
+        let prefix = format!("{}.", self.scan.table().name());
+        let mut partition = scan.undivided().partition(0, context, metrics, &prefix);
         while let Some(batch) = partition.next_batch()? {
             rows.add(self, &children, &batch)?;
             // So that the query can be cancelled.

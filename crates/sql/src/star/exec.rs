@@ -128,7 +128,7 @@ impl ExecutionPlan for StarExec {
             let read = Built::new(&this.star.root, &this.star.dimensions, &context, &this.metrics);
             this.built.get_or_try_init(|| read).await?;
             let Some(built) = this.built.get() else { return internal_err!("no dimensions") };
-            let rows = built.root.partition(partition, &context, &this.metrics);
+            let rows = built.root.partition(partition, &context, &this.metrics, "");
             Ok((this.clone(), rows, baseline))
         };
         let stream = futures::stream::try_unfold(None, {

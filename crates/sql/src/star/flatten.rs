@@ -3,6 +3,7 @@
 //! Columns of the tables are renamed to `#<place of the table>.<column>`, so that one name means
 //! one column everywhere, whatever aliases a query has.
 
+use super::refused::Refused;
 use crate::scan::{StarfactTable, stands_alone};
 use datafusion::catalog::default_table_source::source_as_provider;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -25,9 +26,6 @@ pub(super) struct Flat {
     /// Tables of which a row only has to be there. No other may depend on which row it is.
     pub(super) existing: Vec<Range<usize>>,
 }
-
-/// Why a tree is no star block.
-pub(super) type Refused = &'static str;
 
 /// The name of a table in expressions.
 pub(super) fn relation(table: usize) -> TableReference {
@@ -69,19 +67,19 @@ impl Flat {
                 Ok(outputs)
             }
             LogicalPlan::Join(join) => self.add_join(join),
-            _ => Err("operator"),
+            _ => Err(Refused::Operator),
         }
     }
 
     fn add_scan(&mut self, scan: &TableScan) -> Result<Vec<Expr>, Refused> {
-        let provider = source_as_provider(&scan.source).map_err(|_| "no table")?;
-        let provider = provider.downcast_ref::<StarfactTable>().ok_or("table of another kind")?;
-        let (table, epoch) = provider.committed().ok_or("changes that are not committed")?;
+        let provider = source_as_provider(&scan.source).map_err(|_| Refused::Table)?;
+        let provider = provider.downcast_ref::<StarfactTable>().ok_or(Refused::Table)?;
+        let (table, epoch) = provider.committed().ok_or(Refused::Uncommitted)?;
         if *self.epoch.get_or_insert(epoch) != epoch {
-            return Err("several epochs");
+            return Err(Refused::Epochs);
         }
         if scan.fetch.is_some() {
-            return Err("limit");
+            return Err(Refused::Limit);
         }
         let place = self.tables.len();
         self.tables.push(Arc::clone(table));
@@ -90,7 +88,8 @@ impl Flat {
             .iter()
             .map(|column| Expr::Column(Column::new(Some(relation(place)), &column.name)))
             .collect();
-        let schema = DFSchema::try_from(crate::scan::arrow_schema(table)).map_err(|_| "schema")?;
+        let schema = DFSchema::try_from(crate::scan::arrow_schema(table))
+            .map_err(|_| Refused::Expression)?;
         for filter in &scan.filters {
             let filter = unqualified(filter)?;
             self.add_condition(&filter, &[Scope { schema: &schema, outputs: &all }])?;
@@ -98,7 +97,7 @@ impl Flat {
         match &scan.projection {
             None => Ok(all),
             Some(places) => {
-                let at = |place: &usize| all.get(*place).cloned().ok_or("projection");
+                let at = |place: &usize| all.get(*place).cloned().ok_or(Refused::Expression);
                 places.iter().map(at).collect()
             }
         }
@@ -106,7 +105,7 @@ impl Flat {
 
     fn add_join(&mut self, join: &Join) -> Result<Vec<Expr>, Refused> {
         if join.null_equality != NullEquality::NullEqualsNothing || join.null_aware {
-            return Err("join of NULLs");
+            return Err(Refused::NullJoin);
         }
         let start = self.tables.len();
         let left = self.add(&join.left)?;
@@ -135,7 +134,7 @@ impl Flat {
                 self.existing.push(start..middle);
                 Ok(right)
             }
-            _ => Err("kind of join"),
+            _ => Err(Refused::JoinType),
         }
     }
 
@@ -156,7 +155,7 @@ impl<'a> Scope<'a> {
 /// An expression in terms of the columns of the tables.
 fn written_out(expr: &Expr, scopes: &[Scope<'_>]) -> Result<Expr, Refused> {
     if !stands_alone(expr) || expr.is_volatile() {
-        return Err("expression");
+        return Err(Refused::Expression);
     }
     let mut is_known = true;
     let found = expr.clone().transform_up(|node| {
@@ -176,7 +175,7 @@ fn written_out(expr: &Expr, scopes: &[Scope<'_>]) -> Result<Expr, Refused> {
     });
     match found {
         Ok(found) if is_known => Ok(found.data),
-        _ => Err("column"),
+        _ => Err(Refused::Expression),
     }
 }
 
@@ -188,5 +187,5 @@ fn unqualified(expr: &Expr) -> Result<Expr, Refused> {
         }
         other => Ok(Transformed::no(other)),
     });
-    found.map(|found| found.data).map_err(|_| "column")
+    found.map(|found| found.data).map_err(|_| Refused::Expression)
 }

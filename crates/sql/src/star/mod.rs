@@ -29,7 +29,9 @@ mod node;
 mod order;
 mod partial;
 mod plan;
+mod refused;
 mod shape;
 
 pub(crate) use aggregate::StarAggregates;
 pub(crate) use node::StarPlanner;
+pub(crate) use refused::SharedNotes;

@@ -2,6 +2,7 @@
 
 use super::exec::StarExec;
 use super::flatten::Flat;
+use super::refused::{Refused, StarNotes};
 use super::shape::Star;
 use crate::scan::ScanSettings;
 use async_trait::async_trait;
@@ -27,13 +28,17 @@ struct StarNode {
 
 impl StarNode {
     /// The star block that a plan is, if it is one and should be read as such.
-    fn of(plan: &LogicalPlan, session: &dyn Session) -> Option<Self> {
+    fn of(plan: &LogicalPlan, session: &dyn Session) -> Result<Self, Refused> {
         let mut flat = Flat::default();
-        let outputs = flat.add(plan).ok()?;
-        let star = Star::of(&flat).ok()?;
+        let outputs = flat.add(plan)?;
+        let star = Star::of(&flat)?;
         // What is wrong with an expression, the query engine says when it plans the joins.
-        let exec = StarExec::plan(&star, &outputs, plan.schema(), session).ok()?;
-        exec.star.pays().then(|| Self { exec: Arc::new(exec), schema: Arc::clone(plan.schema()) })
+        let exec = StarExec::plan(&star, &outputs, plan.schema(), session)
+            .map_err(|_| Refused::Unplanned)?;
+        match exec.star.pays() {
+            true => Ok(Self { exec: Arc::new(exec), schema: Arc::clone(plan.schema()) }),
+            false => Err(Refused::Cost),
+        }
     }
 
     fn key(&self) -> usize {
@@ -108,11 +113,14 @@ impl QueryPlanner for StarPlanner {
         session: &dyn Session,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let settings = session.config().get_extension::<ScanSettings>();
+        let notes = session.config().get_extension::<StarNotes>().unwrap_or_default();
+        notes.start_over();
         if !settings.is_some_and(|settings| settings.star_executor) {
+            refuse_all(plan, &notes)?;
             return DefaultPhysicalPlanner::default().create_physical_plan(plan, session).await;
         }
         let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Self)]);
-        planner.create_physical_plan(&with_stars(plan.clone(), session)?, session).await
+        planner.create_physical_plan(&with_stars(plan.clone(), session, &notes)?, session).await
     }
 }
 
@@ -133,7 +141,7 @@ impl ExtensionPlanner for StarPlanner {
 }
 
 /// The plan with star blocks in the places of all trees of joins that are such.
-fn with_stars(plan: LogicalPlan, session: &dyn Session) -> Result<LogicalPlan> {
+fn with_stars(plan: LogicalPlan, session: &dyn Session, notes: &StarNotes) -> Result<LogicalPlan> {
     let transformed = plan.transform_down_with_subqueries(|node| {
         let may_be = matches!(
             node,
@@ -142,13 +150,33 @@ fn with_stars(plan: LogicalPlan, session: &dyn Session) -> Result<LogicalPlan> {
                 | LogicalPlan::Join(_)
                 | LogicalPlan::SubqueryAlias(_)
         );
-        match Some(&node).filter(|_| may_be).and_then(|node| StarNode::of(node, session)) {
-            Some(star) => {
+        if !may_be {
+            return Ok(Transformed::no(node));
+        }
+        match StarNode::of(&node, session) {
+            Ok(star) => {
                 let star = LogicalPlan::Extension(Extension { node: Arc::new(star) });
                 Ok(Transformed::new(star, true, TreeNodeRecursion::Jump))
             }
-            None => Ok(Transformed::no(node)),
+            Err(reason) => {
+                if matches!(node, LogicalPlan::Join(_)) {
+                    notes.refuse(&node, reason);
+                }
+                Ok(Transformed::no(node))
+            }
         }
     });
     Ok(transformed?.data)
+}
+
+/// Says of all joins that star blocks are switched off.
+fn refuse_all(plan: &LogicalPlan, notes: &StarNotes) -> Result<()> {
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Join(_) = node {
+            notes.refuse(node, Refused::Off);
+            return Ok(TreeNodeRecursion::Jump);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(())
 }

@@ -14,7 +14,9 @@ use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::aggregates::AggregateExec;
-use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, Time,
+};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use std::collections::VecDeque;
@@ -117,6 +119,7 @@ impl ExecutionPlan for StarAggregateExec {
             rows: None,
             given: VecDeque::new(),
             baseline: BaselineMetrics::new(&self.metrics, partition),
+            group_time: MetricBuilder::new(&self.metrics).subset_time("group_time", partition),
             is_over: false,
         };
         let stream = futures::stream::try_unfold(running, |mut running| async {
@@ -141,6 +144,7 @@ struct Running {
     /// States that are to leave.
     given: VecDeque<RecordBatch>,
     baseline: BaselineMetrics,
+    group_time: Time,
     is_over: bool,
 }
 
@@ -163,6 +167,7 @@ impl Running {
             let Some((rows, groups)) = &mut self.rows else { return Ok(None) };
             self.is_over = match rows.next_batch()? {
                 Some(batch) => {
+                    let _timer = self.group_time.timer();
                     groups.add(&batch)?;
                     false
                 }
@@ -186,7 +191,7 @@ async fn start(
     context: Arc<TaskContext>,
 ) -> Result<(Partition, GroupedRows)> {
     let prepared = exec.prepared(&context).await?;
-    let rows = prepared.built.root.partition(partition, &context, &exec.metrics);
+    let rows = prepared.built.root.partition(partition, &context, &exec.metrics, "");
     let memory = MemoryConsumer::new(format!("StarfactStarAggregate[{partition}]"))
         .register(context.memory_pool());
     Ok((rows, GroupedRows::new(Arc::clone(&exec.aggregation), prepared, memory)?))

@@ -9,7 +9,8 @@
 //!   root could come more than once.
 //! - Other comparisons of two tables, even of keys, stay as conditions on joined rows.
 
-use super::flatten::{Flat, Refused, table_of};
+use super::flatten::{Flat, table_of};
+use super::refused::Refused;
 use datafusion::common::Column;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use starfact_store::Table;
@@ -51,23 +52,23 @@ impl Star {
     pub(super) fn of(flat: &Flat) -> Result<Self, Refused> {
         let count = flat.tables.len();
         if count < 2 {
-            return Err("one table");
+            return Err(Refused::NoKey);
         }
         if flat.tables.iter().any(|table| table.ordinal_end() > u32::MAX.into()) {
-            return Err("table with more rows than there are places in an array");
+            return Err(Refused::TooManyRows);
         }
         let edges = edges(flat);
         let Tree { order, used } = (0..count)
             .filter(|root| !flat.existing.iter().any(|tables| tables.contains(root)))
             .find_map(|root| tree(root, count, &edges))
-            .ok_or("no foreign keys from one table to all others")?;
+            .ok_or(Refused::NoKey)?;
         let mut tables: Vec<StarTable> = Vec::with_capacity(count);
         for (place, edge) in order {
             let referrer = edge.and_then(|edge| {
                 let from = tables.iter().position(|table| table.place == edge.from)?;
                 Some((from, edge.key))
             });
-            let table = Arc::clone(flat.tables.get(place).ok_or("table")?);
+            let table = Arc::clone(flat.tables.get(place).ok_or(Refused::NoKey)?);
             tables.push(StarTable { table, place, referrer, filters: Vec::new() });
         }
         let mut residuals = Vec::new();

@@ -52,7 +52,9 @@ use crate::outcome::Outcome;
 use crate::parse::{Statement, elsewhere};
 use crate::plan_cache::PlanCache;
 use crate::progress::Progress;
+use crate::query_log::Running;
 use crate::settings::Settings;
+use crate::star::SharedNotes;
 use crate::warehouse::Inner;
 use datafusion::execution::SessionState;
 use starfact_store::{LoadOptions, Snapshot};
@@ -68,6 +70,10 @@ pub(crate) struct Context {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) settings: Settings,
     pub(crate) progress: Arc<Progress>,
+    /// What the planner says about joins.
+    pub(crate) notes: SharedNotes,
+    /// The statement's entry in the log.
+    pub(crate) logged: Option<Running>,
     pub(crate) plans: Arc<PlanCache>,
     pub(crate) prepared: Arc<PreparedStatements>,
     pub(crate) cancel: CancellationToken,

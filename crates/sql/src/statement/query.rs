@@ -96,11 +96,12 @@ pub(super) fn explain(
     })?;
     let stream = start(context, plan)?;
     let sections: Vec<RecordBatch> = batches(context, stream).collect::<Result<_>>()?;
-    plan_lines(&sections, verbose)
+    plan_lines(&sections, verbose, context.notes.all())
 }
 
-/// The engine's plans, one row for each line; where there are several, each has a headline.
-fn plan_lines(sections: &[RecordBatch], all: bool) -> Result<Outcome> {
+/// The engine's plans, one row for each line; where there are several, each has a headline. Behind
+/// them are the notes on joins that are no star blocks.
+fn plan_lines(sections: &[RecordBatch], all: bool, notes: Vec<String>) -> Result<Outcome> {
     let mut lines = Vec::new();
     for section in sections {
         let (titles, texts) = (section.column(0).as_string::<i32>(), section.column(1));
@@ -114,6 +115,7 @@ fn plan_lines(sections: &[RecordBatch], all: bool) -> Result<Outcome> {
             lines.extend(text.unwrap_or_default().lines().map(str::to_owned));
         }
     }
+    lines.extend(notes);
     table_of(vec![("plan", Arc::new(StringArray::from(lines)))])
         .map(Rows::into_plan)
         .map(Outcome::Rows)
@@ -211,6 +213,7 @@ fn launch(
     context.wait(async {
         let over = context.cancel.child_token();
         let physical = stoppable(physical, &over)?;
+        context.logged.iter().for_each(|logged| logged.plan(&physical, &context.notes));
         let mut stream = execute_stream(physical, context.state.task_ctx())?;
         let schema = stream.schema();
         let mut builder = RecordBatchReceiverStreamBuilder::new(Arc::clone(&schema), BATCHES_AHEAD);

@@ -1,6 +1,7 @@
-//! Views of the write path: rows in memory, merges, epochs and open transactions.
+//! Views of what happens: rows in memory, merges, epochs, open transactions and statements.
 
 use crate::error::Result;
+use crate::query_log::QueryLog;
 use crate::views::{counts, rows, texts};
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, TimestampMicrosecondArray};
 use starfact_base::{DataType, Epoch};
@@ -81,6 +82,22 @@ pub(super) fn transactions(store: &Store) -> Result<RecordBatch> {
         ("began", times(all.iter().map(|transaction| transaction.began))),
         ("epoch", counts(all.iter().map(|transaction| transaction.epoch.0))),
         ("blocks_writers", Arc::new(arrow::array::BooleanArray::from_iter(is_waited_for))),
+    ])
+}
+
+/// The last statements of this process.
+pub(super) fn query_log(log: &QueryLog) -> Result<RecordBatch> {
+    let all = log.all();
+    let milliseconds = all.iter().map(|entry| entry.duration.as_secs_f64() * 1e3);
+    rows(vec![
+        ("id", counts(all.iter().map(|entry| entry.id))),
+        ("started", times(all.iter().map(|entry| entry.started))),
+        ("status", texts(all.iter().map(|entry| Some(entry.status.to_string())))),
+        ("milliseconds", Arc::new(Float64Array::from_iter_values(milliseconds))),
+        ("rows", counts(all.iter().map(|entry| entry.rows))),
+        ("statement", texts(all.iter().map(|entry| Some(entry.text.clone())))),
+        ("error", texts(all.iter().map(|entry| entry.error.clone()))),
+        ("ledger", texts(all.iter().map(|entry| entry.ledger.clone()))),
     ])
 }
 

@@ -249,3 +249,60 @@ fn few_rows_do_not_read_a_large_dimension() {
     // A filter of the dimension may leave little of it to read.
     assert!(is_star(&session, &few.replace("WHERE", "WHERE part.id < 1000 AND")));
 }
+
+#[test]
+fn explain_says_why_joins_are_no_star() {
+    let session = session(TABLES);
+    let pair = "sale JOIN city ON sale.target = city.id";
+    let plain = "sale JOIN city ON sale.count = city.size";
+    for (query, code) in [
+        (format!("SELECT count(*) FROM {plain}"), "no-key"),
+        ("SELECT count(*) FROM sale LEFT JOIN city ON sale.target = city.id".into(), "join-type"),
+        ("SELECT count(*) FROM sale WHERE target NOT IN (SELECT id FROM city)".into(), "join"),
+        (format!("SELECT count(*) FROM {pair} AND random() < 2"), "expression"),
+        (
+            "SELECT count(*) FROM sale JOIN (SELECT id, count(*) AS n FROM city GROUP BY id) AS c
+                ON sale.target = c.id"
+                .into(),
+            "operator",
+        ),
+        ("SELECT count(*) FROM range(3) AS r JOIN city ON r.value = city.id".into(), "table"),
+    ] {
+        let plan = answer(&session, &format!("EXPLAIN {query}"));
+        assert!(plan.contains("no star block of ") && plan.contains(code), "{query}: {plan}");
+    }
+    let star = format!("SELECT count(*) FROM {pair} WHERE city.size > 300");
+    assert!(!answer(&session, &format!("EXPLAIN {star}")).contains("no star block"));
+    run(&session, &["SET star_executor = off"]);
+    let plan = answer(&session, &format!("EXPLAIN {star}"));
+    let note = "no star block of sale, city: off: starfact.star_executor is off";
+    assert!(plan.contains(note) || plan.contains("no star block of city, sale: off"), "{plan}");
+}
+
+#[test]
+fn the_log_tells_what_filters_took_out_and_how_statements_ended() {
+    let session = session(TABLES);
+    let star = "SELECT city.name, sum(amount) FROM sale JOIN city ON sale.target = city.id
+        WHERE city.size > 300 AND sale.count > 0 GROUP BY city.name";
+    answer(&session, star);
+    failure(&session, "SELECT 1 / 0");
+    run(&session, &["INSERT INTO region VALUES (77, 'x'), (78, 'y')"]);
+    let log = |what: &str, like: &str| {
+        let of = format!("FROM sys.query_log WHERE statement LIKE '{like}%'");
+        answer(&session, &format!("SELECT {what} {of} ORDER BY id DESC LIMIT 1"))
+    };
+    let ledger = log("ledger", "SELECT city.name");
+    for part in ["StarfactStarAggregate: ", "removed_2_by_", "_by_target=", "_by_count="] {
+        assert!(ledger.contains(part), "{part}: {ledger}");
+    }
+    for part in ["dimensions_time=", "filter_time=", "group_time=", "city.rows_read=55"] {
+        assert!(ledger.contains(part), "{part}: {ledger}");
+    }
+    assert_eq!(log("status, milliseconds > 0", "SELECT city.name"), "done|true");
+    assert_eq!(log("status, rows, error LIKE '%zero%'", "SELECT 1 / 0"), "failed|0|true");
+    assert_eq!(log("status, rows, ledger", "INSERT INTO region VALUES (77"), "done|2|NULL");
+    assert_eq!(log("status", "SELECT status"), "running");
+    run(&session, &["SET query_log = off", "SELECT 4711", "SET query_log = on"]);
+    let count = "SELECT count(*) FROM sys.query_log WHERE statement = 'SELECT 4711'";
+    assert_eq!(answer(&session, count), "0");
+}

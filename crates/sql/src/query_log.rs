@@ -1,0 +1,222 @@
+//! The last statements: how long they took, and what became of the rows that they looked at.
+//!
+//! Each statement has an entry from its beginning on, which the view `sys.query_log` shows. When its
+//! last row has been read, the entry gets the ledger: for each operator of ours how many segments,
+//! blocks, rows and bytes it read, what each filter took out, in the order in which they were asked,
+//! and how long it worked; then why joins are no star blocks. It lives in memory, as long as the
+//! warehouse is open.
+
+use crate::error::{Error, ErrorKind};
+use crate::star::SharedNotes;
+use datafusion::physical_plan::ExecutionPlan;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Statements that are kept; the oldest goes first.
+const ENTRIES_MAX: usize = 1_000;
+/// Characters that are kept of a statement.
+const TEXT_MAX: usize = 4_096;
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(crate) struct QueryLog {
+    entries: Mutex<VecDeque<Arc<Entry>>>,
+    next: AtomicU64,
+}
+
+/// What is known of a statement.
+#[derive(Clone, Debug)]
+pub(crate) struct Logged {
+    pub(crate) id: u64,
+    pub(crate) started: SystemTime,
+    pub(crate) text: String,
+    pub(crate) status: Status,
+    /// Until now, if it is still running.
+    pub(crate) duration: Duration,
+    pub(crate) rows: u64,
+    pub(crate) error: Option<String>,
+    pub(crate) ledger: Option<String>,
+}
+
+/// How far a statement is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Running,
+    Done,
+    Failed,
+    Cancelled,
+    /// Nobody wanted the rest of its rows.
+    Dropped,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Dropped => "dropped",
+        })
+    }
+}
+
+/// An entry of the log.
+struct Entry {
+    begun: Instant,
+    state: Mutex<State>,
+}
+
+struct State {
+    logged: Logged,
+    plan: Option<(Arc<dyn ExecutionPlan>, SharedNotes)>,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Entry").field("logged", &self.lock().logged).finish_non_exhaustive()
+    }
+}
+
+impl Entry {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl QueryLog {
+    /// Begins the entry of a statement.
+    pub(crate) fn begin(&self, text: &str) -> Running {
+        let text = match text.char_indices().nth(TEXT_MAX) {
+            Some((end, _)) => text.get(..end).unwrap_or_default(),
+            None => text,
+        };
+        let logged = Logged {
+            id: self.next.fetch_add(1, Ordering::Relaxed) + 1,
+            started: SystemTime::now(),
+            text: text.trim().to_owned(),
+            status: Status::Running,
+            duration: Duration::ZERO,
+            rows: 0,
+            error: None,
+            ledger: None,
+        };
+        let state = Mutex::new(State { logged, plan: None });
+        let entry = Arc::new(Entry { begun: Instant::now(), state });
+        let mut entries = self.lock();
+        if entries.len() >= ENTRIES_MAX {
+            entries.pop_front();
+        }
+        entries.push_back(Arc::clone(&entry));
+        Running(entry)
+    }
+
+    /// All entries, the oldest first.
+    pub(crate) fn all(&self) -> Vec<Logged> {
+        let entries: Vec<Arc<Entry>> = self.lock().iter().cloned().collect();
+        let logged = entries.iter().map(|entry| {
+            let mut logged = entry.lock().logged.clone();
+            if logged.status == Status::Running {
+                logged.duration = entry.begun.elapsed();
+            }
+            logged
+        });
+        logged.collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Arc<Entry>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The entry of a statement that is running.
+#[derive(Clone, Debug)]
+pub(crate) struct Running(Arc<Entry>);
+
+impl Running {
+    /// The statement is executed by a plan.
+    pub(crate) fn plan(&self, plan: &Arc<dyn ExecutionPlan>, notes: &SharedNotes) {
+        self.0.lock().plan = Some((Arc::clone(plan), Arc::clone(notes)));
+    }
+
+    /// More rows were given out.
+    pub(crate) fn add_rows(&self, rows: u64) {
+        self.0.lock().logged.rows += rows;
+    }
+
+    /// The statement is over; what is said later of it counts for nothing.
+    pub(crate) fn end(&self, result: Result<Status, &Error>) {
+        let duration = self.0.begun.elapsed();
+        let mut state = self.0.lock();
+        if state.logged.status != Status::Running {
+            return;
+        }
+        let ledger = state.plan.take().map(|(plan, notes)| ledger(&plan, &notes));
+        let logged = &mut state.logged;
+        logged.duration = duration;
+        logged.ledger = ledger.filter(|text| !text.is_empty());
+        (logged.status, logged.error) = match result {
+            Ok(status) => (status, None),
+            Err(error) if error.kind == ErrorKind::Interrupted => (Status::Cancelled, None),
+            Err(error) => (Status::Failed, Some(error.to_string())),
+        };
+    }
+}
+
+/// What the operators of ours say of a plan that has been executed, a line each.
+fn ledger(plan: &Arc<dyn ExecutionPlan>, notes: &SharedNotes) -> String {
+    let mut lines = Vec::new();
+    add_operators(plan, &mut lines);
+    lines.extend(notes.all());
+    lines.join("\n")
+}
+
+fn add_operators(plan: &Arc<dyn ExecutionPlan>, lines: &mut Vec<String>) {
+    if let (true, Some(metrics)) = (plan.name().starts_with("Starfact"), plan.metrics()) {
+        let metrics = metrics.aggregate_by_name().sorted_for_display().timestamps_removed();
+        lines.push(format!("{}: {metrics}", plan.name()));
+    }
+    for child in plan.children() {
+        add_operators(child, lines);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_statements_are_kept_with_how_they_ended() {
+        let log = QueryLog::default();
+        for number in 0..ENTRIES_MAX + 5 {
+            let running = log.begin(&format!(" SELECT {number} "));
+            running.add_rows(2);
+            running.add_rows(1);
+            match number % 3 {
+                0 => running.end(Ok(Status::Done)),
+                1 => running.end(Err(&Error::sql("no such thing"))),
+                _ => running.end(Err(&Error::interrupted())),
+            }
+            running.end(Ok(Status::Dropped));
+        }
+        let all = log.all();
+        assert_eq!((all.len(), all[0].id), (ENTRIES_MAX, 6));
+        assert_eq!(
+            (all[1].text.as_str(), all[1].status, all[1].rows),
+            ("SELECT 6", Status::Done, 3)
+        );
+        assert_eq!(all[2].error.as_deref(), Some("no such thing"));
+        assert_eq!((all[3].status, &all[3].error), (Status::Cancelled, &None));
+    }
+
+    #[test]
+    fn long_statements_are_cut_between_characters() {
+        let log = QueryLog::default();
+        log.begin(&"é".repeat(TEXT_MAX + 7));
+        let all = log.all();
+        assert_eq!((all[0].text.chars().count(), all[0].status), (TEXT_MAX, Status::Running));
+    }
+}

@@ -1,0 +1,145 @@
+//! Why joins are not answered as a star block, in words and by codes that stay.
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::LogicalPlan;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Why a tree of joins is no star block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    Operator,
+    Table,
+    Uncommitted,
+    Epochs,
+    Limit,
+    NullJoin,
+    JoinType,
+    Expression,
+    NoKey,
+    TooManyRows,
+    Cost,
+    Unplanned,
+    Off,
+}
+
+impl Refused {
+    /// All reasons.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 13] = [
+        Self::Operator,
+        Self::Table,
+        Self::Uncommitted,
+        Self::Epochs,
+        Self::Limit,
+        Self::NullJoin,
+        Self::JoinType,
+        Self::Expression,
+        Self::NoKey,
+        Self::TooManyRows,
+        Self::Cost,
+        Self::Unplanned,
+        Self::Off,
+    ];
+
+    /// Its code.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Table => "table",
+            Self::Uncommitted => "uncommitted",
+            Self::Epochs => "epochs",
+            Self::Limit => "limit",
+            Self::NullJoin => "null-join",
+            Self::JoinType => "join-type",
+            Self::Expression => "expression",
+            Self::NoKey => "no-key",
+            Self::TooManyRows => "too-many-rows",
+            Self::Cost => "cost",
+            Self::Unplanned => "unplanned",
+            Self::Off => "off",
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Operator => "below a join is more than tables, filters and projections",
+            Self::Table => "not all tables are of this warehouse",
+            Self::Uncommitted => "a table has changes that are not committed",
+            Self::Epochs => "the tables are of several epochs",
+            Self::Limit => "a table is read up to a limit",
+            Self::NullJoin => "NULLs are joined with each other",
+            Self::JoinType => "a join is neither inner nor semi",
+            Self::Expression => "a condition is volatile or has a subquery",
+            Self::NoKey => "no foreign keys lead from one table to all others",
+            Self::TooManyRows => "a table has had more rows than 32 bits count",
+            Self::Cost => "few rows are left of the fact, and the dimensions have many",
+            Self::Unplanned => "an expression could not be planned",
+            Self::Off => "starfact.star_executor is off",
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.code(), self.words())
+    }
+}
+
+/// What the planner of a statement has to say about its joins.
+#[derive(Debug, Default)]
+pub(crate) struct StarNotes(Mutex<Vec<String>>);
+
+impl StarNotes {
+    /// Forgets what was said of an earlier plan.
+    pub(super) fn start_over(&self) {
+        self.lock().clear();
+    }
+
+    /// A tree of joins is no star block.
+    pub(super) fn refuse(&self, plan: &LogicalPlan, reason: Refused) {
+        let note = format!("no star block of {}: {reason}", tables(plan).join(", "));
+        let mut notes = self.lock();
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+
+    /// All that was said.
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The names of the tables of a plan, each as often as it is there.
+fn tables(plan: &LogicalPlan) -> Vec<String> {
+    let mut names = Vec::new();
+    let walked = plan.apply(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            names.push(scan.table_name.table().to_owned());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    debug_assert!(walked.is_ok(), "nothing fails on the way");
+    names
+}
+
+/// A statement's notes, shared with its planner.
+pub(crate) type SharedNotes = Arc<StarNotes>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn codes_are_different_and_of_one_word() {
+        let codes: BTreeSet<&str> = Refused::ALL.iter().map(|reason| reason.code()).collect();
+        assert_eq!(codes.len(), Refused::ALL.len());
+        assert!(codes.iter().all(|code| !code.contains(' ')));
+    }
+}
