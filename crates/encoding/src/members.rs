@@ -38,6 +38,16 @@ impl Members {
         Self { words, ranks: OnceLock::new() }
     }
 
+    /// The integers below `end` that are not in the set.
+    #[must_use]
+    pub fn complement(&self, end: usize) -> Self {
+        let mut others = Self::below(end);
+        for (word, own) in others.words.iter_mut().zip(&self.words) {
+            *word &= !own;
+        }
+        others
+    }
+
     /// Takes an integer in; one that there is no room for stays out.
     #[inline]
     pub fn insert(&mut self, member: usize) {
@@ -178,6 +188,8 @@ mod tests {
             prop_assert_eq!(&ordered, &set);
             prop_assert_eq!(members.count(), set.len());
             prop_assert_eq!(members.first(), set.first().copied());
+            let others: Vec<usize> = (0..310).filter(|member| !set.contains(member)).collect();
+            prop_assert!(members.complement(310).iter().eq(others));
             prop_assert_eq!(members.last(), set.last().copied());
             let range = low..=low + len;
             let mut each = range.clone().map(|member| members.contains(member));

@@ -10,16 +10,20 @@
 //! A dimension of a dimension is read first and is gone then: what passes there filters the one
 //! above, whose rows get its columns.
 
+use super::flatten::AsideKind;
 use super::order::{self, Estimate};
 use super::plan::misplaced;
 use crate::scan::ScanExec;
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt32Array, new_empty_array,
+};
 use arrow::compute::{concat, take};
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
 use futures::future::{BoxFuture, FutureExt};
 use starfact_base::ColumnId;
@@ -30,6 +34,8 @@ use std::fmt;
 use std::sync::Arc;
 use tokio::task::JoinError;
 
+/// Stands for no row.
+const ABSENT: u32 = u32::MAX;
 /// Places of an array that cost as much as reading a row.
 const ORDINALS_PER_ROW: u64 = 16;
 
@@ -49,10 +55,17 @@ pub(super) struct DimensionPlan {
     pub(super) is_nullable: bool,
     pub(super) ordinal_end: usize,
     pub(super) gives_columns: bool,
+    /// There if rows do not go for the lack of a row here.
+    pub(super) aside: Option<AsideKind>,
 }
 
 impl fmt::Display for DimensionPlan {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.aside {
+            None => {}
+            Some(AsideKind::Outer) => write!(out, "maybe ")?,
+            Some(AsideKind::Anti) => write!(out, "no ")?,
+        }
         write!(out, "{}", self.scan.table().name())?;
         if !self.scan.shown().is_empty() {
             write!(out, " where {}", self.scan.shown().join(" AND "))?;
@@ -88,6 +101,21 @@ pub(super) struct Index {
 }
 
 impl Index {
+    /// The row of each ordinal; NULL where there is none, which only may be if `is_outer`.
+    pub(super) fn rows(&self, ordinals: &Int64Array, is_outer: bool) -> Result<UInt32Array> {
+        if is_outer {
+            return Ok(ordinals.iter().map(|ordinal| self.row(ordinal?)).collect());
+        }
+        let rows = ordinals.values().iter();
+        let rows = rows.map(|ordinal| self.get(*ordinal).ok_or_else(misplaced));
+        Ok(UInt32Array::from(rows.collect::<Result<Vec<u32>>>()?))
+    }
+
+    /// The row of an ordinal that passes, of a dimension in an aside.
+    pub(super) fn row(&self, ordinal: i64) -> Option<u32> {
+        self.get(ordinal).filter(|row| *row != ABSENT)
+    }
+
     fn of(members: &Members, rows: &[u32]) -> Self {
         let (Some(first), Some(last)) = (members.first(), members.last()) else {
             return Self::default();
@@ -200,7 +228,7 @@ fn filters(table: &Table, dimensions: &[Dimension]) -> Vec<ColumnFilter> {
 impl DimensionPlan {
     /// How many rows are read of it and of its dimensions; of their ordinals there is an array.
     pub(super) fn rows(&self) -> u64 {
-        let own = match self.is_whole() && !self.gives_columns {
+        let own = match self.is_needless() {
             true => 0,
             false => self.scan.rows_to_read().max(self.ordinal_end as u64 / ORDINALS_PER_ROW),
         };
@@ -209,8 +237,45 @@ impl DimensionPlan {
 
     /// Whether each row of the dimension passes.
     fn is_whole(&self) -> bool {
-        let is_whole = |(child, _): &(Self, Option<usize>)| child.is_whole() && !child.is_nullable;
-        self.scan.is_unfiltered() && self.children.iter().all(is_whole)
+        let keeps_all = |(child, _): &(Self, Option<usize>)| {
+            child.is_outer() || child.aside.is_none() && child.is_whole() && !child.is_nullable
+        };
+        self.scan.is_unfiltered() && self.children.iter().all(keeps_all)
+    }
+
+    /// Whether rows stay that have none here.
+    pub(super) fn is_outer(&self) -> bool {
+        self.aside == Some(AsideKind::Outer)
+    }
+
+    /// The types of the columns that it gives out.
+    fn types(&self) -> Vec<DataType> {
+        if !self.gives_columns {
+            return Vec::new();
+        }
+        let schema = self.scan.schema();
+        let own = schema.fields().iter().take(self.own).map(|field| field.data_type().clone());
+        let given = self.children.iter().filter(|(_, reference)| reference.is_some());
+        own.chain(given.flat_map(|(child, _)| child.types())).collect()
+    }
+
+    /// Whether nothing depends on its rows.
+    fn is_needless(&self) -> bool {
+        let drops_none = self.is_outer() || self.aside.is_none() && self.is_whole();
+        drops_none && !self.gives_columns
+    }
+
+    /// The filter of the references to it, of which these pass.
+    fn filter(&self, members: Members) -> Option<ColumnFilter> {
+        let predicate = match (self.aside, self.is_whole(), self.is_nullable) {
+            (Some(AsideKind::Outer), ..) | (None, true, false) => return None,
+            (None, true, true) => Predicate::IsNotNull,
+            (None, false, _) => Predicate::Members(Arc::new(members)),
+            (Some(AsideKind::Anti), ..) => {
+                Predicate::Members(Arc::new(members.complement(self.ordinal_end)))
+            }
+        };
+        Some(ColumnFilter { column: self.column, predicate })
     }
 
     fn read<'a>(
@@ -228,9 +293,8 @@ impl DimensionPlan {
     ) -> Result<Dimension> {
         let memory = MemoryConsumer::new(format!("dimension {}", self.scan.table().name()))
             .register(context.memory_pool());
-        let filter = |predicate| Some(ColumnFilter { column: self.column, predicate });
-        if self.is_whole() && !self.gives_columns {
-            let filter = if self.is_nullable { filter(Predicate::IsNotNull) } else { None };
+        if self.is_needless() {
+            let filter = self.filter(Members::default());
             let (index, columns) = (Index::default(), Vec::new());
             return Ok(Dimension { filter, share: 1.0, index, columns, rows: 0, _memory: memory });
         }
@@ -247,15 +311,12 @@ impl DimensionPlan {
             // So that the query can be cancelled.
             tokio::task::yield_now().await;
         }
-        let columns = rows.columns()?;
+        let columns = rows.columns(self)?;
         let Rows { members, index, count, memory, .. } = rows;
         let index = if self.gives_columns { Index::of(&members, &index) } else { Index::default() };
-        let filter = match (self.is_whole(), self.is_nullable) {
-            (true, false) => None,
-            (true, true) => filter(Predicate::IsNotNull),
-            (false, _) => filter(Predicate::Members(Arc::new(members))),
-        };
         let share = count as f64 / self.ordinal_end.max(1) as f64;
+        let share = if self.aside.is_some() { 1.0 - share } else { share };
+        let filter = self.filter(members);
         Ok(Dimension { filter, share, index, columns, rows: count, _memory: memory })
     }
 }
@@ -275,7 +336,7 @@ impl Rows {
         memory.try_grow(plan.ordinal_end / 8 + indexed * size_of::<u32>())?;
         Ok(Self {
             members: Members::with_room(plan.ordinal_end),
-            index: vec![0; indexed],
+            index: vec![if plan.is_outer() { ABSENT } else { 0 }; indexed],
             batches: Vec::new(),
             count: 0,
             memory,
@@ -301,14 +362,10 @@ impl Rows {
             return Ok(());
         }
         let mut columns: Vec<ArrayRef> = batch.columns().iter().take(plan.own).cloned().collect();
-        for ((_, reference), child) in plan.children.iter().zip(children) {
+        for ((child_plan, reference), child) in plan.children.iter().zip(children) {
             let Some(reference) = reference else { continue };
             let references = batch.column(*reference).as_primitive::<Int64Type>();
-            let rows = references
-                .values()
-                .iter()
-                .map(|ordinal| child.index.get(*ordinal).ok_or_else(misplaced));
-            let rows = UInt32Array::from(rows.collect::<Result<Vec<u32>>>()?);
+            let rows = child.index.rows(references, child_plan.is_outer())?;
             for column in &child.columns {
                 columns.push(take(column, &rows, None)?);
             }
@@ -320,7 +377,10 @@ impl Rows {
     }
 
     /// The columns of all of them.
-    fn columns(&self) -> Result<Vec<ArrayRef>> {
+    fn columns(&self, plan: &DimensionPlan) -> Result<Vec<ArrayRef>> {
+        if self.batches.is_empty() {
+            return Ok(plan.types().iter().map(new_empty_array).collect());
+        }
         let width = self.batches.first().map_or(0, Vec::len);
         let column = |place: usize| {
             let parts: Vec<&dyn Array> =

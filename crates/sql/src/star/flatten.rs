@@ -21,10 +21,36 @@ pub(super) struct Flat {
     pub(super) tables: Vec<Arc<Table>>,
     /// Of which all tables are: a row that is referred to at another epoch may be gone.
     epoch: Option<Epoch>,
-    /// Conjuncts that every row satisfies.
-    pub(super) conditions: Vec<Expr>,
+    /// Conjuncts that every row satisfies, or that decide which rows an aside has.
+    pub(super) conditions: Vec<Condition>,
     /// Tables of which a row only has to be there. No other may depend on which row it is.
     pub(super) existing: Vec<Range<usize>>,
+    /// Tables that drop no row of the others for the lack of one of theirs.
+    pub(super) asides: Vec<Aside>,
+}
+
+/// A conjunct.
+#[derive(Debug)]
+pub(super) struct Condition {
+    pub(super) expr: Expr,
+    /// The aside whose rows it decides on; all rows if there is none.
+    pub(super) of: Option<usize>,
+}
+
+/// The inner side of an outer or an anti join.
+#[derive(Debug)]
+pub(super) struct Aside {
+    pub(super) tables: Range<usize>,
+    pub(super) kind: AsideKind,
+}
+
+/// What becomes of rows by the rows that an aside has for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AsideKind {
+    /// They stay; without a row there, its columns are NULL.
+    Outer,
+    /// Only those without a row there stay.
+    Anti,
 }
 
 /// The name of a table in expressions.
@@ -107,11 +133,12 @@ impl Flat {
         if join.null_equality != NullEquality::NullEqualsNothing || join.null_aware {
             return Err(Refused::NullJoin);
         }
-        let start = self.tables.len();
+        // The side that may have no row for one of the other is the second here.
+        let (start, conditions) = (self.tables.len(), self.conditions.len());
         let left = self.add(&join.left)?;
-        let middle = self.tables.len();
+        let (middle, own) = (self.tables.len(), self.conditions.len());
         let right = self.add(&join.right)?;
-        let end = self.tables.len();
+        let (end, after) = (self.tables.len(), self.conditions.len());
         let (left_scope, right_scope) = (
             Scope { schema: join.left.schema(), outputs: &left },
             Scope { schema: join.right.schema(), outputs: &right },
@@ -119,7 +146,7 @@ impl Flat {
         for (one, other) in &join.on {
             let one = written_out(one, &[left_scope.by_ref()])?;
             let other = written_out(other, &[right_scope.by_ref()])?;
-            self.conditions.push(one.eq(other));
+            self.conditions.push(Condition { expr: one.eq(other), of: None });
         }
         if let Some(filter) = &join.filter {
             self.add_condition(filter, &[left_scope, right_scope])?;
@@ -134,13 +161,52 @@ impl Flat {
                 self.existing.push(start..middle);
                 Ok(right)
             }
+            JoinType::Left => {
+                self.set_aside(middle..end, AsideKind::Outer, [own..self.conditions.len(), 0..0])?;
+                Ok([left, right].concat())
+            }
+            JoinType::LeftAnti => {
+                self.set_aside(middle..end, AsideKind::Anti, [own..self.conditions.len(), 0..0])?;
+                Ok(left)
+            }
+            JoinType::Right => {
+                let of = [conditions..own, after..self.conditions.len()];
+                self.set_aside(start..middle, AsideKind::Outer, of)?;
+                Ok([left, right].concat())
+            }
+            JoinType::RightAnti => {
+                let of = [conditions..own, after..self.conditions.len()];
+                self.set_aside(start..middle, AsideKind::Anti, of)?;
+                Ok(right)
+            }
             _ => Err(Refused::JoinType),
         }
     }
 
+    /// Makes tables an aside, whose rows these conditions decide on.
+    fn set_aside(
+        &mut self,
+        tables: Range<usize>,
+        kind: AsideKind,
+        conditions: [Range<usize>; 2],
+    ) -> Result<(), Refused> {
+        // An aside within another would be NULL for either of two reasons.
+        if self.asides.iter().any(|aside| tables.contains(&aside.tables.start)) {
+            return Err(Refused::JoinType);
+        }
+        let number = self.asides.len();
+        for place in conditions.into_iter().flatten() {
+            if let Some(condition) = self.conditions.get_mut(place) {
+                condition.of.get_or_insert(number);
+            }
+        }
+        self.asides.push(Aside { tables, kind });
+        Ok(())
+    }
+
     fn add_condition(&mut self, condition: &Expr, scopes: &[Scope<'_>]) -> Result<(), Refused> {
         for conjunct in split_conjunction(condition) {
-            self.conditions.push(written_out(conjunct, scopes)?);
+            self.conditions.push(Condition { expr: written_out(conjunct, scopes)?, of: None });
         }
         Ok(())
     }

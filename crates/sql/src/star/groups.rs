@@ -4,8 +4,8 @@ use super::aggregate::{Aggregation, Key};
 use super::cells::Cells;
 use super::dimension::{Built, Index};
 use super::plan::{Joined, batch_of, misplaced};
-use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
-use arrow::compute::take;
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array, new_null_array};
+use arrow::compute::{concat, take};
 use arrow::datatypes::{Field, Schema};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::common::{Result, resources_datafusion_err};
@@ -25,28 +25,46 @@ pub(super) struct Coded {
     /// The keys of each code.
     values: Vec<ArrayRef>,
     count: usize,
+    /// The code of rows without a row here, if there may be such.
+    absent: Option<u32>,
 }
 
 impl Coded {
-    pub(super) fn new(built: &Built, dimension: usize, places: &[usize]) -> Result<Self> {
+    pub(super) fn new(
+        built: &Built,
+        dimension: usize,
+        places: &[usize],
+        is_outer: bool,
+    ) -> Result<Self> {
         let rows = built.rows(dimension)?;
         let index = built.index(dimension)?;
-        if rows == 0 {
-            return Ok(Self { codes: index.mapped(|_| 0), values: Vec::new(), count: 0 });
+        if rows == 0 && !is_outer {
+            let codes = index.mapped(|_| 0);
+            return Ok(Self { codes, values: Vec::new(), count: 0, absent: None });
         }
-        let columns = places.iter().map(|place| Ok(Arc::clone(built.column(dimension, *place)?)));
+        // Rows without a row here have NULL for each key, as others may have.
+        let columns = places.iter().map(|place| {
+            let column = built.column(dimension, *place)?;
+            if !is_outer {
+                return Ok(Arc::clone(column));
+            }
+            let null = new_null_array(column.data_type(), 1);
+            Ok(concat(&[column.as_ref(), null.as_ref()])?)
+        });
         let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
         let fields = columns.iter().enumerate();
         let fields =
             fields.map(|(n, column)| Field::new(n.to_string(), column.data_type().clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let mut values = new_group_values(schema, &GroupOrdering::None)?;
-        let mut groups = Vec::with_capacity(rows);
+        let mut groups = Vec::with_capacity(rows + 1);
         values.intern(&columns, &mut groups)?;
         let count = values.len();
-        let code = |row: u32| groups.get(row as usize).map_or(0, |group| *group as u32);
+        let absent = if is_outer { groups.get(rows).map(|group| *group as u32) } else { None };
+        let none = absent.unwrap_or_default();
+        let code = |row: u32| groups.get(row as usize).map_or(none, |group| *group as u32);
         let codes = index.mapped(code);
-        Ok(Self { codes, values: values.emit(EmitTo::All)?, count })
+        Ok(Self { codes, values: values.emit(EmitTo::All)?, count, absent })
     }
 }
 
@@ -178,7 +196,14 @@ impl GroupedRows {
         let coded = self.aggregation.dimensions.iter().zip(&self.prepared.coded);
         for (((dimension, _), coded), &stride) in coded.zip(&self.strides) {
             let ordinals = star.ordinals(*dimension, root)?;
-            for (cell, ordinal) in self.row_cells.iter_mut().zip(ordinals) {
+            if let Some(absent) = coded.absent {
+                for (cell, ordinal) in self.row_cells.iter_mut().zip(ordinals) {
+                    let code = ordinal.and_then(|ordinal| coded.codes.get(ordinal));
+                    *cell += u64::from(code.unwrap_or(absent)) * stride;
+                }
+                continue;
+            }
+            for (cell, ordinal) in self.row_cells.iter_mut().zip(ordinals.values()) {
                 let code = coded.codes.get(*ordinal).ok_or_else(misplaced)?;
                 *cell += u64::from(code) * stride;
             }

@@ -63,7 +63,9 @@ impl StarAggregateExec {
         let prepare = || async {
             let built = Built::new(&star.root, &star.dimensions, context, &self.metrics).await?;
             let coded = self.aggregation.dimensions.iter();
-            let coded = coded.map(|(dimension, places)| Coded::new(&built, *dimension, places));
+            let coded = coded.map(|(dimension, places)| {
+                Coded::new(&built, *dimension, places, star.is_outer(*dimension))
+            });
             let coded = coded.collect::<Result<_>>()?;
             Ok(Arc::new(Prepared { built, coded }))
         };

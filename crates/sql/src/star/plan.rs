@@ -6,7 +6,7 @@ use super::shape::{Star, StarTable};
 use crate::scan::{
     ScanExec, ScanSettings, ordinal_position, reference_position, schema_with_numbers,
 };
-use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
 use datafusion::catalog::Session;
@@ -147,12 +147,8 @@ impl StarPlan {
 
     /// The rows of a dimension that the rows of a batch refer to.
     fn rows_of(&self, built: &Built, dimension: usize, batch: &RecordBatch) -> Result<UInt32Array> {
-        let index = built.index(dimension)?;
-        let rows = self
-            .ordinals(dimension, batch)?
-            .iter()
-            .map(|ordinal| index.get(*ordinal).ok_or_else(misplaced));
-        Ok(UInt32Array::from(rows.collect::<Result<Vec<u32>>>()?))
+        let is_outer = self.is_outer(dimension);
+        built.index(dimension)?.rows(self.ordinals(dimension, batch)?, is_outer)
     }
 
     /// The ordinals of a dimension that the rows of a batch refer to.
@@ -160,9 +156,14 @@ impl StarPlan {
         &self,
         dimension: usize,
         batch: &'a RecordBatch,
-    ) -> Result<&'a [i64]> {
+    ) -> Result<&'a Int64Array> {
         let place = self.references.get(dimension).copied().flatten().ok_or_else(misplaced)?;
-        Ok(batch.column(place).as_primitive::<Int64Type>().values())
+        Ok(batch.column(place).as_primitive::<Int64Type>())
+    }
+
+    /// Whether rows stay for which a dimension has none.
+    pub(super) fn is_outer(&self, dimension: usize) -> bool {
+        self.dimensions.get(dimension).is_some_and(DimensionPlan::is_outer)
     }
 }
 
@@ -213,6 +214,12 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn table(&self, table: usize) -> &StarTable {
         &self.star.tables[table]
+    }
+
+    /// Whether a table is an aside or refers to a row of one.
+    fn is_in_aside(&self, table: usize) -> bool {
+        let StarTable { aside, referrer, .. } = self.table(table);
+        aside.is_some() || referrer.is_some_and(|(referrer, _)| self.is_in_aside(referrer))
     }
 
     fn columns_of(&self, table: usize) -> Vec<usize> {
@@ -273,6 +280,7 @@ impl Planner<'_> {
             .iter()
             .any(|id| referrer.column(*id).is_none_or(|column| column.nullable));
         let plan = DimensionPlan {
+            aside: self.table(table).aside,
             scan,
             own: own.len(),
             children,
@@ -288,10 +296,12 @@ impl Planner<'_> {
     fn joined(&self, columns: &[(usize, usize)]) -> Result<DFSchema> {
         let mut fields = Vec::with_capacity(columns.len());
         for (table, position) in columns {
+            let place_of = *table;
             let StarTable { table, place, .. } = self.table(*table);
             let column = table.columns().get(*position).ok_or_else(misplaced)?;
             let data_type: DataType = starfact_encoding::arrow_type(column.data_type);
-            let field = Field::new(&column.name, data_type, column.nullable);
+            let is_nullable = column.nullable || self.is_in_aside(place_of);
+            let field = Field::new(&column.name, data_type, is_nullable);
             fields.push((Some(relation(*place)), Arc::new(field)));
         }
         DFSchema::new_with_metadata(fields, Default::default())

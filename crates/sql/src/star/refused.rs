@@ -15,6 +15,8 @@ pub(crate) enum Refused {
     Limit,
     NullJoin,
     JoinType,
+    OuterCondition,
+    NullableAnti,
     Expression,
     NoKey,
     TooManyRows,
@@ -26,7 +28,7 @@ pub(crate) enum Refused {
 impl Refused {
     /// All reasons.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Operator,
         Self::Table,
         Self::Uncommitted,
@@ -34,6 +36,8 @@ impl Refused {
         Self::Limit,
         Self::NullJoin,
         Self::JoinType,
+        Self::OuterCondition,
+        Self::NullableAnti,
         Self::Expression,
         Self::NoKey,
         Self::TooManyRows,
@@ -52,6 +56,8 @@ impl Refused {
             Self::Limit => "limit",
             Self::NullJoin => "null-join",
             Self::JoinType => "join-type",
+            Self::OuterCondition => "outer-condition",
+            Self::NullableAnti => "nullable-anti",
             Self::Expression => "expression",
             Self::NoKey => "no-key",
             Self::TooManyRows => "too-many-rows",
@@ -69,7 +75,13 @@ impl Refused {
             Self::Epochs => "the tables are of several epochs",
             Self::Limit => "a table is read up to a limit",
             Self::NullJoin => "NULLs are joined with each other",
-            Self::JoinType => "a join is neither inner nor semi",
+            Self::JoinType => {
+                "a join is full, or an outer or anti join is within the inner side of another"
+            }
+            Self::OuterCondition => {
+                "an outer or anti join has a condition on more than one table of its inner side"
+            }
+            Self::NullableAnti => "references of an anti join may be NULL",
             Self::Expression => "a condition is volatile or has a subquery",
             Self::NoKey => "no foreign keys lead from one table to all others",
             Self::TooManyRows => "a table has had more rows than 32 bits count",

@@ -7,9 +7,12 @@
 //!   whose reference is NULL or whose dimension row does not pass.
 //! - A table of which a row only has to be there (a semi join) is no root, for then a row of the
 //!   root could come more than once.
+//! - The inner side of an outer or an anti join is reached along one foreign key from outside, and the
+//!   conditions of the join are on columns of that side alone: then whether there is a row for one of
+//!   the other side depends on which dimension row that refers to, and on nothing else.
 //! - Other comparisons of two tables, even of keys, stay as conditions on joined rows.
 
-use super::flatten::{Flat, table_of};
+use super::flatten::{AsideKind, Condition, Flat, table_of};
 use super::refused::Refused;
 use datafusion::common::Column;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
@@ -35,6 +38,8 @@ pub(super) struct StarTable {
     pub(super) referrer: Option<(usize, usize)>,
     /// Conditions on its columns alone.
     pub(super) filters: Vec<Expr>,
+    /// There if it is where an aside is entered.
+    pub(super) aside: Option<AsideKind>,
 }
 
 /// A foreign key that conditions join along.
@@ -58,8 +63,11 @@ impl Star {
             return Err(Refused::TooManyRows);
         }
         let edges = edges(flat);
+        let aside_of =
+            |place: usize| flat.asides.iter().position(|aside| aside.tables.contains(&place));
         let Tree { order, used } = (0..count)
             .filter(|root| !flat.existing.iter().any(|tables| tables.contains(root)))
+            .filter(|root| aside_of(*root).is_none())
             .find_map(|root| tree(root, count, &edges))
             .ok_or(Refused::NoKey)?;
         let mut tables: Vec<StarTable> = Vec::with_capacity(count);
@@ -69,22 +77,41 @@ impl Star {
                 Some((from, edge.key))
             });
             let table = Arc::clone(flat.tables.get(place).ok_or(Refused::NoKey)?);
-            tables.push(StarTable { table, place, referrer, filters: Vec::new() });
+            let outside = edge.and_then(|edge| aside_of(edge.from));
+            let entered = aside_of(place).filter(|aside| Some(*aside) != outside);
+            let aside = entered.and_then(|aside| flat.asides.get(aside)).map(|aside| aside.kind);
+            if let (Some(AsideKind::Anti), Some(edge)) = (aside, edge)
+                && (outside.is_some() || is_nullable(flat, edge))
+            {
+                return Err(Refused::NullableAnti);
+            }
+            tables.push(StarTable { table, place, referrer, filters: Vec::new(), aside });
         }
         let mut residuals = Vec::new();
         for (place, condition) in flat.conditions.iter().enumerate() {
             if used.contains(&place) {
                 continue;
             }
-            let of: BTreeSet<_> = condition.column_refs().into_iter().map(table_of).collect();
-            let only = (of.len() == 1).then(|| of.first().copied().flatten()).flatten();
-            match tables.iter_mut().find(|table| Some(table.place) == only) {
-                Some(table) => table.filters.push(condition.clone()),
-                None => residuals.push(condition.clone()),
+            let Condition { expr, of } = condition;
+            let named: BTreeSet<_> = expr.column_refs().into_iter().map(table_of).collect();
+            let only = (named.len() == 1).then(|| named.first().copied().flatten()).flatten();
+            let only = only.filter(|place| aside_of(*place) == *of);
+            match (tables.iter_mut().find(|table| Some(table.place) == only), of) {
+                (Some(table), _) => table.filters.push(expr.clone()),
+                (None, None) => residuals.push(expr.clone()),
+                (None, Some(_)) => return Err(Refused::OuterCondition),
             }
         }
         Ok(Self { tables, residuals })
     }
+}
+
+/// Whether the references along an edge may be NULL.
+fn is_nullable(flat: &Flat, edge: &Edge) -> bool {
+    let Some(table) = flat.tables.get(edge.from) else { return true };
+    let columns = table.foreign_keys().get(edge.key).map(|key| key.columns.as_slice());
+    let mut columns = columns.unwrap_or_default().iter();
+    columns.any(|id| table.column(*id).is_none_or(|column| column.nullable))
 }
 
 /// The way from a root to all tables.
@@ -120,7 +147,7 @@ fn edges(flat: &Flat) -> Vec<Edge> {
         .iter()
         .enumerate()
         .filter_map(|(place, condition)| {
-            let (one, other) = compared(condition)?;
+            let (one, other) = compared(&condition.expr)?;
             Some((place, one, other))
         })
         .collect();
@@ -131,6 +158,12 @@ fn edges(flat: &Flat) -> Vec<Edge> {
                 if to == from || parent.id() != foreign.parent {
                     continue;
                 }
+                // What leads into an aside is a condition of that, and nothing leads out of one.
+                let aside = flat.asides.iter().position(|aside| aside.tables.contains(&to));
+                let from_aside = flat.asides.iter().position(|it| it.tables.contains(&from));
+                if from_aside.is_some() && aside.is_none() {
+                    continue;
+                }
                 let columns = foreign.columns.iter().zip(&foreign.parent_columns);
                 let conditions: Option<Vec<usize>> = columns
                     .map(|(child, referenced)| {
@@ -139,9 +172,11 @@ fn edges(flat: &Flat) -> Vec<Edge> {
                         let is = |column: &Column, of: usize, name: &str| {
                             table_of(column) == Some(of) && column.name == name
                         };
-                        let found = pairs.iter().find(|(_, one, other)| {
-                            is(one, from, child) && is(other, to, referenced)
-                                || is(other, from, child) && is(one, to, referenced)
+                        let of = |place: &usize| flat.conditions.get(*place).and_then(|it| it.of);
+                        let found = pairs.iter().find(|(place, one, other)| {
+                            of(place) == aside
+                                && (is(one, from, child) && is(other, to, referenced)
+                                    || is(other, from, child) && is(one, to, referenced))
                         });
                         found.map(|(place, ..)| *place)
                     })

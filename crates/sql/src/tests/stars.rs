@@ -257,8 +257,19 @@ fn explain_says_why_joins_are_no_star() {
     let plain = "sale JOIN city ON sale.count = city.size";
     for (query, code) in [
         (format!("SELECT count(*) FROM {plain}"), "no-key"),
-        ("SELECT count(*) FROM sale LEFT JOIN city ON sale.target = city.id".into(), "join-type"),
-        ("SELECT count(*) FROM sale WHERE target NOT IN (SELECT id FROM city)".into(), "join"),
+        ("SELECT count(*) FROM sale FULL JOIN city ON sale.target = city.id".into(), "join-type"),
+        (
+            "SELECT count(*) FROM sale LEFT JOIN city ON sale.target = city.id AND sale.count > 3"
+                .into(),
+            "outer-condition",
+        ),
+        (
+            "SELECT count(*) FROM sale WHERE NOT EXISTS
+                (SELECT 1 FROM city WHERE city.id = sale.origin AND size > 300)"
+                .into(),
+            "nullable-anti",
+        ),
+        ("SELECT count(*) FROM sale WHERE origin NOT IN (SELECT id FROM city)".into(), "null"),
         (format!("SELECT count(*) FROM {pair} AND random() < 2"), "expression"),
         (
             "SELECT count(*) FROM sale JOIN (SELECT id, count(*) AS n FROM city GROUP BY id) AS c
@@ -305,4 +316,62 @@ fn the_log_tells_what_filters_took_out_and_how_statements_ended() {
     run(&session, &["SET query_log = off", "SELECT 4711", "SET query_log = on"]);
     let count = "SELECT count(*) FROM sys.query_log WHERE statement = 'SELECT 4711'";
     assert_eq!(answer(&session, count), "0");
+}
+
+/// Queries with rows for which a dimension has none.
+const ASIDES: &[&str] = &[
+    "SELECT city.name, count(*), sum(amount), count(city.id) FROM sale LEFT JOIN city
+        ON origin = city.id GROUP BY city.name",
+    "SELECT city.name, nation.name, count(*) FROM sale LEFT JOIN city ON origin = city.id
+        AND city.size > 1000 LEFT JOIN nation ON city.nation = nation.id GROUP BY ALL",
+    "SELECT c.name, n, count(*), min(sale.id) FROM sale LEFT JOIN
+        (SELECT city.id, city.name, nation.name AS n FROM city JOIN nation ON city.nation = nation.id
+            JOIN region ON nation.region = region.id WHERE region.name <> 'region 1') AS c
+        ON origin = c.id GROUP BY ALL",
+    "SELECT count(*), sum(count) FROM sale LEFT JOIN city ON origin = city.id
+        WHERE city.size IS NULL",
+    "SELECT count(*), sum(count) FROM sale LEFT JOIN city ON origin = city.id AND city.size > 2000
+        WHERE coalesce(city.size, 7) < 2500 AND sale.count > 0",
+    "SELECT year, kind, count(*), avg(rate) FROM sale JOIN day ON sold = day.id
+        LEFT JOIN shelf ON sale.room = shelf.room AND sale.place = shelf.place
+        WHERE month <> 12 GROUP BY ALL",
+    "SELECT a.name, b.name, count(*) FROM sale LEFT JOIN city AS a ON origin = a.id AND a.size < 900
+        LEFT JOIN city AS b ON target = b.id AND b.size > 1700 GROUP BY ALL",
+    "SELECT sale.id, city.name, nation.name FROM city JOIN nation ON city.nation = nation.id
+        RIGHT JOIN sale ON origin = city.id WHERE sale.id % 50 = 3",
+    "SELECT count(*), sum(amount) FROM sale WHERE NOT EXISTS
+        (SELECT 1 FROM city WHERE city.id = target AND size > 1000)",
+    "SELECT year, count(*) FROM sale JOIN day ON sold = day.id WHERE NOT EXISTS
+        (SELECT 1 FROM city JOIN nation ON city.nation = nation.id
+            WHERE city.id = sale.target AND nation.name LIKE '%3') GROUP BY year",
+    "SELECT count(*) FROM sale WHERE NOT EXISTS (SELECT 1 FROM city WHERE city.id = target)",
+    "SELECT count(*), count(city.name) FROM sale LEFT JOIN city ON target = city.id AND size < 0",
+    "SELECT city.name, nation.name, count(*) FROM sale LEFT JOIN city ON target = city.id
+        AND size < 0 LEFT JOIN nation ON city.nation = nation.id GROUP BY ALL",
+    "SELECT city.name, max(c) FROM (SELECT origin, count AS c FROM sale) AS s LEFT JOIN city
+        ON s.origin = city.id AND city.name LIKE 'city 1%' GROUP BY city.name HAVING max(c) > 48",
+];
+
+#[test]
+fn rows_without_a_dimension_row_stay_in_outer_and_anti_joins() {
+    let session = session(TABLES);
+    for sql in ASIDES {
+        assert!(is_star(&session, sql), "{sql}: {}", answer(&session, &format!("EXPLAIN {sql}")));
+        both(&session, sql);
+    }
+    run(
+        &session,
+        &[
+            "UPDATE sale SET parent = NULL",
+            "DELETE FROM sale WHERE id % 7 = 3",
+            "UPDATE city SET size = NULL, nation = 2 WHERE id % 4 = 1",
+            "INSERT INTO city VALUES (90, 'city 1', 950, 1)",
+            "INSERT INTO sale (id, origin, target, count) VALUES (9000, 90, 90, 49)",
+            "OPTIMIZE TABLE sale",
+            "INSERT INTO sale (id, origin, target, count) VALUES (9001, NULL, 90, 50)",
+        ],
+    );
+    ASIDES.iter().for_each(|sql| drop(both(&session, sql)));
+    run(&session, &["DELETE FROM sale"]);
+    ASIDES.iter().for_each(|sql| drop(both(&session, sql)));
 }
