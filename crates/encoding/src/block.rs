@@ -303,9 +303,33 @@ impl Block {
         Ok(())
     }
 
+    /// The same, without a look at anything but the values of the rows: what a filter means.
+    ///
+    /// # Errors
+    /// As of [`Block::filter`].
+    pub fn filter_row_by_row(
+        &self,
+        predicate: &Predicate,
+        selection: &mut Selection,
+    ) -> Result<(), FilterError> {
+        if let (Predicate::Members(members), Values::Keys(keys), true) =
+            (predicate, &self.values, selection.rows() == self.rows)
+        {
+            let rows = selection.indices();
+            let found: Vec<i128> = keys.fetch(&Rows::Indices(&rows))?;
+            for (row, key) in rows.iter().zip(found) {
+                if !members.contains(key) {
+                    selection.clear(*row as usize);
+                }
+            }
+            return Ok(self.keep_validity(1, selection)?);
+        }
+        self.filter(predicate, selection)
+    }
+
     /// The same as far as can be told without much work. Rows of which it cannot are left in
-    /// `selection` and given back, if there are any: those of them that other filters leave are to be
-    /// filtered again.
+    /// `selection` and given back, if there are any: those of them that other filters leave are to
+    /// be filtered again.
     ///
     /// # Errors
     /// As of [`Block::filter`].

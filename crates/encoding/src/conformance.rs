@@ -302,6 +302,10 @@ fn filters_like_the_reference(
             coarse.union(&kept);
         }
         assert_eq!(coarse, after, "{label}, {predicate:?}, in two steps");
+        let mut each = before.clone();
+        if block.filter_row_by_row(predicate, &mut each).is_ok() {
+            assert_eq!(each, after, "{label}, {predicate:?}, row by row");
+        }
         if after != expected {
             let wrong = (0..rows.len()).find(|&row| after.contains(row) != expected.contains(row));
             let row = wrong.map(|row| (row, &rows[row]));

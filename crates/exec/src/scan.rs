@@ -30,11 +30,13 @@ pub struct ScanOptions {
     pub zone_maps: bool,
     /// Answer filters by bitmap indexes.
     pub bitmaps: Bitmaps,
+    /// Look for sets of ordinals by their codes: high bits, runs, words of the set.
+    pub hierarchy_codes: bool,
 }
 
 impl Default for ScanOptions {
     fn default() -> Self {
-        Self { zone_maps: true, bitmaps: Bitmaps::default() }
+        Self { zone_maps: true, bitmaps: Bitmaps::default(), hierarchy_codes: true }
     }
 }
 
@@ -238,7 +240,9 @@ impl Scan {
             answers = answers.and(answer);
             if !answer.answered {
                 let block = blocks.get(&file, filter.column, block_idx)?;
-                if let Some(undecided) = block.filter_coarsely(&predicate, selection)? {
+                if !self.options.hierarchy_codes {
+                    block.filter_row_by_row(&predicate, selection)?;
+                } else if let Some(undecided) = block.filter_coarsely(&predicate, selection)? {
                     later.push((place, block, predicate, undecided));
                 }
             }

@@ -391,6 +391,16 @@ impl ColumnBlock {
         }
     }
 
+    /// The same by the values of the rows alone, see [`Block::filter_row_by_row`].
+    pub fn filter_row_by_row(
+        &self,
+        predicate: &Predicate,
+        selection: &mut Selection,
+    ) -> Result<()> {
+        let filtered = self.block.filter_row_by_row(predicate, selection);
+        filtered.map_err(|error| self.blame_filter(error))
+    }
+
     /// The same as far as can be told without much work, see [`Block::filter_coarsely`].
     pub fn filter_coarsely(
         &self,

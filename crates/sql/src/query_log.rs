@@ -1,10 +1,10 @@
 //! The last statements: how long they took, and what became of the rows that they looked at.
 //!
-//! Each statement has an entry from its beginning on, which the view `sys.query_log` shows. When its
-//! last row has been read, the entry gets the ledger: for each operator of ours how many segments,
-//! blocks, rows and bytes it read, what each filter took out, in the order in which they were asked,
-//! and how long it worked; then why joins are no star blocks. It lives in memory, as long as the
-//! warehouse is open.
+//! Each statement has an entry from its beginning on, which the view `sys.query_log` shows. When
+//! its last row has been read, the entry gets the ledger: for each operator of ours how many
+//! segments, blocks, rows and bytes it read, what each filter took out, in the order in which they
+//! were asked, and how long it worked; then why joins are no star blocks. It lives in memory, as
+//! long as the warehouse is open.
 
 use crate::error::{Error, ErrorKind};
 use crate::star::SharedNotes;

@@ -153,6 +153,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     switch!(
+        "starfact.hierarchy_codes",
+        "look for sets of dimension rows by codes instead of row by row",
+        scan.hierarchy_codes
+    ),
+    switch!(
         "starfact.index_columns",
         "give columns bitmap indexes where these pay, unasked",
         index_columns

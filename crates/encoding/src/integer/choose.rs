@@ -72,8 +72,8 @@ pub(crate) fn pays(candidate: Candidate, position: usize, end: usize, best_end: 
     end + saving_min < best_end
 }
 
-/// Whether runs are marked at their first rows: marks are read without any work, which is worth half
-/// as many bytes again as ends take.
+/// Whether runs are marked at their first rows: marks are read without any work, which is worth
+/// half as many bytes again as ends take.
 pub(crate) fn are_marks_better(marks_bytes: usize, ends_bytes: usize) -> bool {
     marks_bytes <= ends_bytes + ends_bytes / 2
 }

@@ -150,7 +150,8 @@ impl Offsets {
         self.fetch_offsets(rows, |offsets| cpu::run(AddBase { base, offsets, out: &mut *out }))
     }
 
-    /// Shows the offsets of `rows`, some at a time; false if they cannot be fetched one by one fast.
+    /// Shows the offsets of `rows`, some at a time; false if they cannot be fetched one by one
+    /// fast.
     fn fetch_offsets(
         &self,
         rows: &[u32],

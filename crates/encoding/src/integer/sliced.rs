@@ -9,10 +9,11 @@
 //! ```
 //!
 //! The key of a row is `base + (high << low bits) + low`. What is asked for is often a set of
-//! neighbours: rows of a dimension that is sorted by its hierarchies have ordinals beside each other
-//! if they are of one city, nation or region. Of each high part it is known before whether all keys
-//! that begin with it are wanted, none, or some; so a byte a row decides nearly all rows, and the low
-//! bits are looked at for the few that are left (Feng, Lo, Kao and Xu, "ByteSlice", SIGMOD 2015).
+//! neighbours: rows of a dimension that is sorted by its hierarchies have ordinals beside each
+//! other if they are of one city, nation or region. Of each high part it is known before whether
+//! all keys that begin with it are wanted, none, or some; so a byte a row decides nearly all rows,
+//! and the low bits are looked at for the few that are left (Feng, Lo, Kao and Xu, "ByteSlice",
+//! SIGMOD 2015).
 
 use super::offsets::retain;
 use super::{Integers, bit_packed};

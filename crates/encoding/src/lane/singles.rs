@@ -58,11 +58,14 @@ fn places<L: super::Lane>() -> [u32; 32] {
     places
 }
 
+/// Sixteen offsets at a time.
+///
 /// # Safety
 /// The packed vectors of all rows must lie within `packed`, `out` must have room for all rows, and
 /// the processor must have the instructions.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+// SAFETY: what the caller has to see to is said above.
 unsafe fn gathered<L: super::Lane>(width: u8, packed: &[u8], rows: &[u32], out: &mut [u32]) {
     use std::arch::x86_64::{
         __m512i, _mm_cvtsi32_si128, _mm512_add_epi32, _mm512_and_epi32, _mm512_cmpgt_epu32_mask,

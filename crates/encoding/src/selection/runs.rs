@@ -6,8 +6,8 @@
 //!   rows      1 1 1 0 1 1 1 1 0 0
 //! ```
 //!
-//! Sixty-four rows at a time: the bits of the list are spread to where runs begin, and a sum carries
-//! each through the rows up to the next beginning.
+//! Sixty-four rows at a time: the bits of the list are spread to where runs begin, and a sum
+//! carries each through the rows up to the next beginning.
 
 use super::{Ranked, Selection, VECTOR_ROWS, WORD_BITS};
 

@@ -173,7 +173,11 @@ fn check(filters: &[ColumnFilter]) -> (usize, usize) {
     let mut pruned = 0;
     let modes = [Bitmaps::Never, Bitmaps::IfCheaper, Bitmaps::Always];
     let cases = modes.iter().flat_map(|bitmaps| {
-        let options = [true, false].map(|zone_maps| ScanOptions { zone_maps, bitmaps: *bitmaps });
+        let options = [true, false].map(|zone_maps| ScanOptions {
+            zone_maps,
+            bitmaps: *bitmaps,
+            hierarchy_codes: zone_maps,
+        });
         options.into_iter().flat_map(|options| [(options, table), (options, shared_fixture())])
     });
     for (options, table) in cases {

@@ -82,8 +82,11 @@ fn predicates(model: &Model, column: usize, random: &mut Random) -> Vec<Predicat
 
 fn every_option() -> impl Iterator<Item = ScanOptions> {
     [true, false].into_iter().flat_map(|zone_maps| {
-        [Bitmaps::Never, Bitmaps::IfCheaper, Bitmaps::Always]
-            .map(|bitmaps| ScanOptions { zone_maps, bitmaps })
+        [Bitmaps::Never, Bitmaps::IfCheaper, Bitmaps::Always].map(|bitmaps| ScanOptions {
+            zone_maps,
+            bitmaps,
+            hierarchy_codes: zone_maps,
+        })
     })
 }
 

@@ -40,13 +40,16 @@ pub(crate) struct ScanSettings {
     pub(crate) bitmaps: bool,
     /// `starfact.star_executor`
     pub(crate) star_executor: bool,
+    /// `starfact.hierarchy_codes`
+    pub(crate) hierarchy_codes: bool,
 }
 
 impl ScanSettings {
     /// The same for the executor.
     fn options(self) -> ScanOptions {
         let bitmaps = if self.bitmaps { Bitmaps::IfCheaper } else { Bitmaps::Never };
-        ScanOptions { zone_maps: self.zone_maps, bitmaps }
+        let Self { zone_maps, hierarchy_codes, .. } = self;
+        ScanOptions { zone_maps, bitmaps, hierarchy_codes }
     }
 }
 
@@ -58,6 +61,7 @@ impl Default for ScanSettings {
             encoded_aggregates: true,
             bitmaps: true,
             star_executor: true,
+            hierarchy_codes: true,
         }
     }
 }

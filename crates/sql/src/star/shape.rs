@@ -7,9 +7,9 @@
 //!   whose reference is NULL or whose dimension row does not pass.
 //! - A table of which a row only has to be there (a semi join) is no root, for then a row of the
 //!   root could come more than once.
-//! - The inner side of an outer or an anti join is reached along one foreign key from outside, and the
-//!   conditions of the join are on columns of that side alone: then whether there is a row for one of
-//!   the other side depends on which dimension row that refers to, and on nothing else.
+//! - The inner side of an outer or an anti join is reached along one foreign key from outside, and
+//!   the conditions of the join are on columns of that side alone: then whether there is a row for
+//!   one of the other side depends on which dimension row that refers to, and on nothing else.
 //! - Other comparisons of two tables, even of keys, stay as conditions on joined rows.
 
 use super::flatten::{AsideKind, Condition, Flat, table_of};

@@ -16,8 +16,14 @@ use random::Random;
 use std::sync::Arc;
 
 /// The settings that are switched: all on, all off, and each alone.
-const SWITCHES: [&str; 5] =
-    ["zone_maps", "bitmaps", "encoded_filters", "encoded_aggregates", "star_executor"];
+const SWITCHES: [&str; 6] = [
+    "zone_maps",
+    "bitmaps",
+    "encoded_filters",
+    "encoded_aggregates",
+    "star_executor",
+    "hierarchy_codes",
+];
 
 /// Rows of the fact in each commit, for one seed after the other.
 const COMMITS: [&[usize]; 5] = [&[0], &[1], &[700], &[66_000], &[400, 0, 3_000, 90]];

@@ -17,9 +17,9 @@ pub(crate) fn may_pay_for_dictionary(blocks: usize) -> bool {
     blocks > 1
 }
 
-/// Whether a list of so many keys can pay for files of so many bytes. What is written for nothing is
-/// written at the cost of the load, so it has to look like saving half of them: a key in a list takes
-/// some bytes.
+/// Whether a list of so many keys can pay for files of so many bytes. What is written for nothing
+/// is written at the cost of the load, so it has to look like saving half of them: a key in a list
+/// takes some bytes.
 pub(crate) fn may_pay_for_list(keys: usize, bytes: u64) -> bool {
     (keys as u64).saturating_mul(LIST_KEY_BYTES) <= bytes / 2
 }
