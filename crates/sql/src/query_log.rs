@@ -9,6 +9,7 @@
 use crate::error::{Error, ErrorKind};
 use crate::star::SharedNotes;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::metrics::MetricsSet;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -73,6 +74,14 @@ struct Entry {
 struct State {
     logged: Logged,
     plan: Option<(Arc<dyn ExecutionPlan>, SharedNotes)>,
+    /// What there is to tell when somebody asks.
+    ledger: Option<Ledger>,
+}
+
+/// What the operators of ours counted, and the notes of the planner.
+struct Ledger {
+    operators: Vec<(String, MetricsSet)>,
+    notes: SharedNotes,
 }
 
 impl fmt::Debug for Entry {
@@ -104,7 +113,7 @@ impl QueryLog {
             error: None,
             ledger: None,
         };
-        let state = Mutex::new(State { logged, plan: None });
+        let state = Mutex::new(State { logged, plan: None, ledger: None });
         let entry = Arc::new(Entry { begun: Instant::now(), state });
         let mut entries = self.lock();
         if entries.len() >= ENTRIES_MAX {
@@ -118,7 +127,9 @@ impl QueryLog {
     pub(crate) fn all(&self) -> Vec<Logged> {
         let entries: Vec<Arc<Entry>> = self.lock().iter().cloned().collect();
         let logged = entries.iter().map(|entry| {
-            let mut logged = entry.lock().logged.clone();
+            let state = entry.lock();
+            let mut logged = state.logged.clone();
+            logged.ledger = state.ledger.as_ref().and_then(Ledger::text);
             if logged.status == Status::Running {
                 logged.duration = entry.begun.elapsed();
             }
@@ -154,10 +165,10 @@ impl Running {
         if state.logged.status != Status::Running {
             return;
         }
-        let ledger = state.plan.take().map(|(plan, notes)| ledger(&plan, &notes));
+        // The plan goes, and with it the files that it holds.
+        state.ledger = state.plan.take().map(|(plan, notes)| Ledger::new(&plan, notes));
         let logged = &mut state.logged;
         logged.duration = duration;
-        logged.ledger = ledger.filter(|text| !text.is_empty());
         (logged.status, logged.error) = match result {
             Ok(status) => (status, None),
             Err(error) if error.kind == ErrorKind::Interrupted => (Status::Cancelled, None),
@@ -166,21 +177,30 @@ impl Running {
     }
 }
 
-/// What the operators of ours say of a plan that has been executed, a line each.
-fn ledger(plan: &Arc<dyn ExecutionPlan>, notes: &SharedNotes) -> String {
-    let mut lines = Vec::new();
-    add_operators(plan, &mut lines);
-    lines.extend(notes.all());
-    lines.join("\n")
+impl Ledger {
+    fn new(plan: &Arc<dyn ExecutionPlan>, notes: SharedNotes) -> Self {
+        let mut operators = Vec::new();
+        add_operators(plan, &mut operators);
+        Self { operators, notes }
+    }
+
+    /// A line for each operator and each note; `None` if there is none.
+    fn text(&self) -> Option<String> {
+        let operators = self.operators.iter().map(|(name, metrics)| {
+            let metrics = metrics.aggregate_by_name().sorted_for_display().timestamps_removed();
+            format!("{name}: {metrics}")
+        });
+        let lines: Vec<String> = operators.chain(self.notes.all()).collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
 }
 
-fn add_operators(plan: &Arc<dyn ExecutionPlan>, lines: &mut Vec<String>) {
-    if let (true, Some(metrics)) = (plan.name().starts_with("Starfact"), plan.metrics()) {
-        let metrics = metrics.aggregate_by_name().sorted_for_display().timestamps_removed();
-        lines.push(format!("{}: {metrics}", plan.name()));
+fn add_operators(plan: &Arc<dyn ExecutionPlan>, operators: &mut Vec<(String, MetricsSet)>) {
+    if let Some(metrics) = plan.metrics().filter(|_| plan.name().starts_with("Starfact")) {
+        operators.push((plan.name().to_owned(), metrics));
     }
     for child in plan.children() {
-        add_operators(child, lines);
+        add_operators(child, operators);
     }
 }
 
