@@ -8,6 +8,7 @@
 //! Filters only ever clear bits, so several of them compose by running one after the other. Bits
 //! beyond the last row are always zero.
 
+use crate::cpu::{self, Kernel};
 use starfact_base::limits::{BLOCK_ROWS, VECTOR_ROWS};
 use std::ops::Range;
 
@@ -77,7 +78,7 @@ impl Selection {
 
     /// How many rows are selected.
     pub fn count(&self) -> usize {
-        self.words.iter().map(|word| word.count_ones() as usize).sum()
+        cpu::run(Ones(&self.words))
     }
 
     /// How many rows of `range` are selected.
@@ -277,6 +278,19 @@ impl Selection {
         if let (1.., Some(last)) = (used, self.words.last_mut()) {
             *last &= u64::MAX >> (WORD_BITS - used);
         }
+    }
+}
+
+/// How many bits are set.
+struct Ones<'a>(&'a [u64]);
+
+impl Kernel for Ones<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run(self) -> usize {
+        let ones: u64 = self.0.iter().map(|word| u64::from(word.count_ones())).sum();
+        ones as usize
     }
 }
 

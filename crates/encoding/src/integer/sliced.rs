@@ -309,6 +309,9 @@ struct Classes {
 
 impl Classes {
     fn new(set: &OffsetSet, low_bits: u8) -> Self {
+        if let OffsetSet::Range { low, span } = set {
+            return Self::of_range(*low, low.saturating_add(*span), low_bits);
+        }
         let (mut any, mut some) = (ByteSet::default(), ByteSet::default());
         for high in 0..=u8::MAX {
             let first = u64::from(high) << low_bits;
@@ -322,6 +325,21 @@ impl Classes {
             }
         }
         Self { any: any.ready(), some: some.ready() }
+    }
+
+    /// Those of neighbours: only the first and the last high part may have others, too.
+    fn of_range(low: u64, high: u64, low_bits: u8) -> Self {
+        let part = |offset: u64| (offset >> low_bits).min(u8::MAX.into()) as u8;
+        let (first, last) = (part(low), part(high));
+        let mask = u64::MAX >> (64 - low_bits);
+        let mut some = ByteSet::default();
+        if low & mask != 0 || first == last && high & mask != mask {
+            some.insert(first);
+        }
+        if high & mask != mask {
+            some.insert(last);
+        }
+        Self { any: ByteSet::span(first, last), some: some.ready() }
     }
 }
 
@@ -348,5 +366,23 @@ impl<T: Native> Kernel for Join<'_, T> {
             base.plus(offset)
         }));
         largest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_have_the_classes_of_any_set() {
+        let ends = [0, 1, 7, 8, 9, 15, 16, 17, 63, 64, 100, 2_039, 2_040, 2_047];
+        for (low, high) in ends.into_iter().flat_map(|low| ends.map(|high| (low, high))) {
+            if low > high {
+                continue;
+            }
+            let range = Classes::new(&OffsetSet::Range { low, span: high - low }, 3);
+            let each = Classes::new(&OffsetSet::Sorted((low..=high).collect()), 3);
+            assert_eq!((range.any, range.some), (each.any, each.some), "{low} to {high}");
+        }
     }
 }

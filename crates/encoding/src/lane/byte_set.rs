@@ -20,6 +20,14 @@ pub(crate) struct ByteSet {
 }
 
 impl ByteSet {
+    /// The bytes from `first` to `last`.
+    pub(crate) fn span(first: u8, last: u8) -> Self {
+        let mut set = Self::default();
+        (first..=last).for_each(|byte| set.insert(byte));
+        set.span = Some((first, last.saturating_sub(first)));
+        set
+    }
+
     /// Takes a byte in; [`ByteSet::ready`] has to follow.
     pub(crate) fn insert(&mut self, byte: u8) {
         if let Some(word) = self.bits.get_mut(usize::from(byte) / 64) {
