@@ -40,6 +40,9 @@ impl Default for ScanOptions {
     }
 }
 
+/// Rows in doubt wait for other filters unless so many times as many are more than all that are left.
+const DOUBTFUL_SHARE: usize = 4;
+
 /// One block of one segment: the unit of parallel work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Morsel {
@@ -243,7 +246,10 @@ impl Scan {
                 if !self.options.hierarchy_codes {
                     block.filter_row_by_row(&predicate, selection)?;
                 } else if let Some(undecided) = block.filter_coarsely(&predicate, selection)? {
-                    later.push((place, block, predicate, undecided));
+                    match undecided.count() * DOUBTFUL_SHARE > selection.count() {
+                        true => block.filter(&predicate, selection)?,
+                        false => later.push((place, block, predicate, undecided)),
+                    }
                 }
             }
         }
