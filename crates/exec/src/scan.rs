@@ -40,7 +40,8 @@ impl Default for ScanOptions {
     }
 }
 
-/// Rows in doubt wait for other filters unless so many times as many are more than all that are left.
+/// Rows in doubt wait for other filters unless so many times as many are more than all that are
+/// left.
 const DOUBTFUL_SHARE: usize = 4;
 
 /// One block of one segment: the unit of parallel work.
