@@ -7,7 +7,6 @@
 //! long as the warehouse is open.
 
 use crate::error::{Error, ErrorKind};
-use crate::star::SharedNotes;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
 use std::collections::VecDeque;
@@ -73,7 +72,7 @@ struct Entry {
 
 struct State {
     logged: Logged,
-    plan: Option<(Arc<dyn ExecutionPlan>, SharedNotes)>,
+    plan: Option<(Arc<dyn ExecutionPlan>, Vec<String>)>,
     /// What there is to tell when somebody asks.
     ledger: Option<Ledger>,
 }
@@ -81,7 +80,7 @@ struct State {
 /// What the operators of ours counted, and the notes of the planner.
 struct Ledger {
     operators: Vec<(String, MetricsSet)>,
-    notes: SharedNotes,
+    notes: Vec<String>,
 }
 
 impl fmt::Debug for Entry {
@@ -149,8 +148,8 @@ pub(crate) struct Running(Arc<Entry>);
 
 impl Running {
     /// The statement is executed by a plan.
-    pub(crate) fn plan(&self, plan: &Arc<dyn ExecutionPlan>, notes: &SharedNotes) {
-        self.0.lock().plan = Some((Arc::clone(plan), Arc::clone(notes)));
+    pub(crate) fn plan(&self, plan: &Arc<dyn ExecutionPlan>, notes: Vec<String>) {
+        self.0.lock().plan = Some((Arc::clone(plan), notes));
     }
 
     /// More rows were given out.
@@ -178,7 +177,7 @@ impl Running {
 }
 
 impl Ledger {
-    fn new(plan: &Arc<dyn ExecutionPlan>, notes: SharedNotes) -> Self {
+    fn new(plan: &Arc<dyn ExecutionPlan>, notes: Vec<String>) -> Self {
         let mut operators = Vec::new();
         add_operators(plan, &mut operators);
         Self { operators, notes }
@@ -190,7 +189,7 @@ impl Ledger {
             let metrics = metrics.aggregate_by_name().sorted_for_display().timestamps_removed();
             format!("{name}: {metrics}")
         });
-        let lines: Vec<String> = operators.chain(self.notes.all()).collect();
+        let lines: Vec<String> = operators.chain(self.notes.iter().cloned()).collect();
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 }

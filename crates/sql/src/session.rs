@@ -52,6 +52,7 @@ pub struct Session {
     open: Mutex<Option<OpenTransaction>>,
     cancel: CancelHandle,
     progress: Arc<Progress>,
+    notes: SharedNotes,
     pub(crate) plans: Arc<PlanCache>,
     prepared: Arc<PreparedStatements>,
 }
@@ -59,9 +60,12 @@ pub struct Session {
 /// What `SET` changes.
 struct Current {
     settings: Settings,
-    state: SessionState,
+    /// Copied only if a statement is still holding on to it: it has hundreds of names of functions.
+    state: Arc<SessionState>,
     /// The memory limit that `state` was built with.
     memory_limit: u64,
+    /// The settings that `state` has.
+    applied: Option<Settings>,
 }
 
 /// Cancels the running statement of a session, from any thread.
@@ -92,13 +96,13 @@ impl Session {
     pub(crate) fn new(inner: Arc<Inner>) -> Self {
         let settings = inner.defaults;
         let schema = Arc::new(WarehouseSchema::new(&inner));
-        let state = build_state(&schema, runtime_env(settings.memory_limit));
+        let state = Arc::new(build_state(&schema, runtime_env(settings.memory_limit)));
         let memory_limit = settings.memory_limit;
-        let current = Mutex::new(Current { settings, state, memory_limit });
-        let (cancel, progress) = (CancelHandle::default(), Arc::default());
+        let current = Mutex::new(Current { settings, state, memory_limit, applied: None });
+        let (cancel, progress, notes) = (CancelHandle::default(), Arc::default(), Arc::default());
         let (plans, prepared) = (Arc::default(), Arc::default());
         let open = Mutex::default();
-        Self { inner, schema, current, open, cancel, progress, plans, prepared }
+        Self { inner, schema, current, open, cancel, progress, notes, plans, prepared }
     }
 
     /// Executes exactly one statement, with or without its semicolon.
@@ -259,20 +263,23 @@ impl Session {
         self.schema.set_snapshot(Arc::clone(&snapshot));
         let mut current = self.lock();
         if current.settings.memory_limit != current.memory_limit {
-            let state = std::mem::replace(&mut current.state, SessionStateBuilder::new().build());
+            let state = current.state.as_ref().clone();
             let env = runtime_env(current.settings.memory_limit);
-            current.state =
-                SessionStateBuilder::new_from_existing(state).with_runtime_env(env).build();
+            let builder = SessionStateBuilder::new_from_existing(state);
+            current.state = Arc::new(builder.with_runtime_env(env).build());
             current.memory_limit = current.settings.memory_limit;
         }
-        let mut state = current.state.clone();
         self.progress.start_over();
-        let config = current.settings.apply(state.config().clone());
-        let notes = SharedNotes::default();
-        let config = config.with_extension(Arc::clone(&self.progress));
-        let config = config.with_extension(Arc::clone(&notes));
-        *state.config_mut() = config;
+        let settings = current.settings;
+        let is_applied = current.applied.replace(settings) == Some(settings);
+        let state = Arc::make_mut(&mut current.state);
+        if !is_applied {
+            let config = settings.apply(state.config().clone());
+            let config = config.with_extension(Arc::clone(&self.progress));
+            *state.config_mut() = config.with_extension(Arc::clone(&self.notes));
+        }
         state.mark_start_execution();
+        let state = Arc::clone(&current.state);
         Ok(Context {
             inner: Arc::clone(&self.inner),
             schema: Arc::clone(&self.schema),
@@ -280,7 +287,7 @@ impl Session {
             snapshot,
             settings: current.settings,
             progress: Arc::clone(&self.progress),
-            notes,
+            notes: Arc::clone(&self.notes),
             logged: None,
             plans: Arc::clone(&self.plans),
             prepared: Arc::clone(&self.prepared),
@@ -306,7 +313,10 @@ impl Session {
         self.inner.store.set_merge_policy(merging.is_on.then_some(merging.policy));
         current.settings = settings;
         for (name, value) in engine {
-            current.state.config_mut().options_mut().set(&name, &value)?;
+            // Ours are applied again, since they count more.
+            current.applied = None;
+            let state = Arc::make_mut(&mut current.state);
+            state.config_mut().options_mut().set(&name, &value)?;
         }
         Ok(Outcome::Done { tag })
     }

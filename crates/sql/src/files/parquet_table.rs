@@ -50,7 +50,7 @@ impl ParquetTable {
                 ParquetFile::open(path)?;
             }
             let url = url(path)?;
-            let infer = options.infer_schema(&context.state, &url);
+            let infer = options.infer_schema(context.state.as_ref(), &url);
             let schema = context.wait(guarded(std::slice::from_ref(path), infer))?;
             for field in schema.fields() {
                 merge(&mut fields, field, path)?;

@@ -66,7 +66,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Context {
     pub(crate) inner: Arc<Inner>,
     pub(crate) schema: Arc<WarehouseSchema>,
-    pub(crate) state: SessionState,
+    pub(crate) state: Arc<SessionState>,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) settings: Settings,
     pub(crate) progress: Arc<Progress>,

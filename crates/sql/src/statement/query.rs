@@ -19,7 +19,7 @@ use arrow::array::{AsArray, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::format::ExplainStatementOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::{
     RecordBatchReceiverStreamBuilder, RecordBatchStreamAdapter,
@@ -29,6 +29,7 @@ use datafusion::sql::parser::{ExplainStatement, Statement as EngineStatement};
 use datafusion::sql::sqlparser::ast::{Query, Statement as SqlStatement};
 use datafusion::sql::sqlparser::tokenizer::TokenWithSpan;
 use futures::StreamExt;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Batches that may wait for the reader.
@@ -213,8 +214,8 @@ fn launch(
     context.wait(async {
         let over = context.cancel.child_token();
         let physical = stoppable(physical, &over)?;
-        context.logged.iter().for_each(|logged| logged.plan(&physical, &context.notes));
-        let mut stream = execute_stream(physical, context.state.task_ctx())?;
+        context.logged.iter().for_each(|logged| logged.plan(&physical, context.notes.all()));
+        let mut stream = execute_stream(physical, task_context(&context.state))?;
         let schema = stream.schema();
         let mut builder = RecordBatchReceiverStreamBuilder::new(Arc::clone(&schema), BATCHES_AHEAD);
         let sender = builder.tx();
@@ -236,6 +237,15 @@ fn launch(
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, batches)) as _)
     })
+}
+
+/// What operators need while they run. Functions are in the plan already, and need no names.
+fn task_context(state: &SessionState) -> Arc<TaskContext> {
+    let (id, config) = (state.session_id().to_owned(), state.config().clone());
+    let (scalars, others) = (HashMap::new(), HashMap::new());
+    let (aggregates, windows) = (HashMap::new(), HashMap::new());
+    let runtime = Arc::clone(state.runtime_env());
+    Arc::new(TaskContext::new(None, id, config, scalars, others, aggregates, windows, runtime))
 }
 
 /// The batches of a stream, waited for one by one; cancelling ends them with an error.
