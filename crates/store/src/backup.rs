@@ -164,7 +164,7 @@ impl Copying<'_> {
                 let file = open_column(self.from.as_ref(), path, record, *rows)?;
                 (0..file.block_count()).try_for_each(|idx| file.verify_bytes(idx))?;
             }
-            Task::Dictionary(file) => file.values().map(drop)?,
+            Task::Dictionary(file) => file.verify()?,
             Task::Deletions(file) => file.read(self.from.as_ref()).map(drop)?,
         }
         let source = self.from.open(path)?;

@@ -1,7 +1,7 @@
 //! Keys of references in lists: the same rows, in less space, whatever is written next.
 
 use super::support::*;
-use crate::{LoadOptions, Store, Table, TableDefinition};
+use crate::{BackupMode, LoadOptions, Store, Table, TableDefinition};
 use starfact_base::{ColumnId, DataType};
 use starfact_vfs::MemDir;
 use std::sync::Arc;
@@ -122,6 +122,14 @@ fn a_few_rows_use_the_list_that_there_is_and_new_keys_another() {
     assert!(trees(&trips)[0].starts_with("derived(key of c3, constant)"), "{:?}", trees(&trips));
     assert_eq!(values(&trips, KEY), shown(&all));
     assert_sound(&store);
+
+    // And copied.
+    let to = MemDir::new();
+    let target: Arc<dyn starfact_vfs::Dir> = Arc::new(to.clone());
+    store.backup(&target, (BackupMode::Copy, 1), &|_| Ok(())).unwrap();
+    let copy = open_to_read(&to);
+    assert_eq!(values(&table(&copy, "trip"), KEY), shown(&all));
+    assert_sound(&copy);
 }
 
 #[test]
