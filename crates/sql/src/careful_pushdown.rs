@@ -5,7 +5,7 @@
 //! plans go without; the filters of scans are there already, so only those are lost that joins and
 //! top-k find while they run.
 
-use crate::restored_order::RestoredOrder;
+use crate::restored_order::{RestoredOrder, SanityCheck};
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNode;
@@ -26,6 +26,9 @@ pub(crate) fn physical_optimizer_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + 
     };
     let mut rules: Vec<_> = PhysicalOptimizer::new().rules.into_iter().map(careful).collect();
     let check = rules.iter().position(|rule| rule.name() == "SanityCheckPlan");
+    if let Some(rule) = check.and_then(|place| rules.get_mut(place)) {
+        *rule = Arc::new(SanityCheck { rule: Arc::clone(rule) });
+    }
     rules.insert(check.unwrap_or(rules.len()), Arc::new(RestoredOrder));
     rules
 }

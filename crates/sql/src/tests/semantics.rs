@@ -506,3 +506,31 @@ fn moments_of_all_years_meet() {
         ],
     );
 }
+
+#[test]
+fn windows_are_ordered_by_a_column_and_a_case_with_it() {
+    let tables = [
+        "CREATE TABLE w (x INTEGER, a INTEGER, b INTEGER, d DATE)",
+        "INSERT INTO w VALUES (1, 2, 3, DATE '2024-05-01'), (1, 2, NULL, DATE '2024-07-01'),
+            (1, 2, 3, DATE '2024-08-01'), (2, 2, 3, NULL)",
+    ];
+    let case = "CASE WHEN extract(month FROM d) < 6 THEN 'yes' WHEN b IS NULL THEN NULL
+        ELSE 'no' END";
+    let window = format!("PARTITION BY x ORDER BY a DESC, b ASC NULLS FIRST, {case} ASC");
+    check(
+        &session(&tables),
+        &[
+            (
+                &format!("SELECT x, b, count(*) OVER ({window}) AS c FROM w ORDER BY x, c"),
+                "1|NULL|1; 1|3|2; 1|3|3; 2|3|1",
+            ),
+            (
+                &format!(
+                    "SELECT x, {case} AS e, rank() OVER ({window}), sum(a) OVER (PARTITION BY x)
+                        FROM w ORDER BY 1, 3"
+                ),
+                "1|NULL|1|6; 1|no|2|6; 1|yes|3|6; 2|no|1|2",
+            ),
+        ],
+    );
+}
