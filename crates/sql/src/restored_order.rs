@@ -5,9 +5,9 @@
 //! the rows of all inputs together are in order, and would refuse its own plan. Here such rows are
 //! sorted once more, by the whole order.
 //!
-//! And it does not always see that rows that were just sorted by some expressions are in the order of
-//! these, if there are a CASE and its operands among them. What it then finds wrong with a plan is
-//! looked at again, with the order that operators say they give.
+//! And it does not always see that rows that were just sorted by some expressions are in the order
+//! of these, if there are a CASE and its operands among them. What it then finds wrong with a plan
+//! is looked at again, with the order that operators say they give.
 
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
