@@ -14,7 +14,8 @@
 //! is written beside the old one and takes its name. After a crash or an error both go.
 
 mod domain;
-pub(crate) mod policy;
+mod policy;
+pub(crate) use policy::may_pay_for_list;
 
 use crate::load::Job;
 use crate::paths;
@@ -179,31 +180,60 @@ impl Task<'_> {
         dictionary: &Arc<DictionaryFile>,
         is_new: bool,
     ) -> Result<Vec<(SegmentId, FileRecord)>> {
-        let written = sources.iter().map(|source| source.write(dir, dictionary));
-        let written = written.collect::<Result<Vec<ColumnFileInfo>>>()?;
-        let pairs = sources.iter().zip(&written);
-        let sizes = pairs.map(|(source, info)| Sizes { old: source.record.bytes, new: info.bytes });
-        let sizes: Vec<Sizes> = sizes.collect();
-        let dictionary_bytes = if is_new { dictionary.byte_len() } else { 0 };
-        let is_taken = match self.wanted {
-            SharedDictionaries::Always => vec![true; sizes.len()],
-            _ => policy::choose(&sizes, dictionary_bytes),
-        };
-        let mut taken = Vec::with_capacity(sources.len());
-        for ((source, info), is_taken) in sources.iter().zip(&written).zip(is_taken) {
-            let path = source.path();
-            let temporary = paths::unfinished(&path);
-            if !is_taken {
-                dir.remove_file(&temporary)?;
-                continue;
-            }
-            dir.rename(&temporary, &path)?;
-            let dictionary = Some(dictionary.number());
-            let record = FileRecord { dictionary, ..source.record.rewritten(info) };
-            taken.push((source.segment.id(), record));
+        let mut files = Vec::with_capacity(sources.len());
+        for source in sources {
+            let info = source.write(dir, dictionary)?;
+            files.push(Rewritten { folder: source.segment.folder(), record: source.record, info });
         }
-        Ok(taken)
+
+        let is_taken = match self.wanted {
+            SharedDictionaries::Always => vec![true; files.len()],
+            _ => chosen(&files, dictionary, is_new),
+        };
+        let ids = sources.iter().map(|source| source.segment.id());
+        let records = take(dir, &files, is_taken, dictionary)?;
+        Ok(ids.zip(records).filter_map(|(id, record)| Some((id, record?))).collect())
     }
+}
+
+/// A file that was written beside the one whose place it may take.
+pub(crate) struct Rewritten<'a> {
+    pub(crate) folder: &'a str,
+    /// Of the one that there is.
+    pub(crate) record: FileRecord,
+    pub(crate) info: ColumnFileInfo,
+}
+
+/// Which files are to take the places of the old ones, for the space that this saves.
+pub(crate) fn chosen(
+    files: &[Rewritten<'_>],
+    dictionary: &DictionaryFile,
+    is_new: bool,
+) -> Vec<bool> {
+    let sizes = files.iter().map(|file| Sizes { old: file.record.bytes, new: file.info.bytes });
+    let sizes: Vec<Sizes> = sizes.collect();
+    policy::choose(&sizes, if is_new { dictionary.byte_len() } else { 0 })
+}
+
+/// Gives files that are taken the places of the old ones, and removes the others; returns the
+/// records of those.
+pub(crate) fn take(
+    dir: &dyn Dir,
+    files: &[Rewritten<'_>],
+    is_taken: Vec<bool>,
+    dictionary: &DictionaryFile,
+) -> Result<Vec<Option<FileRecord>>> {
+    let one = |(file, is_taken): (&Rewritten<'_>, bool)| {
+        let path = paths::column(file.folder, file.record.column);
+        let temporary = paths::unfinished(&path);
+        if !is_taken {
+            return dir.remove_file(&temporary).map(|()| None);
+        }
+        dir.rename(&temporary, &path)?;
+        let dictionary = Some(dictionary.number());
+        Ok(Some(FileRecord { dictionary, ..file.record.rewritten(&file.info) }))
+    };
+    files.iter().zip(is_taken).map(one).collect()
 }
 
 impl Source<'_> {

@@ -16,8 +16,7 @@
 //! [`crate::dictionaries`].
 
 use crate::derive::pays;
-use crate::dictionaries::policy::{self, Sizes};
-use crate::dictionaries::{Shared, replace};
+use crate::dictionaries::{Rewritten, Shared, chosen, may_pay_for_list, replace, take};
 use crate::load::Job;
 use crate::paths;
 use crate::records::FileRecord;
@@ -90,14 +89,14 @@ impl Task<'_> {
         let known = newest.map(|file| file.keys()).transpose()?;
         let bytes: u64 = sources.iter().map(|source| source.record.bytes).sum();
         let mut list = List::new(known.map(Arc::as_ref), room);
-        if list.is_new && !policy::may_pay_for_list(room, bytes) {
+        if list.is_new && !may_pay_for_list(room, bytes) {
             return Ok(());
         }
         for source in &sources {
             if !source.read(|ordinal, key| list.add(ordinal, key))? {
                 return Ok(());
             }
-            if list.is_new && !policy::may_pay_for_list(list.keys.len(), bytes) {
+            if list.is_new && !may_pay_for_list(list.keys.len(), bytes) {
                 return Ok(());
             }
         }
@@ -155,26 +154,15 @@ impl Task<'_> {
         dictionary: &Arc<DictionaryFile>,
         is_new: bool,
     ) -> Result<Vec<(SegmentId, FileRecord)>> {
-        let write = |source: &Source<'_>| source.write(dir, dictionary, self.ordinals);
-        let written = sources.iter().map(write).collect::<Result<Vec<ColumnFileInfo>>>()?;
-        let pairs = sources.iter().zip(&written);
-        let sizes = pairs.map(|(source, info)| Sizes { old: source.record.bytes, new: info.bytes });
-        let sizes: Vec<Sizes> = sizes.collect();
-        let is_taken = policy::choose(&sizes, if is_new { dictionary.byte_len() } else { 0 });
-        let mut taken = Vec::with_capacity(sources.len());
-        for ((source, info), is_taken) in sources.iter().zip(&written).zip(is_taken) {
-            let path = paths::column(source.segment.folder(), source.record.column);
-            let temporary = paths::unfinished(&path);
-            if !is_taken {
-                dir.remove_file(&temporary)?;
-                continue;
-            }
-            dir.rename(&temporary, &path)?;
-            let dictionary = Some(dictionary.number());
-            let record = FileRecord { dictionary, ..source.record.rewritten(info) };
-            taken.push((source.segment.id(), record));
+        let mut files = Vec::with_capacity(sources.len());
+        for source in sources {
+            let info = source.write(dir, dictionary, self.ordinals)?;
+            files.push(Rewritten { folder: source.segment.folder(), record: source.record, info });
         }
-        Ok(taken)
+
+        let records = take(dir, &files, chosen(&files, dictionary, is_new), dictionary)?;
+        let ids = sources.iter().map(|source| source.segment.id());
+        Ok(ids.zip(records).filter_map(|(id, record)| Some((id, record?))).collect())
     }
 }
 
