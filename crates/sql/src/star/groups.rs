@@ -251,7 +251,12 @@ impl GroupedRows {
     fn key_columns(&mut self) -> Result<Vec<ArrayRef>> {
         let of = Arc::clone(&self.aggregation);
         let row_values = match &mut self.row_values {
-            Some(values) => values.emit(EmitTo::All)?,
+            Some(values) => {
+                let all = values.emit(EmitTo::All)?;
+                // Not all of them forget by themselves which number a key had.
+                values.clear_shrink(0);
+                all
+            }
             None => Vec::new(),
         };
         let cells = self.cells.cells();

@@ -375,3 +375,26 @@ fn rows_without_a_dimension_row_stay_in_outer_and_anti_joins() {
     run(&session, &["DELETE FROM sale"]);
     ASIDES.iter().for_each(|sql| drop(both(&session, sql)));
 }
+
+#[test]
+fn groups_leave_early_where_memory_is_short() {
+    let session = session(TABLES);
+    let many = "INSERT INTO sale (id, target, count) SELECT value + 10000, value % 55, value / 3
+        FROM range(300000)";
+    run(&session, &["SET threads = 2", many]);
+    let groups = "SELECT sale.id, sale.count, city.name, sum(city.size) AS s FROM sale
+        JOIN city ON target = city.id GROUP BY sale.id, sale.count, city.name";
+    let sql = format!("SELECT count(*), sum(id), sum(count), sum(s), count(name) FROM ({groups})");
+    let expected = both(&session, &sql);
+    for limit in ["60MB", "40MB", "30MB"] {
+        run(&session, &[&format!("SET memory_limit = '{limit}'")]);
+        match session.execute(&sql).and_then(|outcome| match outcome {
+            crate::Outcome::Rows(rows) => rows.collect::<Result<Vec<_>, _>>(),
+            _ => Ok(Vec::new()),
+        }) {
+            Ok(_) => assert_eq!(answer(&session, &sql), expected, "{limit}"),
+            // Too little, which is said.
+            Err(error) => assert!(error.to_string().contains("memory"), "{limit}: {error}"),
+        }
+    }
+}
