@@ -386,7 +386,7 @@ fn groups_leave_early_where_memory_is_short() {
         JOIN city ON target = city.id GROUP BY sale.id, sale.count, city.name";
     let sql = format!("SELECT count(*), sum(id), sum(count), sum(s), count(name) FROM ({groups})");
     let expected = both(&session, &sql);
-    for limit in ["60MB", "40MB", "30MB"] {
+    for limit in ["50MB", "25MB", "12MB"] {
         run(&session, &[&format!("SET memory_limit = '{limit}'")]);
         match session.execute(&sql).and_then(|outcome| match outcome {
             crate::Outcome::Rows(rows) => rows.collect::<Result<Vec<_>, _>>(),
