@@ -185,7 +185,6 @@ impl Task<'_> {
             let info = source.write(dir, dictionary)?;
             files.push(Rewritten { folder: source.segment.folder(), record: source.record, info });
         }
-
         let is_taken = match self.wanted {
             SharedDictionaries::Always => vec![true; files.len()],
             _ => chosen(&files, dictionary, is_new),

@@ -159,7 +159,6 @@ impl Task<'_> {
             let info = source.write(dir, dictionary, self.ordinals)?;
             files.push(Rewritten { folder: source.segment.folder(), record: source.record, info });
         }
-
         let records = take(dir, &files, chosen(&files, dictionary, is_new), dictionary)?;
         let ids = sources.iter().map(|source| source.segment.id());
         Ok(ids.zip(records).filter_map(|(id, record)| Some((id, record?))).collect())

@@ -6,9 +6,8 @@
 //! ```
 //!
 //! Where an offset lies follows from row and width by some shifts, for sixteen rows at once, and
-//! their words are gathered. That takes about a nanosecond a row, whichever rows they are: an
-//! eighth of what fetching them one by one does, and less than unpacking a vector as long as less
-//! than about a tenth of its rows is wanted.
+//! their words are gathered: which is for few rows of a vector, where unpacking all of it would be
+//! more work.
 
 use super::row_of;
 #[cfg(target_arch = "x86_64")]
@@ -138,6 +137,7 @@ unsafe fn gathered<L: super::Lane>(width: u8, packed: &[u8], rows: &[u32], out: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::InstructionSet;
     use crate::lane::{Lane, Vector, pack};
 
     fn agree<L: Lane>(width: u8) {
@@ -162,7 +162,10 @@ mod tests {
         let all: Vec<u32> = (0..offsets.len() as u32).collect();
         for rows in [all.clone(), vec![2_500], (0..77).map(|_| random() as u32 % 3_072).collect()] {
             let mut found = vec![u32::MAX; rows.len() + 1];
-            if !fetch(width, &bytes, &rows, &mut found) {
+            let is_served = fetch(width, &bytes, &rows, &mut found);
+            let is_best = InstructionSet::available().any(|set| format!("{set:?}") == "Avx512");
+            assert_eq!(is_served, is_best, "{width} bits");
+            if !is_served {
                 continue;
             }
             let expected: Vec<u32> = rows.iter().map(|row| offsets[*row as usize]).collect();
