@@ -261,6 +261,7 @@ impl Session {
             None => self.inner.store.snapshot()?,
         };
         self.schema.set_snapshot(Arc::clone(&snapshot));
+        self.plans.follow(&snapshot);
         let mut current = self.lock();
         if current.settings.memory_limit != current.memory_limit {
             let state = current.state.as_ref().clone();

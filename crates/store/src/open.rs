@@ -258,7 +258,12 @@ pub(crate) fn despite_damage(dir: &Arc<dyn Dir>) -> Result<(Followed, String)> {
 fn go_on(dir: &Arc<dyn Dir>, before: &Followed) -> Result<Option<Followed>> {
     let reader = before.reader.clone();
     let replay = Replay::go_on(&before.snapshot, reader.next_record());
-    follow(dir, replay, reader, before._pin.clone())
+    let pin = before._pin.clone();
+    let next = reader.next_record();
+    let Some(newest) = follow(dir, replay, reader, pin)? else { return Ok(None) };
+    let is_same = newest.reader.next_record() == next;
+    let snapshot = if is_same { Arc::clone(&before.snapshot) } else { newest.snapshot };
+    Ok(Some(Followed { snapshot, ..newest }))
 }
 
 fn follow(

@@ -104,7 +104,7 @@ pub(crate) struct StarNotes(Mutex<Vec<String>>);
 
 impl StarNotes {
     /// Forgets what was said of an earlier plan.
-    pub(super) fn start_over(&self) {
+    pub(crate) fn start_over(&self) {
         self.lock().clear();
     }
 
@@ -115,6 +115,11 @@ impl StarNotes {
         if !notes.contains(&note) {
             notes.push(note);
         }
+    }
+
+    /// Whether nothing was said.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
     }
 
     /// All that was said.

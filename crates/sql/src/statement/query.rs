@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::outcome::{Outcome, Rows};
 use crate::parse::{Statement, parse_tokenized};
-use crate::plan_cache::{self, Key};
+use crate::plan_cache::{self, FoundPlan, Key};
 use crate::select_names::{self, OutputNames};
 use crate::stop::stoppable;
 use crate::unnest::{self, Planned};
@@ -47,9 +47,7 @@ pub(super) fn unparsed(context: &mut Context, tokens: Vec<TokenWithSpan>) -> Res
     if let Some(key) = &key
         && let Some(found) = context.plans.find(&context.snapshot, key)
     {
-        let state = &context.state;
-        let planned = context.wait(async { Ok(unnest::physical_plan(state, &found.plan).await?) });
-        match planned {
+        match physical_plan(context, found.plan, key) {
             Ok(physical) => {
                 let stream = launch(context, physical)?;
                 return Ok(rows(context, found.names.apply(&stream.schema()), stream));
@@ -64,6 +62,26 @@ pub(super) fn unparsed(context: &mut Context, tokens: Vec<TokenWithSpan>) -> Res
     }
 }
 
+/// The physical plan of a query that was run before.
+fn physical_plan(context: &Context, found: FoundPlan, key: &Key) -> Result<Arc<dyn ExecutionPlan>> {
+    context.notes.start_over();
+    let plan = match found {
+        FoundPlan::Physical(plan) => return Ok(plan),
+        FoundPlan::Logical(plan) => plan,
+    };
+    let state = &context.state;
+    let physical = context.wait(async { Ok(unnest::physical_plan(state, &plan).await?) })?;
+    keep_physical(context, key, &physical);
+    Ok(physical)
+}
+
+/// Keeps a physical plan, unless there are notes on it, which are made when it is.
+fn keep_physical(context: &Context, key: &Key, plan: &Arc<dyn ExecutionPlan>) {
+    if context.notes.is_empty() {
+        context.plans.keep_physical(&context.snapshot, key, plan);
+    }
+}
+
 /// Plans and runs a query, and keeps the plan if there is a key and it may be kept.
 fn first_time(context: &mut Context, query: Query, key: Option<Key>) -> Result<Outcome> {
     let (plan, names) = plan(context, query)?;
@@ -72,7 +90,9 @@ fn first_time(context: &mut Context, query: Query, key: Option<Key>) -> Result<O
     let planned = optimize(context, plan)?;
     let names = Arc::new(names);
     if let Some(key) = key {
-        context.plans.keep(&context.snapshot, key, planned.logical, Arc::clone(&names));
+        let (plans, snapshot) = (&context.plans, &context.snapshot);
+        plans.keep(snapshot, key.clone(), planned.logical, Arc::clone(&names));
+        keep_physical(context, &key, &planned.physical);
     }
     let stream = launch(context, planned.physical)?;
     Ok(rows(context, names.apply(&stream.schema()), stream))

@@ -3,18 +3,22 @@
 //! What is kept is the logical plan as the optimiser leaves it. It follows from the text of the
 //! query, the settings and what all tables are declared to be; a change of one of the last two
 //! empties the cache. It never follows from rows or statistics: rules that look at those work on
-//! physical plans, which are made anew for each statement and never kept.
+//! physical plans, which are kept for one snapshot only.
 //!
 //! ```text
 //!   text ─ tokens ─► found? ─ no ──► parse, plan, optimise ─┬─► physical plan ─► rows
-//!                      │                                    ▼
-//!                      │                    keep, without the snapshot's tables
+//!                      │                                    ▼          │
+//!                      │                    keep, without the tables   ▼
+//!                      │                                               keep, if it is repeatable
+//!                      ├─ yes, and the snapshot is the same ─► physical plan, renewed ─► rows
 //!                      └─ yes ─► put the tables of this snapshot in ─► physical plan ─► rows
 //! ```
 //!
-//! Kept plans hold no table, so that they keep no file of an old snapshot on disk. Left out is
-//! what may mean something else the next time: functions of time and chance, files, views, other
-//! epochs.
+//! Kept logical plans hold no table, and physical ones go with the first statement that has another
+//! snapshot, so that they keep no file of an old snapshot on disk. Left out is what may mean
+//! something else the next time: functions of time and chance, files, views, other epochs.
+
+mod repeat;
 
 use crate::error::Result;
 use crate::functions::nullable;
@@ -26,6 +30,7 @@ use datafusion::common::Result as EngineResult;
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::{DefaultTableSource, provider_as_source};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableSource, Volatility};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use starfact_base::TableId;
 use starfact_store::{Definition, Snapshot};
@@ -41,10 +46,18 @@ const TOKENS_MAX: usize = 4_096;
 /// The tokens of a query without white space and comments.
 pub(crate) type Key = Box<[Token]>;
 
-/// A plan as it was found: with the tables of the snapshot in it.
+/// A plan as it was found.
 pub(crate) struct Found {
-    pub(crate) plan: LogicalPlan,
+    pub(crate) plan: FoundPlan,
     pub(crate) names: Arc<OutputNames>,
+}
+
+/// What was found of a plan.
+pub(crate) enum FoundPlan {
+    /// The logical plan, with the tables of the snapshot in it.
+    Logical(LogicalPlan),
+    /// The physical plan, ready to be executed.
+    Physical(Arc<dyn ExecutionPlan>),
 }
 
 /// See the [module](self).
@@ -58,28 +71,58 @@ struct Plans {
     /// What the tables were declared to be when the plans were made, by name.
     catalog: Vec<Definition>,
     entries: HashMap<Key, Entry>,
+    /// What all physical plans belong to.
+    snapshot: Option<Arc<Snapshot>>,
     /// Counts look-ups, as a clock for `used`.
     clock: u64,
     #[cfg(test)]
     found: usize,
+    #[cfg(test)]
+    repeated: usize,
 }
 
 struct Entry {
     plan: LogicalPlan,
     names: Arc<OutputNames>,
+    /// If it is repeatable.
+    physical: Option<Arc<dyn ExecutionPlan>>,
     used: u64,
 }
 
 impl PlanCache {
     /// The plan of a query over the tables of a snapshot, if it is kept.
-    pub(crate) fn find(&self, snapshot: &Snapshot, key: &[Token]) -> Option<Found> {
+    pub(crate) fn find(&self, snapshot: &Arc<Snapshot>, key: &[Token]) -> Option<Found> {
         let (plan, names) = self.lock().find(snapshot, key)?;
-        let plan = bind(plan, snapshot).ok()?;
+        let plan = match plan {
+            FoundPlan::Logical(plan) => FoundPlan::Logical(bind(plan, snapshot).ok()?),
+            FoundPlan::Physical(plan) => FoundPlan::Physical(repeat::renewed(plan).ok()?),
+        };
         #[cfg(test)]
         {
             self.lock().found += 1;
+            self.lock().repeated += usize::from(matches!(plan, FoundPlan::Physical(_)));
         }
         Some(Found { plan, names })
+    }
+
+    /// A statement has this snapshot: physical plans for another one are of no use any more.
+    pub(crate) fn follow(&self, snapshot: &Arc<Snapshot>) {
+        self.lock().follow(snapshot);
+    }
+
+    /// Keeps the physical plan of a query over the tables of this snapshot, if its logical plan is
+    /// kept and it is repeatable.
+    pub(crate) fn keep_physical(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        key: &[Token],
+        plan: &Arc<dyn ExecutionPlan>,
+    ) {
+        let mut plans = self.lock();
+        plans.follow(snapshot);
+        if let Some(entry) = plans.entries.get_mut(key) {
+            entry.physical = repeat::is_repeatable(plan).then(|| Arc::clone(plan));
+        }
     }
 
     /// Keeps the plan of a query over the tables of this snapshot.
@@ -113,6 +156,12 @@ impl PlanCache {
         (plans.entries.len(), plans.found)
     }
 
+    /// How often a physical plan was found.
+    #[cfg(test)]
+    pub(crate) fn repeated(&self) -> usize {
+        self.lock().repeated
+    }
+
     fn lock(&self) -> MutexGuard<'_, Plans> {
         self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -121,16 +170,32 @@ impl PlanCache {
 impl Plans {
     fn find(
         &mut self,
-        snapshot: &Snapshot,
+        snapshot: &Arc<Snapshot>,
         key: &[Token],
-    ) -> Option<(LogicalPlan, Arc<OutputNames>)> {
+    ) -> Option<(FoundPlan, Arc<OutputNames>)> {
         if !self.is_of(snapshot) {
             self.entries.clear();
         }
+        self.follow(snapshot);
         let entry = self.entries.get_mut(key)?;
         self.clock += 1;
         entry.used = self.clock;
-        Some((entry.plan.clone(), Arc::clone(&entry.names)))
+        let plan = match &entry.physical {
+            Some(plan) => FoundPlan::Physical(Arc::clone(plan)),
+            None => FoundPlan::Logical(entry.plan.clone()),
+        };
+        Some((plan, Arc::clone(&entry.names)))
+    }
+
+    fn is_for(&self, snapshot: &Arc<Snapshot>) -> bool {
+        self.snapshot.as_ref().is_some_and(|known| Arc::ptr_eq(known, snapshot))
+    }
+
+    fn follow(&mut self, snapshot: &Arc<Snapshot>) {
+        if !self.is_for(snapshot) {
+            self.entries.values_mut().for_each(|entry| entry.physical = None);
+            self.snapshot = Some(Arc::clone(snapshot));
+        }
     }
 
     fn keep(&mut self, snapshot: &Snapshot, key: Key, plan: LogicalPlan, names: Arc<OutputNames>) {
@@ -145,7 +210,7 @@ impl Plans {
             self.entries.remove(&oldest);
         }
         self.clock += 1;
-        self.entries.insert(key, Entry { plan, names, used: self.clock });
+        self.entries.insert(key, Entry { plan, names, physical: None, used: self.clock });
     }
 
     /// Whether the tables of a snapshot are declared as they were when the plans were made.
