@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result, explain};
 use crate::query_log::{Running, Status};
-use crate::session::panicked;
+use crate::session::{panicked, with_stack_for_expressions};
 use crate::settings::Settings;
 use crate::warehouse::Inner;
 use arrow::array::RecordBatch;
@@ -123,14 +123,15 @@ impl Rows {
             Source::Ended => None,
             Source::Ready(batches) => batches.next().map(Ok),
             Source::Query { inner, stream, cancel, .. } => {
+                let next = async {
+                    tokio::select! {
+                        biased;
+                        () = cancel.cancelled() => Some(Err(Error::interrupted())),
+                        next = stream.next() => next.map(|next| next.map_err(Error::from)),
+                    }
+                };
                 let next = catch_unwind(AssertUnwindSafe(|| {
-                    inner.runtime.block_on(async {
-                        tokio::select! {
-                            biased;
-                            () = cancel.cancelled() => Some(Err(Error::interrupted())),
-                            next = stream.next() => next.map(|next| next.map_err(Error::from)),
-                        }
-                    })
+                    with_stack_for_expressions(|| inner.runtime.block_on(next))
                 }));
                 let next = next.unwrap_or_else(|panic| Some(Err(panicked(&panic))))?;
                 Some(next.and_then(|batch| rename(&self.schema, &batch)))

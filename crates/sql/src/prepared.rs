@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::outcome::Outcome;
 use crate::parse::{Template, read, template_of, tokenize};
-use crate::session::{STACK_BYTES, Session};
+use crate::session::{Session, with_stack};
 use crate::statement::{check_count, parameter_tokens};
 use datafusion::common::ScalarValue;
 use std::sync::Arc;
@@ -36,9 +36,7 @@ impl Session {
     /// # Errors
     /// Syntax errors, and statements that cannot be prepared.
     pub fn prepare(&self, sql: &str) -> Result<Prepared> {
-        let template = stacker::maybe_grow(STACK_BYTES / 2, STACK_BYTES, || {
-            tokenize(sql).and_then(template_of)
-        })?;
+        let template = with_stack(|| tokenize(sql).and_then(template_of))?;
         Ok(Prepared { sql: Arc::from(sql), template })
     }
 

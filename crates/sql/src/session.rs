@@ -41,7 +41,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 /// Stack that a statement is planned on.
-pub(crate) const STACK_BYTES: usize = 64 << 20;
+const STACK_BYTES: usize = 64 << 20;
+
+/// Stack that evaluating expressions may need.
+const STACK_BYTES_OF_EXPRESSIONS: usize = 6 << 20;
+
+/// Does something that walks syntax trees, which are as deep as the parser allows.
+pub(crate) fn with_stack<T>(work: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(STACK_BYTES / 2, STACK_BYTES, work)
+}
+
+/// Evaluates expressions, which are as deep.
+pub(crate) fn with_stack_for_expressions<T>(work: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(STACK_BYTES_OF_EXPRESSIONS, STACK_BYTES, work)
+}
 
 /// A session on a warehouse: one statement at a time, its own settings.
 pub struct Session {
@@ -124,18 +137,15 @@ impl Session {
     ) -> Result<Outcome> {
         let token = self.cancel.renew();
         let logged = self.lock().settings.query_log.then(|| self.inner.log.begin(sql));
-        // Planning walks syntax trees that are as deep as the parser allows.
-        let result = stacker::maybe_grow(STACK_BYTES / 2, STACK_BYTES, || {
-            catch_unwind(AssertUnwindSafe(|| {
-                let mut open = self.lock_open();
-                let statement = read().inspect_err(|_| abort(&mut open))?;
-                let part = Part::of(&statement);
-                self.run(token.clone(), &mut open, part, |context| {
-                    context.logged.clone_from(&logged);
-                    execute(context, statement)
-                })
-            }))
-        });
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let mut open = self.lock_open();
+            let statement = read().inspect_err(|_| abort(&mut open))?;
+            let part = Part::of(&statement);
+            self.run(token.clone(), &mut open, part, |context| {
+                context.logged.clone_from(&logged);
+                execute(context, statement)
+            })
+        }));
         let result = self.keep_settings(result.unwrap_or_else(|panic| Err(panicked(&panic))));
         match result {
             Ok(Outcome::Rows(rows)) => {

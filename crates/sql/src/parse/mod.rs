@@ -28,6 +28,7 @@ pub(crate) use unsupported::elsewhere;
 
 use crate::dialect::StarfactDialect;
 use crate::error::{Error, Position, Result};
+use crate::session::with_stack;
 use datafusion::sql::sqlparser::ast::{self, Statement as SqlStatement};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -106,7 +107,7 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
 pub(crate) fn read(tokens: Vec<TokenWithSpan>) -> Result<Statement> {
     match begins_query(&tokens) {
         true => Ok(Statement::Unparsed(tokens)),
-        false => parse_tokenized(tokens),
+        false => with_stack(|| parse_tokenized(tokens)),
     }
 }
 

@@ -220,6 +220,11 @@ impl ScanExec {
         self.scan.morsels().iter().map(|morsel| morsel.rows() as u64).sum()
     }
 
+    /// How many threads share the rows.
+    pub(crate) fn partition_count(&self) -> usize {
+        self.partitions
+    }
+
     /// Whether every row of the table is read.
     pub(crate) fn is_unfiltered(&self) -> bool {
         self.filters.is_empty() && self.residuals.is_empty()

@@ -38,6 +38,8 @@ use tokio::task::JoinError;
 const ABSENT: u32 = u32::MAX;
 /// Places of an array that cost as much as reading a row.
 const ORDINALS_PER_ROW: u64 = 16;
+/// Rows that take longer to read than another thread takes to begin.
+const ROWS_FOR_A_THREAD: u64 = 1 << 14;
 
 /// How to read a dimension.
 #[derive(Clone, Debug)]
@@ -153,18 +155,25 @@ impl Built {
     ) -> Result<Self> {
         let timer = MetricBuilder::new(metrics).subset_time("dimensions_time", 0);
         let timer = timer.timer();
-        // Threads that wait for the dimensions read some of them meanwhile.
-        let reading: Vec<SpawnedTask<Result<Dimension>>> = dimensions
+        // Threads that wait for the dimensions read the large ones of them meanwhile.
+        let reading: Vec<Option<SpawnedTask<Result<Dimension>>>> = dimensions
             .iter()
             .map(|dimension| {
+                if dimension.rows() < ROWS_FOR_A_THREAD {
+                    return None;
+                }
                 let (dimension, context) = (dimension.clone(), Arc::clone(context));
                 let metrics = metrics.clone();
-                SpawnedTask::spawn(async move { dimension.read(&context, &metrics).await })
+                let read = async move { dimension.read(&context, &metrics).await };
+                Some(SpawnedTask::spawn(read))
             })
             .collect();
         let mut built = Vec::with_capacity(dimensions.len());
-        for dimension in reading {
-            built.push(dimension.join_unwind().await.map_err(gone)??);
+        for (dimension, reading) in dimensions.iter().zip(reading) {
+            built.push(match reading {
+                Some(reading) => reading.join_unwind().await.map_err(gone)??,
+                None => dimension.read(context, metrics).await?,
+            });
         }
         let before = root.pruned_blocks();
         let root = root.with_column_filters(filters(root.table(), &built))?;

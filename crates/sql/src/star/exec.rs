@@ -45,7 +45,7 @@ impl StarExec {
     ) -> Result<Self> {
         let (star, outputs) = StarPlan::new(star, outputs, session)?;
         let schema = Arc::clone(schema.inner());
-        let properties = properties(&schema, session.config().target_partitions());
+        let properties = properties(&schema, star.root.partition_count());
         Ok(Self {
             star: Arc::new(star),
             outputs: outputs.into(),

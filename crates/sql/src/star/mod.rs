@@ -20,6 +20,7 @@
 //! stays as the query engine plans it, and so does everything with `starfact.star_executor = off`.
 
 mod aggregate;
+mod brief;
 mod cells;
 mod dimension;
 mod exec;
@@ -33,5 +34,6 @@ mod refused;
 mod shape;
 
 pub(crate) use aggregate::StarAggregates;
+pub(crate) use brief::is_brief;
 pub(crate) use node::StarPlanner;
 pub(crate) use refused::SharedNotes;

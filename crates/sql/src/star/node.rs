@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{DFSchemaRef, Result, internal_err};
+use datafusion::execution::SessionState;
 use datafusion::execution::context::QueryPlanner;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNode};
@@ -120,8 +121,36 @@ impl QueryPlanner for StarPlanner {
             return DefaultPhysicalPlanner::default().create_physical_plan(plan, session).await;
         }
         let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Self)]);
-        planner.create_physical_plan(&with_stars(plan.clone(), session, &notes)?, session).await
+        let plan = with_stars(plan.clone(), session, &notes)?;
+        if let Some(state) = session.as_any().downcast_ref::<SessionState>()
+            && is_for_one_thread(&plan)?
+        {
+            // Handing rows from thread to thread would cost more than the rest of the query.
+            let mut state = state.clone();
+            state.config_mut().options_mut().execution.target_partitions = 1;
+            return planner.create_physical_plan(&plan, &state).await;
+        }
+        planner.create_physical_plan(&plan, session).await
     }
+}
+
+/// Whether all rows come from one star block of which one thread reads all that there is.
+fn is_for_one_thread(plan: &LogicalPlan) -> Result<bool> {
+    let (mut leaves, mut is_small) = (0, false);
+    plan.apply_with_subqueries(|node| {
+        if node.inputs().is_empty() {
+            leaves += 1;
+            is_small = match node {
+                LogicalPlan::Extension(Extension { node }) => {
+                    let star = node.as_any().downcast_ref::<StarNode>();
+                    star.is_some_and(|star| star.exec.star.root.partition_count() == 1)
+                }
+                _ => false,
+            };
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(leaves == 1 && is_small)
 }
 
 #[async_trait]

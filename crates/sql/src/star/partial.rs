@@ -4,6 +4,7 @@ use super::aggregate::Aggregation;
 use super::dimension::Built;
 use super::exec::{StarExec, properties};
 use super::groups::{Coded, GroupedRows, Prepared};
+use super::plan::StarPlan;
 use crate::operators::without_inputs;
 use crate::scan::Partition;
 use arrow::array::RecordBatch;
@@ -56,6 +57,10 @@ impl StarAggregateExec {
             prepared: Arc::default(),
             metrics: ExecutionPlanMetricsSet::new(),
         })
+    }
+
+    pub(super) fn star(&self) -> &StarPlan {
+        &self.aggregation.star
     }
 
     async fn prepared(&self, context: &Arc<TaskContext>) -> Result<Arc<Prepared>> {

@@ -107,8 +107,13 @@ impl StarPlan {
     /// blocks, which is too much where the filters of the root leave few rows: hash tables of these
     /// are small, and filter the other tables in turn.
     pub(super) fn pays(&self) -> bool {
-        let rows: u64 = self.dimensions.iter().map(DimensionPlan::rows).sum();
+        let rows = self.dimension_rows();
         rows <= FREE_ROWS + ROWS_PER_ROW.saturating_mul(self.root.rows_to_read())
+    }
+
+    /// How many rows of dimensions are read.
+    pub(super) fn dimension_rows(&self) -> u64 {
+        self.dimensions.iter().map(DimensionPlan::rows).sum()
     }
 
     /// The same with some of its columns only.

@@ -53,6 +53,7 @@ use crate::parse::{Statement, elsewhere};
 use crate::plan_cache::PlanCache;
 use crate::progress::Progress;
 use crate::query_log::Running;
+use crate::session::with_stack;
 use crate::settings::Settings;
 use crate::star::SharedNotes;
 use crate::warehouse::Inner;
@@ -124,6 +125,14 @@ impl Context {
 pub(crate) fn execute(context: &mut Context, statement: Statement) -> Result<Outcome> {
     let result = match statement {
         Statement::Unparsed(tokens) => query::unparsed(context, tokens),
+        statement => with_stack(|| execute_parsed(context, statement)),
+    };
+    result.map_err(|error| names::explain_unknown(context, error))
+}
+
+fn execute_parsed(context: &mut Context, statement: Statement) -> Result<Outcome> {
+    match statement {
+        Statement::Unparsed(tokens) => query::unparsed(context, tokens),
         Statement::Query(query) => query::query(context, *query),
         Statement::Explain { analyze, verbose, statement } => {
             query::explain(context, analyze, verbose, *statement)
@@ -155,6 +164,5 @@ pub(crate) fn execute(context: &mut Context, statement: Statement) -> Result<Out
         Statement::Unsupported(what) => {
             Err(Error::sql(format!("{what} is not supported")).with_hint(elsewhere(&what)))
         }
-    };
-    result.map_err(|error| names::explain_unknown(context, error))
+    }
 }

@@ -1,6 +1,6 @@
 //! Queries and EXPLAIN: plan, and hand out rows as they come.
 //!
-//! The calling thread plans and waits; everything else happens on the warehouse's threads, one
+//! The calling thread plans and waits; everything else, unless it is brief, happens on the warehouse's threads, one
 //! batch ahead of the reader. So a statement can be cancelled whatever its operators are doing, and
 //! dropping the stream ends them. Of a query that was run before, the plan is kept; see
 //! [`crate::plan_cache`].
@@ -13,6 +13,8 @@ use crate::outcome::{Outcome, Rows};
 use crate::parse::{Statement, parse_tokenized};
 use crate::plan_cache::{self, FoundPlan, Key};
 use crate::select_names::{self, OutputNames};
+use crate::session::with_stack;
+use crate::star;
 use crate::stop::stoppable;
 use crate::unnest::{self, Planned};
 use arrow::array::{AsArray, RecordBatch, StringArray};
@@ -56,10 +58,10 @@ pub(super) fn unparsed(context: &mut Context, tokens: Vec<TokenWithSpan>) -> Res
             Err(_) => context.plans.forget(key),
         }
     }
-    match parse_tokenized(tokens)? {
+    with_stack(|| match parse_tokenized(tokens)? {
         Statement::Query(query) => first_time(context, *query, key),
         statement => super::execute(context, statement),
-    }
+    })
 }
 
 /// The physical plan of a query that was run before.
@@ -70,7 +72,8 @@ fn physical_plan(context: &Context, found: FoundPlan, key: &Key) -> Result<Arc<d
         FoundPlan::Logical(plan) => plan,
     };
     let state = &context.state;
-    let physical = context.wait(async { Ok(unnest::physical_plan(state, &plan).await?) })?;
+    let physical =
+        with_stack(|| context.wait(async { Ok(unnest::physical_plan(state, &plan).await?) }))?;
     keep_physical(context, key, &physical);
     Ok(physical)
 }
@@ -235,7 +238,12 @@ fn launch(
         let over = context.cancel.child_token();
         let physical = stoppable(physical, &over)?;
         context.logged.iter().for_each(|logged| logged.plan(&physical, context.notes.all()));
+        let is_brief = star::is_brief(&physical);
         let mut stream = execute_stream(physical, task_context(&context.state))?;
+        if is_brief {
+            // To hand it to another thread would cost more than it does.
+            return Ok(stream);
+        }
         let schema = stream.schema();
         let mut builder = RecordBatchReceiverStreamBuilder::new(Arc::clone(&schema), BATCHES_AHEAD);
         let sender = builder.tx();

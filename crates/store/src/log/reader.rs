@@ -20,7 +20,7 @@ use crate::manifest::is_missing;
 use crate::paths;
 use bytes::Bytes;
 use starfact_base::{Corruption, Error, Result};
-use starfact_vfs::Dir;
+use starfact_vfs::{Dir, Entry};
 use std::collections::BTreeSet;
 
 /// How far to read the last log.
@@ -43,6 +43,8 @@ pub(crate) struct LogReader {
     upcoming: u64,
     /// The number of the next record to visit: never less than `upcoming`.
     next: u64,
+    /// The bytes of the log that were there when it was last read up to its last mark.
+    seen: u64,
 }
 
 /// Where reading ended.
@@ -72,7 +74,7 @@ impl LogReader {
     /// with `first_record` or before, or if `first_log` is 0, for a place from before there were
     /// logs.
     pub(crate) fn new(first_log: u64, first_record: u64) -> Self {
-        Self { log: first_log, offset: 0, upcoming: 0, next: first_record }
+        Self { log: first_log, offset: 0, upcoming: 0, next: first_record, seen: 0 }
     }
 
     /// The number of the next record to visit.
@@ -94,7 +96,11 @@ impl LogReader {
     ) -> Result<ReadEnd> {
         let mut last: Option<Log> = None;
         let from = self.log;
-        for number in begun(dir)?.into_iter().filter(|&number| number >= from) {
+        let entries = dir.list(paths::LOGS)?;
+        if until == Until::Mark && self.has_seen_all(&entries) {
+            return Ok(ReadEnd::default());
+        }
+        for number in numbers(&entries).into_iter().filter(|&number| number >= from) {
             let opened = Log::open(dir, number).and_then(|log| match log {
                 None if dir.exists(&paths::begun_log(number))? => {
                     let damage = Corruption::new(0, "file", "a log", "no such file");
@@ -128,6 +134,15 @@ impl LogReader {
         }
     }
 
+    /// Whether nothing was written since the logs were read last: logs only grow.
+    fn has_seen_all(&self, entries: &[Entry]) -> bool {
+        let path = paths::log(self.log);
+        let is_it = |entry: &&Entry| path.strip_suffix(entry.name.as_str()).is_some();
+        let log = entries.iter().find(is_it);
+        log.is_some_and(|log| self.seen > 0 && log.bytes == self.seen)
+            && numbers(entries).last() == Some(&self.log)
+    }
+
     /// Moves to a log, unless the place is in it already.
     fn enter(&mut self, log: &Log) -> Result<()> {
         let first = log.header.first;
@@ -145,6 +160,7 @@ impl LogReader {
             return Err(damage.in_file(&log.path));
         }
         (self.log, self.offset, self.upcoming) = (log.header.number, log.header_bytes, first);
+        self.seen = 0;
         Ok(())
     }
 
@@ -184,6 +200,7 @@ impl LogReader {
                 }
             }
         }
+        self.seen = log.bytes.len() as u64;
         Ok(ReadEnd::default())
     }
 
@@ -321,8 +338,12 @@ pub(super) fn next_number(dir: &dyn Dir) -> Result<u64> {
 
 /// The numbers of all logs that were begun, ascending. Some may be gone.
 fn begun(dir: &dyn Dir) -> Result<BTreeSet<u64>> {
-    let entries = dir.list(paths::LOGS)?;
+    Ok(numbers(&dir.list(paths::LOGS)?))
+}
+
+/// The numbers of the logs of which there is anything.
+fn numbers(entries: &[Entry]) -> BTreeSet<u64> {
     let names = entries.iter().filter(|entry| !entry.is_folder).map(|entry| entry.name.as_str());
     let number = |name| paths::log_number(name).or_else(|| paths::begun_log_number(name));
-    Ok(names.filter_map(number).collect())
+    names.filter_map(number).collect()
 }
