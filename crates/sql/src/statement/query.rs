@@ -1,9 +1,9 @@
 //! Queries and EXPLAIN: plan, and hand out rows as they come.
 //!
-//! The calling thread plans and waits; everything else, unless it is brief, happens on the warehouse's threads, one
-//! batch ahead of the reader. So a statement can be cancelled whatever its operators are doing, and
-//! dropping the stream ends them. Of a query that was run before, the plan is kept; see
-//! [`crate::plan_cache`].
+//! The calling thread plans and waits; everything else happens on the warehouse's threads, unless
+//! it is brief, one batch ahead of the reader. So a statement can be cancelled whatever its
+//! operators are doing, and dropping the stream ends them. Of a query that was run before, the plan
+//! is kept; see [`crate::plan_cache`].
 
 use super::show::table_of;
 use super::{Context, bags, normalize};
