@@ -9,7 +9,12 @@ pub struct Members {
     words: Vec<u64>,
     /// How many there are in the words before each, and in all: made when it is first asked for.
     ranks: OnceLock<Vec<u32>>,
+    /// Where it begins and ends, if it is of few pieces: made when it is first asked for.
+    pieces: OnceLock<Option<Box<[RangeInclusive<usize>]>>>,
 }
+
+/// The pieces that a set of few pieces has at most.
+const PIECES_MAX: usize = 64;
 
 impl PartialEq for Members {
     fn eq(&self, other: &Self) -> bool {
@@ -35,7 +40,7 @@ impl Members {
     }
 
     fn of(words: Vec<u64>) -> Self {
-        Self { words, ranks: OnceLock::new() }
+        Self { words, ranks: OnceLock::new(), pieces: OnceLock::new() }
     }
 
     /// The integers below `end` that are not in the set.
@@ -52,6 +57,7 @@ impl Members {
     #[inline]
     pub fn insert(&mut self, member: usize) {
         self.ranks.take();
+        self.pieces.take();
         if let Some(word) = self.words.get_mut(member / 64) {
             *word |= 1 << (member % 64);
         }
@@ -111,6 +117,34 @@ impl Members {
             return 0;
         }
         self.rank(high as usize + 1) - self.rank(low as usize)
+    }
+
+    /// The pieces without a gap that it is of, ascending, unless they are many.
+    pub(crate) fn pieces(&self) -> Option<&[RangeInclusive<usize>]> {
+        let pieces = self.pieces.get_or_init(|| {
+            let mut pieces = Vec::new();
+            let mut open = None;
+            for (place, word) in self.words.iter().chain(&[0]).enumerate() {
+                let mut at = 0;
+                while at < 64 {
+                    // From each end of a piece to the next.
+                    let rest = if open.is_none() { word >> at } else { !word >> at };
+                    let next = at + rest.trailing_zeros().min(64 - at);
+                    if next == 64 {
+                        break;
+                    }
+                    let bit = place * 64 + next as usize;
+                    match open.take() {
+                        None => open = Some(bit),
+                        Some(_) if pieces.len() == PIECES_MAX => return None,
+                        Some(first) => pieces.push(first..=bit - 1),
+                    }
+                    at = next;
+                }
+            }
+            Some(pieces.into())
+        });
+        pieces.as_deref()
     }
 
     /// The integers themselves, ascending.
@@ -191,6 +225,16 @@ mod tests {
             let others: Vec<usize> = (0..310).filter(|member| !set.contains(member)).collect();
             prop_assert!(members.complement(310).iter().eq(others));
             prop_assert_eq!(members.last(), set.last().copied());
+            let starts = set.iter().filter(|member| {
+                member.checked_sub(1).is_none_or(|before| !set.contains(&before))
+            });
+            match members.pieces() {
+                None => prop_assert!(starts.count() > PIECES_MAX),
+                Some(pieces) => {
+                    prop_assert_eq!(pieces.len(), starts.count());
+                    prop_assert!(pieces.iter().cloned().flatten().eq(set.iter().copied()));
+                }
+            }
             let range = low..=low + len;
             let mut each = range.clone().map(|member| members.contains(member));
             prop_assert_eq!(members.has_any(range.clone()), each.clone().any(|it| it));

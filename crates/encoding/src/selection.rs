@@ -44,10 +44,11 @@ impl Selection {
 
     /// The rows whose bits are set in `words`, all of them below `rows`; `None` if they are not.
     pub(crate) fn of_words(rows: usize, words: Vec<u64>) -> Option<Self> {
-        let given = Self { rows, words };
-        let mut masked = given.clone();
-        masked.mask_tail();
-        (masked == given && masked.words.len() == rows.div_ceil(WORD_BITS)).then_some(masked)
+        let mut given = Self { rows, words };
+        let last = given.words.last().copied();
+        given.mask_tail();
+        let is_whole = given.words.len() == rows.div_ceil(WORD_BITS);
+        (is_whole && last == given.words.last().copied()).then_some(given)
     }
 
     /// Rows of the block, selected or not.
@@ -230,13 +231,7 @@ impl Selection {
 
     /// How many such ranges there are.
     pub fn range_count(&self) -> usize {
-        let mut before = 0;
-        let starts = self.words.iter().map(|&word| {
-            let starts = word & !(word << 1 | before);
-            before = word >> (WORD_BITS - 1);
-            starts.count_ones() as usize
-        });
-        starts.sum()
+        cpu::run(RangeStarts(&self.words))
     }
 
     /// The rows of `range` as a selection of their own, which starts at row 0; what lies beyond the
@@ -291,6 +286,24 @@ impl Kernel for Ones<'_> {
     fn run(self) -> usize {
         let ones: u64 = self.0.iter().map(|word| u64::from(word.count_ones())).sum();
         ones as usize
+    }
+}
+
+/// How many bits are set whose lower neighbour is not.
+struct RangeStarts<'a>(&'a [u64]);
+
+impl Kernel for RangeStarts<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run(self) -> usize {
+        let mut before = 0;
+        let starts = self.0.iter().map(|&word| {
+            let starts = word & !(word << 1 | before);
+            before = word >> (WORD_BITS - 1);
+            u64::from(starts.count_ones())
+        });
+        starts.sum::<u64>() as usize
     }
 }
 

@@ -123,8 +123,7 @@ impl MarkedRuns {
     }
 
     pub(super) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
-        let runs: Vec<u32> = rows.iter().map(|row| self.run_of(*row as usize) as u32).collect();
-        self.keys.take(&runs, out)
+        self.keys.take(&self.starts.last_at_or_before(rows), out)
     }
 
     pub(super) fn filter(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
@@ -168,11 +167,12 @@ impl MarkedRuns {
     fn filter_singles(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
         let mut runs = Selection::none(self.starts.count());
         let rows = selection.indices();
-        rows.iter().for_each(|row| runs.set(self.run_of(*row as usize)));
+        let runs_of = self.starts.last_at_or_before(&rows);
+        runs_of.iter().for_each(|run| runs.set(*run as usize));
         self.keys.filter(set, &mut runs)?;
-        for row in rows {
-            if !runs.contains(self.run_of(row as usize)) {
-                selection.clear(row as usize);
+        for (row, run) in rows.iter().zip(runs_of) {
+            if !runs.contains(run as usize) {
+                selection.clear(*row as usize);
             }
         }
         Ok(())

@@ -28,7 +28,7 @@ use crate::totals::KeyTotals;
 use crate::types::Domain;
 use starfact_base::Corruption;
 use starfact_base::limits::VECTOR_ROWS;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 pub(crate) const TAG: u8 = 13;
 pub(crate) const NAME: &str = "sliced";
@@ -312,6 +312,11 @@ impl Classes {
         if let OffsetSet::Range { low, span } = set {
             return Self::of_range(*low, low.saturating_add(*span), low_bits);
         }
+        if let OffsetSet::Members { members, start } = set
+            && let Some(pieces) = members.pieces()
+        {
+            return Self::of_pieces(pieces, start.cast_signed(), low_bits);
+        }
         let (mut any, mut some) = (ByteSet::default(), ByteSet::default());
         for high in 0..=u8::MAX {
             let first = u64::from(high) << low_bits;
@@ -327,20 +332,42 @@ impl Classes {
         Self { any: any.ready(), some: some.ready() }
     }
 
-    /// Those of neighbours: only the first and the last high part may have others, too.
+    /// Those of offsets that are members when they are `start` further.
+    fn of_pieces(pieces: &[RangeInclusive<usize>], start: i64, low_bits: u8) -> Self {
+        let top = i128::from(u64::MAX >> (64 - HIGH_BITS - low_bits));
+        let (mut any, mut some) = (ByteSet::default(), ByteSet::default());
+        for piece in pieces {
+            let offset = |member: &usize| *member as i128 - i128::from(start);
+            let (low, high) = (offset(piece.start()).max(0), offset(piece.end()).min(top));
+            if low <= high {
+                let (first, last) = ends(low as u64, high as u64, low_bits, &mut some);
+                (first..=last).for_each(|high| any.insert(high));
+            }
+        }
+        Self { any: any.ready(), some: some.ready() }
+    }
+
+    /// Those of neighbours.
     fn of_range(low: u64, high: u64, low_bits: u8) -> Self {
-        let part = |offset: u64| (offset >> low_bits).min(u8::MAX.into()) as u8;
-        let (first, last) = (part(low), part(high));
-        let mask = u64::MAX >> (64 - low_bits);
         let mut some = ByteSet::default();
-        if low & mask != 0 || first == last && high & mask != mask {
-            some.insert(first);
-        }
-        if high & mask != mask {
-            some.insert(last);
-        }
+        let (first, last) = ends(low, high, low_bits, &mut some);
         Self { any: ByteSet::span(first, last), some: some.ready() }
     }
+}
+
+/// The first and the last high part of neighbours: only these may have others, too, and are in
+/// `some` then.
+fn ends(low: u64, high: u64, low_bits: u8, some: &mut ByteSet) -> (u8, u8) {
+    let part = |offset: u64| (offset >> low_bits).min(u8::MAX.into()) as u8;
+    let (first, last) = (part(low), part(high));
+    let mask = u64::MAX >> (64 - low_bits);
+    if low & mask != 0 || first == last && high & mask != mask {
+        some.insert(first);
+    }
+    if high & mask != mask {
+        some.insert(last);
+    }
+    (first, last)
 }
 
 /// Appends keys, of which the base and both parts of the offsets are given; gives the largest
@@ -372,6 +399,8 @@ impl<T: Native> Kernel for Join<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::members::Members;
+    use std::sync::Arc;
 
     #[test]
     fn neighbours_have_the_classes_of_any_set() {
@@ -383,6 +412,21 @@ mod tests {
             let range = Classes::new(&OffsetSet::Range { low, span: high - low }, 3);
             let each = Classes::new(&OffsetSet::Sorted((low..=high).collect()), 3);
             assert_eq!((range.any, range.some), (each.any, each.some), "{low} to {high}");
+        }
+    }
+
+    #[test]
+    fn members_in_pieces_have_the_classes_of_any_set() {
+        let pieces = [3..=3, 7..=9, 16..=23, 30..=41, 700..=1_500, 2_040..=2_400_usize];
+        let members = Arc::new(pieces.into_iter().flatten().collect::<Members>());
+        for start in [-2_100, -9, -1, 0, 3, 8, 20, 1_000, 2_395, 2_500] {
+            let offsets = (0..2_048).filter(|offset| members.contains((offset + start).into()));
+            let sorted = OffsetSet::Sorted(offsets.map(|offset| offset as u64).collect());
+            let members = Arc::clone(&members);
+            let start = i64::from(start).cast_unsigned();
+            let found = Classes::new(&OffsetSet::Members { members, start }, 3);
+            let each = Classes::new(&sorted, 3);
+            assert_eq!((found.any, found.some), (each.any, each.some), "{start}");
         }
     }
 }

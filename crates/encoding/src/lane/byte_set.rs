@@ -17,6 +17,32 @@ pub(crate) struct ByteSet {
     bits: [u64; 4],
     /// Its first byte and how far its last one is from that, if it has all between them.
     span: Option<(u8, u8)>,
+    tables: Tables,
+}
+
+/// Of each low half of a byte, which high halves are in a set: those below eight, and the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tables {
+    below: [u8; 16],
+    above: [u8; 16],
+}
+
+impl Tables {
+    fn of(bits: &[u64; 4]) -> Self {
+        let mut tables = Self::default();
+        // A word has the bytes of four high halves, sixteen bits each.
+        for (place, word) in bits.iter().enumerate() {
+            for part in 0..4 {
+                let high = place * 4 + part;
+                let table = if high < 8 { &mut tables.below } else { &mut tables.above };
+                for (low, highs) in table.iter_mut().enumerate() {
+                    let has = (word >> (part * 16 + low) & 1) as u8;
+                    *highs |= has << (high % 8);
+                }
+            }
+        }
+        tables
+    }
 }
 
 impl ByteSet {
@@ -43,6 +69,9 @@ impl ByteSet {
             let count: u32 = self.bits.iter().map(|word| word.count_ones()).sum();
             (u32::from(last - first) + 1 == count).then_some((first, last - first))
         });
+        if self.span.is_none() {
+            self.tables = Tables::of(&self.bits);
+        }
         self
     }
 
@@ -60,7 +89,7 @@ impl ByteSet {
             unsafe {
                 match self.span {
                     Some((low, span)) => within(whole, low, span, words),
-                    None => looked_up(whole, &self.bits, words),
+                    None => looked_up(whole, &self.tables, words),
                 }
             }
             return self.retain_one_by_one(rest, words.get_mut(whole.len()..).unwrap_or_default());
@@ -94,29 +123,19 @@ fn within(bytes: &[[u8; 64]], low: u8, span: u8, words: &mut [u64]) {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn looked_up(bytes: &[[u8; 64]], bits: &[u64; 4], words: &mut [u64]) {
+fn looked_up(bytes: &[[u8; 64]], tables: &Tables, words: &mut [u64]) {
     use std::arch::x86_64::{
         __m128i, __m512i, _mm_loadu_si128, _mm512_and_si512, _mm512_broadcast_i32x4,
         _mm512_loadu_si512, _mm512_mask_blend_epi8, _mm512_movepi8_mask, _mm512_set1_epi8,
         _mm512_shuffle_epi8, _mm512_srli_epi16, _mm512_test_epi8_mask,
     };
-    // Of each low half of a byte, which high halves are in the set: below eight, and from there on.
-    let (mut below, mut above, mut bit_of) = ([0_u8; 16], [0_u8; 16], [0_u8; 16]);
-    for (low, (below, above)) in below.iter_mut().zip(&mut above).enumerate() {
-        for high in 0..8 {
-            let has = |high: usize| u8::from(has_bit(bits, (high << 4 | low) as u64));
-            *below |= has(high) << high;
-            *above |= has(high + 8) << high;
-        }
-    }
-    for (high, bit) in bit_of.iter_mut().enumerate() {
-        *bit = 1 << (high % 8);
-    }
+    const BIT_OF: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
     let table = |bytes: &[u8; 16]| -> __m512i {
         // SAFETY: there are sixteen bytes.
         _mm512_broadcast_i32x4(unsafe { _mm_loadu_si128(bytes.as_ptr().cast::<__m128i>()) })
     };
-    let (below, above, bit_of) = (table(&below), table(&above), table(&bit_of));
+    let (below, above) = (table(&tables.below), table(&tables.above));
+    let bit_of = table(&BIT_OF);
     let half = _mm512_set1_epi8(15);
     for (word, bytes) in words.iter_mut().zip(bytes) {
         // SAFETY: there are 64 bytes.

@@ -1,33 +1,55 @@
 //! A selection that knows how many of its rows lie before any other.
 
 use super::{Selection, WORD_BITS};
+use crate::cpu::{self, Kernel};
 
 /// A selection, and the number of its rows before each word.
 #[derive(Clone, Debug)]
 pub(crate) struct Ranked {
     rows: Selection,
-    /// One more than there are words: the last, an empty word, has the number of rows.
-    words: Vec<Word>,
+    /// The rows of the words before each, and of all.
+    ranks: Vec<u32>,
 }
 
-/// A word of the selection, and how many rows those before it have.
-#[derive(Clone, Copy, Debug, Default)]
-struct Word {
-    bits: u64,
-    rank: u64,
+/// Counts the rows of the words before each, and of all.
+struct Ranks<'a>(&'a [u64]);
+
+impl Kernel for Ranks<'_> {
+    type Output = Vec<u32>;
+
+    #[inline(always)]
+    fn run(self) -> Vec<u32> {
+        let mut ranks = Vec::with_capacity(self.0.len() + 1);
+        let mut rank = 0;
+        ranks.push(rank);
+        ranks.extend(self.0.iter().map(|word| {
+            rank += word.count_ones();
+            rank
+        }));
+        ranks
+    }
+}
+
+/// Looks up rows: which of the rows of a selection is the last at or before each.
+struct LastAtOrBefore<'a> {
+    of: &'a Ranked,
+    rows: &'a [u32],
+}
+
+impl Kernel for LastAtOrBefore<'_> {
+    type Output = Vec<u32>;
+
+    #[inline(always)]
+    fn run(self) -> Vec<u32> {
+        let last = |&row: &u32| (self.of.rank(row as usize + 1) as u32).saturating_sub(1);
+        self.rows.iter().map(last).collect()
+    }
 }
 
 impl Ranked {
     pub(crate) fn new(rows: Selection) -> Self {
-        let mut rank = 0;
-        let end = [0];
-        let words = rows.words.iter().chain(&end).map(|&bits| {
-            let word = Word { bits, rank };
-            rank += u64::from(bits.count_ones());
-            word
-        });
-        let words = words.collect();
-        Self { rows, words }
+        let ranks = cpu::run(Ranks(&rows.words));
+        Self { rows, ranks }
     }
 
     pub(crate) fn rows(&self) -> &Selection {
@@ -36,7 +58,7 @@ impl Ranked {
 
     /// How many rows of the selection there are.
     pub(crate) fn count(&self) -> usize {
-        self.words.last().map_or(0, |word| word.rank as usize)
+        self.ranks.last().map_or(0, |rank| *rank as usize)
     }
 
     /// How many of them lie before `row`, which is at most the number of rows of the block.
@@ -45,10 +67,16 @@ impl Ranked {
         self.look_up(row).0
     }
 
+    /// The number among them of the last one at or before each of `rows`; 0 if there is none.
+    pub(crate) fn last_at_or_before(&self, rows: &[u32]) -> Vec<u32> {
+        cpu::run(LastAtOrBefore { of: self, rows })
+    }
+
     /// How many of them lie before `row`, and 1 if it is one of them, else 0.
     #[inline(always)]
     pub(crate) fn look_up(&self, row: usize) -> (usize, usize) {
-        let Word { bits, rank } = self.words.get(row / WORD_BITS).copied().unwrap_or_default();
+        let rank = self.ranks.get(row / WORD_BITS).copied().unwrap_or_default();
+        let bits = self.rows.words.get(row / WORD_BITS).copied().unwrap_or_default();
         let before = bits & ((1 << (row % WORD_BITS)) - 1);
         let is_in = bits >> (row % WORD_BITS) & 1;
         (rank as usize + before.count_ones() as usize, is_in as usize)
@@ -70,6 +98,10 @@ mod tests {
                 let is_in = usize::from(selection.contains(row));
                 assert_eq!(ranked.look_up(row), (ranked.rank(row), is_in));
             }
+            let every: Vec<u32> = (0..rows as u32).collect();
+            let before = |row: &u32| selection.count_range(0..*row as usize + 1) as u32;
+            let last: Vec<u32> = every.iter().map(|row| before(row).saturating_sub(1)).collect();
+            assert_eq!(ranked.last_at_or_before(&every), last);
             assert_eq!((ranked.count(), ranked.rows()), (selection.count(), &selection));
         }
     }

@@ -9,17 +9,43 @@
 //! Sixty-four rows at a time: the bits of the list are spread to where runs begin, and a sum
 //! carries each through the rows up to the next beginning.
 
+use super::spread::deposit;
 use super::{Ranked, Selection, VECTOR_ROWS, WORD_BITS};
+#[cfg(target_arch = "x86_64")]
+use crate::cpu::InstructionSet;
 
 impl Ranked {
     /// Takes those rows out of `selection` whose runs, which begin where this has rows, are not in
     /// `list`. The first row begins a run.
     pub(crate) fn keep_runs(&self, list: &Selection, selection: &mut Selection) {
-        let kept = self.rows().spread(list);
-        let starts = self.rows().words();
+        #[cfg(target_arch = "x86_64")]
+        if InstructionSet::best() != InstructionSet::Portable {
+            // SAFETY: every level but the portable one has BMI2.
+            return unsafe { self.keep_runs_bmi2(list, selection) };
+        }
+        self.keep_runs_by(list, selection, deposit);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "bmi1,bmi2,popcnt")]
+    fn keep_runs_bmi2(&self, list: &Selection, selection: &mut Selection) {
+        let deposit = |bits, mask| std::arch::x86_64::_pdep_u64(bits, mask);
+        self.keep_runs_by(list, selection, deposit);
+    }
+
+    #[inline(always)]
+    fn keep_runs_by(
+        &self,
+        list: &Selection,
+        selection: &mut Selection,
+        deposit: impl Fn(u64, u64) -> u64,
+    ) {
         // Whether the run that reaches into the word is kept.
         let mut open = 0;
-        for ((word, &kept), &starts) in selection.words.iter_mut().zip(kept.words()).zip(starts) {
+        let mut next = 0;
+        for (word, &starts) in selection.words.iter_mut().zip(self.rows().words()) {
+            let kept = deposit(list.bits_from(next), starts);
+            next += starts.count_ones() as usize;
             let begun = kept | (open & !starts & 1);
             let inside = !(starts | 1);
             // A sum ripples through the ones up to the next beginning, and leaves zeros there.
@@ -79,6 +105,10 @@ mod tests {
             let starts = Ranked::new(starts);
             starts.keep_runs(&list, &mut selection);
             prop_assert_eq!(&selection, &expected);
+            let mut portable = Selection::none(rows);
+            (0..rows).step_by(every).for_each(|row| portable.set(row));
+            starts.keep_runs_by(&list, &mut portable, deposit);
+            prop_assert_eq!(&portable, &expected);
             let near = starts.runs_near(&selection);
             for row in selection.indices() {
                 prop_assert!(near.contains(starts.rank(row as usize + 1) - 1));

@@ -78,7 +78,7 @@ impl Selection {
 
     /// The 64 bits from `row` on.
     #[inline(always)]
-    fn bits_from(&self, row: usize) -> u64 {
+    pub(super) fn bits_from(&self, row: usize) -> u64 {
         let (place, shift) = (row / WORD_BITS, row % WORD_BITS);
         let word = |place: usize| self.words.get(place).copied().unwrap_or_default();
         let high = if shift == 0 { 0 } else { word(place + 1) << (WORD_BITS - shift) };
@@ -87,7 +87,7 @@ impl Selection {
 }
 
 /// The lowest bits, one after the other, to the places of the bits of `mask`.
-fn deposit(mut bits: u64, mut mask: u64) -> u64 {
+pub(super) fn deposit(mut bits: u64, mut mask: u64) -> u64 {
     let mut spread = 0;
     while mask != 0 {
         let lowest = mask & mask.wrapping_neg();
