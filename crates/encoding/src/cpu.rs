@@ -16,6 +16,21 @@ pub(crate) trait Kernel {
     fn run(self) -> Self::Output;
 }
 
+/// Appends what `items` gives. It does what `extend` does, which is a function of its own at times,
+/// and then not compiled for the instruction set of the kernel that calls it.
+#[inline(always)]
+pub(crate) fn append<T>(out: &mut Vec<T>, items: impl ExactSizeIterator<Item = T>) {
+    let start = out.len();
+    out.reserve(items.len());
+    let mut count = 0;
+    for (slot, item) in out.spare_capacity_mut().iter_mut().zip(items) {
+        slot.write(item);
+        count += 1;
+    }
+    // SAFETY: so many places behind the last item were written.
+    unsafe { out.set_len(start + count) };
+}
+
 /// A set of instructions that kernels are compiled for, from the least to the best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InstructionSet {
@@ -80,6 +95,7 @@ impl InstructionSet {
         }
         let has_512 = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl");
         if has_512 { Self::Avx512 } else { Self::Avx2 }
     }
@@ -116,7 +132,7 @@ fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,bmi1,bmi2,lzcnt,popcnt")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,lzcnt,popcnt")]
 fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }

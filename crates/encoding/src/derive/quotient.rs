@@ -85,6 +85,7 @@ impl Kernel for AsDoubles<'_> {
     fn run(self) -> Vec<i64> {
         let Quotient { factor, sign, divisor, is_half_up } = self.quotient;
         let pairs = self.x.iter().zip(self.y);
+        let mut out = Vec::new();
         if sign != 0 {
             let half = if is_half_up { divisor / 2 } else { 0 };
             let below = divisor as f64;
@@ -92,7 +93,8 @@ impl Kernel for AsDoubles<'_> {
                 let above = x.wrapping_mul(factor.wrapping_add(sign.wrapping_mul(*y)));
                 (above.wrapping_add(half) as f64 / below).floor() as i64
             };
-            return pairs.map(of).collect();
+            cpu::append(&mut out, pairs.map(of));
+            return out;
         }
         let of = |(x, y): (&i64, &i64)| {
             let (above, below) = (x.wrapping_mul(factor), y.wrapping_mul(divisor));
@@ -103,6 +105,7 @@ impl Kernel for AsDoubles<'_> {
             let quotient = (above.wrapping_add(half) as f64 / below as f64).floor() as i64;
             if below == 0 { 0 } else { quotient }
         };
-        pairs.map(of).collect()
+        cpu::append(&mut out, pairs.map(of));
+        out
     }
 }

@@ -353,7 +353,7 @@ impl<T: Native> Append<'_, T> {
     #[inline(always)]
     fn append(self, decoded: Decoded) {
         let key = |&integer: &i64| T::from_key(decoded.key(integer).into());
-        self.out.extend(self.integers.iter().map(key));
+        cpu::append(self.out, self.integers.iter().map(key));
     }
 }
 

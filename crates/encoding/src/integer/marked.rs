@@ -29,6 +29,8 @@ pub(crate) const TAG: u8 = 12;
 const HEADER_BYTES: usize = 5;
 /// Rows of a selection, for each run, up to which their runs are looked at one by one.
 const SINGLES_SHARE: usize = 32;
+/// Runs in doubt are looked at at once if so many times as many are there.
+const FEW_SHARE: usize = 64;
 
 /// Where the marks of the rows of a node end that begins at `position`.
 pub(crate) fn marks_end(position: usize, rows: usize) -> usize {
@@ -154,7 +156,16 @@ impl MarkedRuns {
             return Ok(None);
         }
         let mut runs = self.starts.runs_near(selection);
-        let undecided = self.keys.filter_coarsely(set, &mut runs)?;
+        let mut undecided = self.keys.filter_coarsely(set, &mut runs)?;
+        if let Some(asked) = undecided.take_if(|asked| {
+            // To look at them costs less than to find their rows.
+            asked.count() * FEW_SHARE <= self.starts.count()
+        }) {
+            let mut kept = asked.clone();
+            self.keys.filter(set, &mut kept)?;
+            runs.subtract(&asked);
+            runs.union(&kept);
+        }
         self.starts.keep_runs(&runs, selection);
         Ok(undecided.map(|runs| {
             let mut rows = selection.clone();

@@ -460,7 +460,7 @@ impl<L: Lane, T: Native> Kernel for AddBase<'_, L, T> {
 
     #[inline(always)]
     fn run(self) {
-        self.out.extend(self.offsets.iter().map(|&offset| self.base.plus(offset.into())));
+        cpu::append(self.out, self.offsets.iter().map(|&offset| self.base.plus(offset.into())));
     }
 }
 
@@ -478,7 +478,7 @@ impl<L: Lane, T: Native> Kernel for Gather<'_, L, T> {
     #[inline(always)]
     fn run(self) {
         let offset = |&row: &u32| self.offsets.at(row as usize);
-        self.out.extend(self.rows.iter().map(|row| self.base.plus(offset(row).into())));
+        cpu::append(self.out, self.rows.iter().map(|row| self.base.plus(offset(row).into())));
     }
 }
 

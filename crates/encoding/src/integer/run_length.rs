@@ -327,11 +327,12 @@ impl Kernel for Lengths<'_> {
             return;
         };
         let mut before = ranked.rank(self.start);
-        self.out.extend(self.ends.iter().map(|&end| {
+        let counts = self.ends.iter().map(|&end| {
             let rank = ranked.rank(end as usize);
             let count = rank - before;
             before = rank;
             count as u32
-        }));
+        });
+        cpu::append(self.out, counts);
     }
 }

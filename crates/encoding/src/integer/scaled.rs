@@ -150,7 +150,7 @@ impl<T: Native> Kernel for Multiply<'_, T> {
     #[inline(always)]
     fn run(self) {
         let key = |&multiple: &i64| self.base.plus((multiple as u64).wrapping_mul(self.by));
-        self.out.extend(self.multiples.iter().map(key));
+        cpu::append(self.out, self.multiples.iter().map(key));
     }
 }
 

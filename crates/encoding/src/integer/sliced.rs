@@ -387,11 +387,12 @@ impl<T: Native> Kernel for Join<'_, T> {
     fn run(self) -> u64 {
         let Self { base, low_bits, high, low, out } = self;
         let mut largest = 0;
-        out.extend(high.iter().zip(low).map(|(&high, &low)| {
+        let keys = high.iter().zip(low).map(|(&high, &low)| {
             let offset = u64::from(high) << low_bits | u64::from(low);
             largest = offset.max(largest);
             base.plus(offset)
-        }));
+        });
+        cpu::append(out, keys);
         largest
     }
 }

@@ -22,10 +22,11 @@ impl Kernel for Ranks<'_> {
         let mut ranks = Vec::with_capacity(self.0.len() + 1);
         let mut rank = 0;
         ranks.push(rank);
-        ranks.extend(self.0.iter().map(|word| {
+        let each = self.0.iter().map(|word| {
             rank += word.count_ones();
             rank
-        }));
+        });
+        cpu::append(&mut ranks, each);
         ranks
     }
 }
@@ -42,7 +43,9 @@ impl Kernel for LastAtOrBefore<'_> {
     #[inline(always)]
     fn run(self) -> Vec<u32> {
         let last = |&row: &u32| (self.of.rank(row as usize + 1) as u32).saturating_sub(1);
-        self.rows.iter().map(last).collect()
+        let mut found = Vec::new();
+        cpu::append(&mut found, self.rows.iter().map(last));
+        found
     }
 }
 
