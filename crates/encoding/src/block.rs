@@ -59,7 +59,19 @@ pub(crate) enum Values {
     Text(Text),
 }
 
+/// Bytes that a block which is kept parsed holds at most.
+const KEPT_BYTES_MAX: usize = 4 << 10;
+
 impl Block {
+    /// Whether it is little beside its bytes, so that it may be kept parsed: a clone of it is made
+    /// without a look at them.
+    pub fn is_light(&self) -> bool {
+        match &self.values {
+            Values::Keys(keys) => keys.held_bytes() + self.validity.held_bytes() <= KEPT_BYTES_MAX,
+            Values::Text(_) => false,
+        }
+    }
+
     /// Parses the bytes of a block of `rows` rows of type `ty`, both as the footer states them.
     ///
     /// # Errors

@@ -4,9 +4,15 @@ use starfact_base::Corruption;
 use std::sync::OnceLock;
 
 /// Made at most once per block, unless two threads begin at the same time: then one of two equal
-/// values is dropped.
-#[derive(Clone, Debug)]
+/// values is dropped. A clone begins without.
+#[derive(Debug)]
 pub(crate) struct Lazy<T>(OnceLock<T>);
+
+impl<T> Clone for Lazy<T> {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
 
 impl<T> Default for Lazy<T> {
     fn default() -> Self {

@@ -36,6 +36,8 @@ pub struct ColumnFile {
     footer_checksum: u32,
     /// One bit a block: its checksum was right when it was last computed.
     verified: Vec<AtomicU64>,
+    /// Blocks that were parsed, as far as they are light.
+    parsed: Vec<OnceLock<Block>>,
     /// The directories of the bitmaps that were wanted so far, one a block if any block has one.
     directories: Vec<OnceLock<BitmapDirectory>>,
 }
@@ -81,10 +83,20 @@ impl ColumnFile {
         let footer = Footer::decode(&bytes, start).map_err(|e| corrupt(e.shifted(start)))?;
         let words = footer.blocks.len().div_ceil(64);
         let verified = (0..words).map(|_| AtomicU64::new(0)).collect();
+        let parsed = footer.blocks.iter().map(|_| OnceLock::new()).collect();
         let directories = footer.bitmaps.iter().map(|_| OnceLock::new()).collect();
         let footer_checksum = found;
         let (sources, dictionary) = (Vec::new(), None);
-        Ok(Self { file, footer, sources, dictionary, footer_checksum, verified, directories })
+        Ok(Self {
+            file,
+            footer,
+            sources,
+            dictionary,
+            footer_checksum,
+            verified,
+            parsed,
+            directories,
+        })
     }
 
     /// The columns that blocks are derived from, each once. Such blocks can be read when the files
@@ -275,6 +287,11 @@ impl ColumnFile {
             let count = self.block_count();
             return Err(Error::internal(format!("block {idx} of {count} in {}", self.file.path())));
         };
+        let of = |block| ColumnBlock { block, file: Arc::clone(&self.file), offset: entry.offset };
+        let slot = self.parsed.get(idx);
+        if let Some(block) = slot.and_then(OnceLock::get) {
+            return Ok(of(block.clone()));
+        }
         let bytes = self.verified_bytes(idx, entry)?;
         let (ty, rows) = (self.footer.data_type, entry.rows as usize);
         let block = match self.footer.derivations.get(idx) {
@@ -294,7 +311,10 @@ impl ColumnFile {
         };
         let block =
             block.map_err(|damage| damage.shifted(entry.offset).in_file(self.file.path()))?;
-        Ok(ColumnBlock { block, file: Arc::clone(&self.file), offset: entry.offset })
+        if let Some(slot) = slot.filter(|_| block.is_light()) {
+            slot.get_or_init(|| block.clone());
+        }
+        Ok(of(block))
     }
 
     /// The blocks that block `idx` is derived from.

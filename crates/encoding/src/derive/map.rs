@@ -25,6 +25,12 @@ pub(crate) struct Map {
 }
 
 impl Map {
+    /// See [`Integers::held_bytes`].
+    pub(super) fn held_bytes(&self) -> usize {
+        let numbers = [&self.keys, &self.values, &self.dense];
+        numbers.map(|numbers| size_of_val(numbers.as_slice())).iter().sum()
+    }
+
     /// The map from the keys of rows to their values; `None` if a key has two values, or if there
     /// are too many keys. Rows whose validity is 0 say nothing.
     pub(super) fn of(keys: &[i64], values: &[i64], validity: Option<&[u8]>) -> Option<Self> {

@@ -49,6 +49,17 @@ pub(crate) struct Derived {
 }
 
 impl Derived {
+    /// See [`Integers::held_bytes`].
+    pub(crate) fn held_bytes(&self) -> usize {
+        let sources = self.sources.iter().map(Integers::held_bytes).sum::<usize>();
+        let lookup = match &self.lookup {
+            Lookup::Map(map) => map.held_bytes(),
+            Lookup::None | Lookup::Keys(_) => 0,
+        };
+        let shifted = self.shifted.as_ref().map_or(0, |node| node.held_bytes());
+        sources + lookup + shifted + self.residual.held_bytes() + self.validity.held_bytes()
+    }
+
     /// Parses what follows the validity of a block of `rows` rows. There is a source of as many
     /// rows for each that the rule has.
     pub(crate) fn parse(

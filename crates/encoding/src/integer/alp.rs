@@ -234,6 +234,11 @@ pub(crate) struct Alp {
 }
 
 impl Alp {
+    /// See [`Integers::held_bytes`].
+    pub(super) fn held_bytes(&self) -> usize {
+        self.integers.held_bytes()
+    }
+
     pub(super) fn parse(
         reader: &mut Reader,
         rows: usize,

@@ -75,6 +75,11 @@ pub(crate) struct Delta {
 }
 
 impl Delta {
+    /// See [`Integers::held_bytes`].
+    pub(super) fn held_bytes(&self) -> usize {
+        size_of_val(self.firsts.as_slice()) + self.firsts_tree.len() + self.deltas.held_bytes()
+    }
+
     pub(super) fn parse(
         reader: &mut Reader,
         rows: usize,

@@ -42,6 +42,12 @@ pub(crate) struct Dictionary {
 }
 
 impl Dictionary {
+    /// See [`Integers::held_bytes`].
+    pub(super) fn held_bytes(&self) -> usize {
+        let keys = size_of_val(self.keys.as_slice()) + self.keys_node.held_bytes();
+        keys + self.codes.held_bytes()
+    }
+
     pub(super) fn parse(
         reader: &mut Reader,
         rows: usize,

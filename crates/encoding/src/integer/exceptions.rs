@@ -22,6 +22,11 @@ pub(crate) struct Exceptions {
 }
 
 impl Exceptions {
+    /// See [`Integers::held_bytes`].
+    pub(super) fn held_bytes(&self) -> usize {
+        size_of_val(self.positions.as_slice()) + self.keys.held_bytes()
+    }
+
     /// Puts together what was read: ascending rows of the node, and as many keys.
     pub(super) fn new(positions: Vec<u32>, keys: Box<Integers>) -> Self {
         Self { positions, keys }

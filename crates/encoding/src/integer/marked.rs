@@ -18,9 +18,11 @@ use super::run_length::{self, RunLength};
 use super::{Integers, Rows};
 use crate::bytes::{Reader, Writer, aligned};
 use crate::keys::KeySet;
+use crate::lazy::Lazy;
 use crate::native::Native;
 use crate::selection::{Ranked, Selection};
 use crate::types::Domain;
+use arrow::buffer::Buffer;
 use starfact_base::Corruption;
 use std::ops::Range;
 
@@ -56,12 +58,23 @@ pub(crate) fn encode_header(ends: &[u32], writer: &mut Writer) {
 /// Runs of equal keys, by where they begin.
 #[derive(Clone, Debug)]
 pub(crate) struct MarkedRuns {
-    starts: Ranked,
+    rows: usize,
+    /// A bit a row.
+    marks: Buffer,
+    runs: usize,
     keys: Box<Integers>,
+    /// The rows where runs begin.
+    opened: Lazy<Ranked>,
+    position: usize,
     domain: Domain,
 }
 
 impl MarkedRuns {
+    /// See [`Integers::held_bytes`].
+    pub(super) fn held_bytes(&self) -> usize {
+        self.keys.held_bytes()
+    }
+
     pub(super) fn parse(
         reader: &mut Reader,
         rows: usize,
@@ -70,39 +83,44 @@ impl MarkedRuns {
     ) -> Result<Self, Corruption> {
         let runs = reader.count(rows, "runs")?;
         reader.align()?;
-        let position = reader.position() as u64;
-        let bytes = reader.take(rows.div_ceil(64) * 8, "marks of runs")?;
-        let words = bytes.as_slice().as_chunks::<8>().0.iter();
-        let words: Vec<u64> = words.map(|bytes| u64::from_le_bytes(*bytes)).collect();
-        let damage = |expected: String, found: String| {
-            Err(Corruption::new(position, "marks of runs", expected, found))
-        };
-        let Some(starts) = Selection::of_words(rows, words) else {
-            return damage("zeros beyond the last row".into(), "ones".into());
-        };
-        let starts = Ranked::new(starts);
-        if starts.count() != runs || !starts.rows().contains(0) {
-            let first = u8::from(starts.rows().contains(0));
-            return damage(
-                format!("{runs}, one at the first row"),
-                format!("{}, {first} there", starts.count()),
-            );
-        }
+        let position = reader.position();
+        let marks = reader.take(rows.div_ceil(64) * 8, "marks of runs")?;
         let keys = Integers::parse_child(reader, runs, domain, depth)?;
-        Ok(Self { starts, keys, domain })
+        let opened = Lazy::default();
+        let node = Self { rows, marks, runs, keys, opened, position, domain };
+        node.starts()?;
+        Ok(node)
+    }
+
+    /// The rows where runs begin.
+    fn starts(&self) -> Result<&Ranked, Corruption> {
+        self.opened.get_or_try(|| {
+            let words = self.marks.as_slice().as_chunks::<8>().0.iter();
+            let words: Vec<u64> = words.map(|bytes| u64::from_le_bytes(*bytes)).collect();
+            let damage = |expected: String, found: String| {
+                Err(Corruption::new(self.position as u64, "marks of runs", expected, found))
+            };
+            let Some(starts) = Selection::of_words(self.rows, words) else {
+                return damage("zeros beyond the last row".into(), "ones".into());
+            };
+            let starts = Ranked::new(starts);
+            if starts.count() != self.runs || !starts.rows().contains(0) {
+                let first = u8::from(starts.rows().contains(0));
+                return damage(
+                    format!("{}, one at the first row", self.runs),
+                    format!("{}, {first} there", starts.count()),
+                );
+            }
+            Ok(starts)
+        })
     }
 
     /// The same runs by where they end.
-    pub(super) fn by_ends(&self) -> RunLength {
-        let starts = self.starts.rows().indices();
+    pub(super) fn by_ends(&self) -> Result<RunLength, Corruption> {
+        let starts = self.starts()?.rows().indices();
         let later = starts.get(1..).unwrap_or_default();
-        let ends = later.iter().copied().chain([self.starts.rows().rows() as u32]).collect();
-        RunLength::new(ends, self.keys.clone(), self.domain)
-    }
-
-    /// The run that `row` belongs to.
-    fn run_of(&self, row: usize) -> usize {
-        self.starts.rank(row + 1).saturating_sub(1)
+        let ends = later.iter().copied().chain([self.rows as u32]).collect();
+        Ok(RunLength::new(ends, self.keys.clone(), self.domain))
     }
 
     pub(super) fn decode<T: Native>(
@@ -113,10 +131,13 @@ impl MarkedRuns {
         if range.is_empty() {
             return Ok(());
         }
-        let runs = self.run_of(range.start)..self.run_of(range.end - 1) + 1;
+        let starts = self.starts()?;
+        // The run that a row belongs to.
+        let run_of = |row: usize| starts.rank(row + 1).saturating_sub(1);
+        let runs = run_of(range.start)..run_of(range.end - 1) + 1;
         let keys: Vec<T> = self.keys.fetch(&Rows::Range(runs))?;
         // The first run begins at or before the range, all others within it.
-        let starts = self.starts.rows().slice(range.start + 1..range.end).indices();
+        let starts = starts.rows().slice(range.start + 1..range.end).indices();
         let first = range.start as u32;
         let ends = starts.iter().map(|start| start + first + 1).chain([range.end as u32]);
         let ends: Vec<u32> = ends.collect();
@@ -125,21 +146,22 @@ impl MarkedRuns {
     }
 
     pub(super) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
-        self.keys.take(&self.starts.last_at_or_before(rows), out)
+        self.keys.take(&self.starts()?.last_at_or_before(rows), out)
     }
 
     pub(super) fn filter(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
         let selected = selection.count();
-        if selected * SINGLES_SHARE <= self.starts.count() {
+        if selected * SINGLES_SHARE <= self.runs {
             return self.filter_singles(set, selection);
         }
+        let starts = self.starts()?;
         let mut runs = match selected == selection.rows() {
-            true => Selection::all(self.starts.count()),
-            false => self.starts.runs_near(selection),
+            true => Selection::all(self.runs),
+            false => starts.runs_near(selection),
         };
         self.keys.filter(set, &mut runs)?;
         if !runs.is_all() {
-            self.starts.keep_runs(&runs, selection);
+            starts.keep_runs(&runs, selection);
         }
         Ok(())
     }
@@ -151,34 +173,35 @@ impl MarkedRuns {
         set: &KeySet,
         selection: &mut Selection,
     ) -> Result<Option<Selection>, Corruption> {
-        if selection.count() * SINGLES_SHARE <= self.starts.count() {
+        if selection.count() * SINGLES_SHARE <= self.runs {
             self.filter_singles(set, selection)?;
             return Ok(None);
         }
-        let mut runs = self.starts.runs_near(selection);
+        let starts = self.starts()?;
+        let mut runs = starts.runs_near(selection);
         let mut undecided = self.keys.filter_coarsely(set, &mut runs)?;
         if let Some(asked) = undecided.take_if(|asked| {
             // To look at them costs less than to find their rows.
-            asked.count() * FEW_SHARE <= self.starts.count()
+            asked.count() * FEW_SHARE <= self.runs
         }) {
             let mut kept = asked.clone();
             self.keys.filter(set, &mut kept)?;
             runs.subtract(&asked);
             runs.union(&kept);
         }
-        self.starts.keep_runs(&runs, selection);
+        starts.keep_runs(&runs, selection);
         Ok(undecided.map(|runs| {
             let mut rows = selection.clone();
-            self.starts.keep_runs(&runs, &mut rows);
+            starts.keep_runs(&runs, &mut rows);
             rows
         }))
     }
 
     /// Filters few rows: their runs, each once.
     fn filter_singles(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
-        let mut runs = Selection::none(self.starts.count());
+        let mut runs = Selection::none(self.runs);
         let rows = selection.indices();
-        let runs_of = self.starts.last_at_or_before(&rows);
+        let runs_of = self.starts()?.last_at_or_before(&rows);
         runs_of.iter().for_each(|run| runs.set(*run as usize));
         self.keys.filter(set, &mut runs)?;
         for (row, run) in rows.iter().zip(runs_of) {

@@ -33,6 +33,7 @@ pub(crate) mod delta;
 pub(crate) mod dictionary;
 pub(crate) mod encode;
 mod exceptions;
+mod held;
 pub(crate) mod marked;
 pub(crate) mod offsets;
 pub(crate) mod patched;
@@ -324,7 +325,7 @@ impl Integers {
                 Ok(())
             }
             Self::RunLength(node) => node.filter_values(evaluate, selection),
-            Self::Marked(node) => node.by_ends().filter_values(evaluate, selection),
+            Self::Marked(node) => node.by_ends()?.filter_values(evaluate, selection),
             Self::Dictionary(node) => node.filter_values(evaluate, selection),
             Self::Derived(node) => node.filter_values(self, evaluate, selection),
             Self::Patched(node) => node.filter_values(evaluate, selection),
@@ -369,7 +370,7 @@ impl Integers {
             Self::Scaled(node) => node.aggregate(selection, totals),
             Self::Sparse(node) => node.aggregate(selection, totals),
             Self::Alp(node) => node.aggregate(selection, totals),
-            Self::Marked(node) => node.by_ends().aggregate(selection, totals),
+            Self::Marked(node) => node.by_ends()?.aggregate(selection, totals),
             Self::Sliced(node) => node.aggregate(selection, totals),
         }
     }
@@ -393,7 +394,7 @@ impl Integers {
                 })?;
             }
             Self::Marked(node) => {
-                node.by_ends().for_each_run(selection, |codes: &[u32], times: &[u32]| {
+                node.by_ends()?.for_each_run(selection, |codes: &[u32], times: &[u32]| {
                     codes.iter().zip(times).for_each(|(&code, &n)| add(code as usize, n as usize));
                 })?;
             }

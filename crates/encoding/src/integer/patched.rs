@@ -47,6 +47,11 @@ pub(crate) struct Patched {
 }
 
 impl Patched {
+    /// See [`Integers::held_bytes`].
+    pub(super) fn held_bytes(&self) -> usize {
+        self.exceptions.held_bytes() + self.positions_tree.len() + self.others.held_bytes()
+    }
+
     pub(super) fn parse(
         reader: &mut Reader,
         rows: usize,

@@ -68,6 +68,11 @@ pub(crate) struct RunLength {
 }
 
 impl RunLength {
+    /// See [`Integers::held_bytes`].
+    pub(super) fn held_bytes(&self) -> usize {
+        size_of_val(self.ends.as_slice()) + self.ends_tree.len() + self.keys.held_bytes()
+    }
+
     pub(super) fn parse(
         reader: &mut Reader,
         rows: usize,

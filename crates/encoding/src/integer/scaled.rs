@@ -44,6 +44,11 @@ pub(crate) struct Scaled {
 }
 
 impl Scaled {
+    /// See [`Integers::held_bytes`].
+    pub(super) fn held_bytes(&self) -> usize {
+        self.multiples.held_bytes()
+    }
+
     pub(super) fn parse(
         reader: &mut Reader,
         rows: usize,

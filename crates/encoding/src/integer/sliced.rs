@@ -82,6 +82,11 @@ pub(crate) struct Sliced {
 }
 
 impl Sliced {
+    /// See [`Integers::held_bytes`].
+    pub(super) fn held_bytes(&self) -> usize {
+        size_of::<Self>() + self.high.held_bytes() + self.low.held_bytes()
+    }
+
     pub(super) fn parse(
         reader: &mut Reader,
         rows: usize,

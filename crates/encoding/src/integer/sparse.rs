@@ -77,6 +77,11 @@ pub(crate) struct Sparse {
 }
 
 impl Sparse {
+    /// See [`Integers::held_bytes`].
+    pub(super) fn held_bytes(&self) -> usize {
+        self.keys.held_bytes()
+    }
+
     pub(super) fn parse(
         reader: &mut Reader,
         rows: usize,
