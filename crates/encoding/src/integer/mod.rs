@@ -97,9 +97,22 @@ impl Rows<'_> {
     pub(crate) fn check(&self, rows: usize) -> Result<(), Corruption> {
         let end = match self {
             Self::Range(range) => range.end.max(range.start),
-            Self::Indices(rows) => rows.iter().max().map_or(0, |&row| row as usize + 1),
+            Self::Indices([]) => 0,
+            Self::Indices(rows) => cpu::run(Largest(rows)) as usize + 1,
         };
         if end > rows { Err(beyond(0, end - 1, rows)) } else { Ok(()) }
+    }
+}
+
+/// The largest number of a list; 0 if it is empty.
+pub(crate) struct Largest<'a>(pub(crate) &'a [u32]);
+
+impl Kernel for Largest<'_> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn run(self) -> u32 {
+        self.0.iter().fold(0, |largest, number| largest.max(*number))
     }
 }
 

@@ -11,7 +11,9 @@
 
 use super::row_of;
 #[cfg(target_arch = "x86_64")]
-use crate::cpu::InstructionSet;
+use crate::cpu::{self, InstructionSet};
+#[cfg(target_arch = "x86_64")]
+use crate::integer::Largest;
 use starfact_base::limits::VECTOR_ROWS;
 
 /// Offsets of the widest lanes that are served here.
@@ -23,10 +25,10 @@ pub(crate) fn fetch(width: u8, packed: &[u8], rows: &[u32], out: &mut [u32]) -> 
     #[cfg(target_arch = "x86_64")]
     if InstructionSet::best() == InstructionSet::Avx512
         && (1..=WIDTH_MAX).contains(&width)
-        && let Some(last) = rows.iter().max()
+        && !rows.is_empty()
         && rows.len() <= out.len()
     {
-        let vectors = *last as usize / VECTOR_ROWS + 1;
+        let vectors = cpu::run(Largest(rows)) as usize / VECTOR_ROWS + 1;
         let is_inside = vectors * VECTOR_ROWS / 8 * usize::from(width) <= packed.len();
         if is_inside && packed.len() <= i32::MAX as usize {
             // SAFETY: the processor has the instructions, and the vectors of all rows are there.

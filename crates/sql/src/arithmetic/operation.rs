@@ -1,6 +1,6 @@
 //! `+ - * / %` of integers and decimals as functions that check.
 
-use super::decimal;
+use super::{decimal, whole};
 use crate::error::Error;
 use crate::types::sql_name;
 use arrow::array::{Array, ArrayRef, Datum};
@@ -104,6 +104,9 @@ fn evaluate(op: Operator, left: &dyn Datum, right: &dyn Datum) -> Result<ArrayRe
     let types = (left.get().0.data_type(), right.get().0.data_type());
     if let (DataType::Decimal128(_, 0..), DataType::Decimal128(_, 0..)) = types {
         return decimal::evaluate(op, left, right);
+    }
+    if let Some(result) = whole::evaluate(op, left, right) {
+        return Ok(result);
     }
     let result = match op {
         Operator::Plus => numeric::add(left, right),

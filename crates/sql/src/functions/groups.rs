@@ -44,6 +44,12 @@ impl<W: Width> ExactGroups<W> {
         T: ArrowPrimitiveType,
         i128: From<T::Native>,
     {
+        if let (None, [sum], [count]) = (selected, &mut *self.sums, &mut *self.counts) {
+            // Of one group are all values.
+            *count += array.len() as u64;
+            let overflow = accumulate::<W>(sum, W::widen(total(array.values())));
+            return if overflow { Err(out_of_range("sum", &W::STATE)) } else { Ok(()) };
+        }
         let mut overflow = false;
         let mut add = |group: usize, value: T::Native| {
             overflow |= accumulate::<W>(&mut self.sums[group], W::widen(value.into()));
@@ -64,6 +70,25 @@ impl<W: Width> ExactGroups<W> {
     fn take(&mut self, emit_to: EmitTo) -> (Vec<W::Native>, Vec<u64>) {
         (emit_to.take_needed(&mut self.sums), emit_to.take_needed(&mut self.counts))
     }
+}
+
+/// The sum of the values of a batch.
+fn total<N: Copy>(values: &[N]) -> i128
+where
+    i128: From<N>,
+{
+    if size_of::<N>() > size_of::<i64>() {
+        return values.iter().map(|value| i128::from(*value)).sum();
+    }
+    // In two halves, sums of which 64 bits hold for so many values.
+    let sums = values.chunks(1 << 31).map(|chunk| {
+        let halves = chunk.iter().fold((0_i64, 0_u64), |(high, low), value| {
+            let value = i128::from(*value);
+            (high + (value >> 32) as i64, low + (value as u64 & u64::from(u32::MAX)))
+        });
+        (<i128 as From<i64>>::from(halves.0) << 32) + <i128 as From<u64>>::from(halves.1)
+    });
+    sums.sum()
 }
 
 /// The rows that are neither NULL nor filtered out; `None` for all.
@@ -135,5 +160,23 @@ impl<W: Width> GroupsAccumulator for ExactGroups<W> {
 
     fn size(&self) -> usize {
         self.sums.capacity() * size_of::<W::Native>() + self.counts.capacity() * size_of::<u64>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_of_batches_are_those_of_their_values() {
+        let ends = [i64::MIN, i64::MIN + 1, -1 << 32, -1, 0, 1, (1 << 32) - 1, 1 << 32, i64::MAX];
+        for values in (0..ends.len()).flat_map(|from| (from..=ends.len()).map(move |to| from..to)) {
+            let values = &ends[values];
+            assert_eq!(total(values), values.iter().map(|value| i128::from(*value)).sum::<i128>());
+        }
+        assert_eq!(total(&[u64::MAX; 3]), 3 * i128::from(u64::MAX));
+        assert_eq!(total(&[i8::MIN; 300]), 300 * i128::from(i8::MIN));
+        assert_eq!(total(&[i128::MAX / 2, 1]), i128::MAX / 2 + 1);
+        assert_eq!(total::<i32>(&[]), 0);
     }
 }

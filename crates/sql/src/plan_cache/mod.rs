@@ -24,6 +24,7 @@ use crate::error::Result;
 use crate::functions::nullable;
 use crate::scan::StarfactTable;
 use crate::select_names::OutputNames;
+use crate::star::is_divided_in_vain;
 use crate::unnest::any_expression;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result as EngineResult;
@@ -56,6 +57,8 @@ pub(crate) struct Found {
 pub(crate) enum FoundPlan {
     /// The logical plan, with the tables of the snapshot in it.
     Logical(LogicalPlan),
+    /// The same; its physical plan had better be for one thread.
+    ForOneThread(LogicalPlan),
     /// The physical plan, ready to be executed.
     Physical(Arc<dyn ExecutionPlan>),
 }
@@ -95,6 +98,7 @@ impl PlanCache {
         let (plan, names) = self.lock().find(snapshot, key)?;
         let plan = match plan {
             FoundPlan::Logical(plan) => FoundPlan::Logical(bind(plan, snapshot).ok()?),
+            FoundPlan::ForOneThread(plan) => FoundPlan::ForOneThread(bind(plan, snapshot).ok()?),
             FoundPlan::Physical(plan) => FoundPlan::Physical(repeat::renewed(plan).ok()?),
         };
         #[cfg(test)]
@@ -181,6 +185,7 @@ impl Plans {
         self.clock += 1;
         entry.used = self.clock;
         let plan = match &entry.physical {
+            Some(plan) if is_divided_in_vain(plan) => FoundPlan::ForOneThread(entry.plan.clone()),
             Some(plan) => FoundPlan::Physical(Arc::clone(plan)),
             None => FoundPlan::Logical(entry.plan.clone()),
         };

@@ -1,4 +1,7 @@
 //! Plans that are so short that one thread executes them sooner than it hands them over.
+//!
+//! How many rows of the root are left when the dimensions have been read is known when a plan was
+//! executed once; plans that are kept remember it.
 
 use super::exec::StarExec;
 use super::partial::StarAggregateExec;
@@ -6,8 +9,8 @@ use crate::scan::ScanExec;
 use datafusion::physical_plan::ExecutionPlan;
 use std::sync::Arc;
 
-/// Rows of all tables together that are read before another thread would have begun.
-const ROWS_MAX: u64 = 1 << 16;
+/// Rows of all tables together that are read before another thread would have done its part.
+const ROWS_MAX: u64 = 1 << 18;
 
 /// Operators that do little for a row, and give out no more rows than they get.
 const PLAIN: &[&str] = &[
@@ -20,19 +23,40 @@ const PLAIN: &[&str] = &[
     "SortExec",
 ];
 
+/// Operators that hand rows from thread to thread.
+const EXCHANGES: &[&str] =
+    &["CoalescePartitionsExec", "RepartitionExec", "SortPreservingMergeExec"];
+
 /// Whether a plan reads few rows, of one star block or one table, in one partition.
 pub(crate) fn is_brief(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    if plan.properties().output_partitioning().partition_count() != 1 {
-        return false;
-    }
+    let is_undivided = |plan: &dyn ExecutionPlan| PLAIN.contains(&plan.name());
+    partitions_of_few_rows(plan, &is_undivided) == Some(1)
+}
+
+/// Whether a plan divides among threads what would be brief for one.
+pub(crate) fn is_divided_in_vain(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let is_known =
+        |plan: &dyn ExecutionPlan| PLAIN.contains(&plan.name()) || EXCHANGES.contains(&plan.name());
+    partitions_of_few_rows(plan, &is_known).is_some_and(|partitions| partitions > 1)
+}
+
+/// In how many partitions the only operator without inputs reads its rows, if these are few and all
+/// other operators are known.
+fn partitions_of_few_rows(
+    plan: &Arc<dyn ExecutionPlan>,
+    is_known: &dyn Fn(&dyn ExecutionPlan) -> bool,
+) -> Option<usize> {
     match plan.children().as_slice() {
-        [] => rows_to_read(plan.as_ref()).is_some_and(|rows| rows <= ROWS_MAX),
-        [input] => PLAIN.contains(&plan.name()) && is_brief(input),
-        _ => false,
+        [] => {
+            rows_to_read(plan.as_ref()).filter(|rows| *rows <= ROWS_MAX)?;
+            Some(plan.properties().output_partitioning().partition_count())
+        }
+        [input] if is_known(plan.as_ref()) => partitions_of_few_rows(input, is_known),
+        _ => None,
     }
 }
 
-/// The rows that an operator of ours reads.
+/// The rows that an operator of ours reads, as far as that is known.
 fn rows_to_read(plan: &dyn ExecutionPlan) -> Option<u64> {
     if let Some(scan) = plan.downcast_ref::<ScanExec>() {
         return Some(scan.rows_to_read());
@@ -41,5 +65,5 @@ fn rows_to_read(plan: &dyn ExecutionPlan) -> Option<u64> {
         Some(star) => star.star.as_ref(),
         None => plan.downcast_ref::<StarAggregateExec>()?.star(),
     };
-    Some(star.root.rows_to_read() + star.dimension_rows())
+    Some(star.rows_to_read())
 }

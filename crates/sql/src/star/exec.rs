@@ -125,7 +125,7 @@ impl ExecutionPlan for StarExec {
         let this = self.clone();
         let baseline = BaselineMetrics::new(&self.metrics, partition);
         let start = async move {
-            let read = Built::new(&this.star.root, &this.star.dimensions, &context, &this.metrics);
+            let read = this.star.built(&context, &this.metrics);
             this.built.get_or_try_init(|| read).await?;
             let Some(built) = this.built.get() else { return internal_err!("no dimensions") };
             let rows = built.root.partition(partition, &context, &this.metrics, "");

@@ -34,6 +34,6 @@ mod refused;
 mod shape;
 
 pub(crate) use aggregate::StarAggregates;
-pub(crate) use brief::is_brief;
+pub(crate) use brief::{is_brief, is_divided_in_vain};
 pub(crate) use node::StarPlanner;
 pub(crate) use refused::SharedNotes;

@@ -1,7 +1,6 @@
 //! The operator of a partial aggregation of a star block.
 
 use super::aggregate::Aggregation;
-use super::dimension::Built;
 use super::exec::{StarExec, properties};
 use super::groups::{Coded, GroupedRows, Prepared};
 use super::plan::StarPlan;
@@ -66,7 +65,7 @@ impl StarAggregateExec {
     async fn prepared(&self, context: &Arc<TaskContext>) -> Result<Arc<Prepared>> {
         let star = &self.aggregation.star;
         let prepare = || async {
-            let built = Built::new(&star.root, &star.dimensions, context, &self.metrics).await?;
+            let built = star.built(context, &self.metrics).await?;
             let coded = self.aggregation.dimensions.iter();
             let coded = coded.map(|(dimension, places)| {
                 Coded::new(&built, *dimension, places, star.is_outer(*dimension))

@@ -12,12 +12,14 @@ use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::cast::as_boolean_array;
 use datafusion::common::{Column, DFSchema, Result, internal_datafusion_err};
+use datafusion::execution::TaskContext;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use starfact_store::Table;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Makes a physical expression of a logical one.
 type Create<'a> = dyn Fn(&Expr, &DFSchema) -> Result<Arc<dyn PhysicalExpr>> + 'a;
@@ -50,6 +52,8 @@ pub(super) struct StarPlan {
     pub(super) schema: SchemaRef,
     /// Conditions on joined rows.
     pub(super) residuals: Vec<Arc<dyn PhysicalExpr>>,
+    /// Rows of the root that were left to read after the dimensions, the last time.
+    left: Arc<OnceLock<u64>>,
 }
 
 impl StarPlan {
@@ -100,7 +104,8 @@ impl StarPlan {
         let residuals = star.residuals.iter().map(compile).collect::<Result<_>>()?;
         let outputs = outputs.iter().map(compile).collect::<Result<_>>()?;
         let schema = Arc::clone(schema.inner());
-        Ok((Self { root, dimensions, references, sources, schema, residuals }, outputs))
+        let left = Arc::default();
+        Ok((Self { root, dimensions, references, sources, schema, residuals, left }, outputs))
     }
 
     /// Whether it should be read so. Dimensions are read whole, as far as their own filters leave
@@ -111,8 +116,25 @@ impl StarPlan {
         rows <= FREE_ROWS + ROWS_PER_ROW.saturating_mul(self.root.rows_to_read())
     }
 
+    /// Reads the dimensions.
+    pub(super) async fn built(
+        &self,
+        context: &Arc<TaskContext>,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> Result<Built> {
+        let built = Built::new(&self.root, &self.dimensions, context, metrics).await?;
+        self.left.get_or_init(|| built.root.rows_to_read());
+        Ok(built)
+    }
+
+    /// How many rows of all tables are read, as far as it is known.
+    pub(super) fn rows_to_read(&self) -> u64 {
+        let left = self.left.get().copied().unwrap_or_else(|| self.root.rows_to_read());
+        left + self.dimension_rows()
+    }
+
     /// How many rows of dimensions are read.
-    pub(super) fn dimension_rows(&self) -> u64 {
+    fn dimension_rows(&self) -> u64 {
         self.dimensions.iter().map(DimensionPlan::rows).sum()
     }
 

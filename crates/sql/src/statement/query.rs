@@ -67,13 +67,18 @@ pub(super) fn unparsed(context: &mut Context, tokens: Vec<TokenWithSpan>) -> Res
 /// The physical plan of a query that was run before.
 fn physical_plan(context: &Context, found: FoundPlan, key: &Key) -> Result<Arc<dyn ExecutionPlan>> {
     context.notes.start_over();
+    let mut state = Arc::clone(&context.state);
     let plan = match found {
         FoundPlan::Physical(plan) => return Ok(plan),
         FoundPlan::Logical(plan) => plan,
+        FoundPlan::ForOneThread(plan) => {
+            let options = Arc::make_mut(&mut state).config_mut().options_mut();
+            options.execution.target_partitions = 1;
+            plan
+        }
     };
-    let state = &context.state;
     let physical =
-        with_stack(|| context.wait(async { Ok(unnest::physical_plan(state, &plan).await?) }))?;
+        with_stack(|| context.wait(async { Ok(unnest::physical_plan(&state, &plan).await?) }))?;
     keep_physical(context, key, &physical);
     Ok(physical)
 }
