@@ -103,6 +103,35 @@ impl Scan {
         Ok(Self { table, filters, morsels, pruned_blocks, options })
     }
 
+    /// The same scan with more filters, which are asked after its own.
+    ///
+    /// # Errors
+    /// A column file that is missing or damaged.
+    pub fn narrowed(&self, more: Vec<ColumnFilter>) -> Result<Self> {
+        let mut morsels = Vec::new();
+        for of_segment in self.morsels.chunk_by(|a, b| a.segment_idx == b.segment_idx) {
+            let Some(first) = of_segment.first() else { continue };
+            let segment = self.segment(first)?;
+            let mut keep = vec![true; (segment.row_count() as usize).div_ceil(BLOCK_ROWS)];
+            if self.options.zone_maps {
+                for filter in &more {
+                    mark_pruned(&self.table, segment, filter, &mut keep)?;
+                }
+            }
+            let is_kept = |morsel: &&Morsel| keep.get(morsel.block_idx) == Some(&true);
+            morsels.extend(of_segment.iter().filter(is_kept));
+        }
+        let pruned_blocks = self.pruned_blocks + self.morsels.len() - morsels.len();
+        let (table, mut filters) = (Arc::clone(&self.table), self.filters.clone());
+        filters.extend(more);
+        Ok(Self { table, filters, morsels, pruned_blocks, options: self.options })
+    }
+
+    /// How many segments have blocks that must be read.
+    pub fn segment_count(&self) -> usize {
+        self.morsels.chunk_by(|a, b| a.segment_idx == b.segment_idx).count()
+    }
+
     /// The table that is scanned.
     pub fn table(&self) -> &Arc<Table> {
         &self.table

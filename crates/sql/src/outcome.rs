@@ -1,5 +1,6 @@
 //! What a statement gives back: rows, a count, or nothing but its name.
 
+use crate::deadline::Deadline;
 use crate::error::{Error, Result, explain};
 use crate::query_log::{Running, Status};
 use crate::session::{panicked, with_stack_for_expressions};
@@ -57,6 +58,8 @@ pub struct Rows {
     failed: Option<Arc<AtomicBool>>,
     /// The statement's entry in the log.
     logged: Option<Running>,
+    /// How long the statement may take.
+    deadline: Option<Deadline>,
 }
 
 enum Source {
@@ -81,13 +84,17 @@ impl Rows {
     ) -> Self {
         let _running = inner.store.begin_query();
         let source = Source::Query { inner, stream, cancel, _running };
-        Self { schema, source, is_plan: false, sql: Arc::from(""), failed: None, logged: None }
+        Self::new(schema, source)
     }
 
     /// Rows that are there already.
     pub(crate) fn ready(schema: SchemaRef, batches: Vec<RecordBatch>) -> Self {
-        let source = Source::Ready(batches.into_iter());
-        Self { schema, source, is_plan: false, sql: Arc::from(""), failed: None, logged: None }
+        Self::new(schema, Source::Ready(batches.into_iter()))
+    }
+
+    fn new(schema: SchemaRef, source: Source) -> Self {
+        let (sql, failed, logged, deadline) = (Arc::from(""), None, None, None);
+        Self { schema, source, is_plan: false, sql, failed, logged, deadline }
     }
 
     /// The same rows, as the lines of a plan.
@@ -103,8 +110,10 @@ impl Rows {
         sql: &str,
         failed: Option<Arc<AtomicBool>>,
         logged: Option<Running>,
+        deadline: Option<Deadline>,
     ) -> Self {
         (self.sql, self.failed, self.logged) = (Arc::from(sql), failed, logged);
+        self.deadline = deadline;
         self
     }
 
@@ -152,8 +161,13 @@ impl Iterator for Rows {
 
     fn next(&mut self) -> Option<Self::Item> {
         let next = self.pull().map(|next| next.map_err(|error| explain(&self.sql, error)));
+        let next = match (next, &self.deadline) {
+            (Some(Err(error)), Some(deadline)) => Some(Err(deadline.explain(error))),
+            (next, _) => next,
+        };
         if !matches!(next, Some(Ok(_))) {
             self.source = Source::Ended;
+            self.deadline = None;
         }
         if let (Some(Err(_)), Some(failed)) = (&next, &self.failed) {
             failed.store(true, Ordering::Relaxed);

@@ -5,6 +5,7 @@ use crate::backup;
 use crate::careful_pushdown::physical_optimizer_rules;
 use crate::catalog::{CATALOG, SCHEMA, WarehouseCatalog, WarehouseSchema};
 use crate::cooperation::CooperativeJoins;
+use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Result, explain};
 use crate::functions;
 use crate::grouping_keys::GroupingKeys;
@@ -136,7 +137,10 @@ impl Session {
         read: impl FnOnce() -> Result<Statement>,
     ) -> Result<Outcome> {
         let token = self.cancel.renew();
-        let logged = self.lock().settings.query_log.then(|| self.inner.log.begin(sql));
+        let settings = self.lock().settings;
+        let logged = settings.query_log.then(|| self.inner.log.begin(sql));
+        let runtime = self.inner.runtime.handle();
+        let deadline = Deadline::start(settings.statement_timeout, &token, runtime);
         let result = catch_unwind(AssertUnwindSafe(|| {
             let mut open = self.lock_open();
             let statement = read().inspect_err(|_| abort(&mut open))?;
@@ -150,10 +154,13 @@ impl Session {
         match result {
             Ok(Outcome::Rows(rows)) => {
                 let failed = self.lock_open().as_ref().map(OpenTransaction::failure_flag);
-                Ok(Outcome::Rows(rows.of_statement(sql, failed, logged)))
+                Ok(Outcome::Rows(rows.of_statement(sql, failed, logged, deadline)))
             }
             result => {
-                let result = result.map_err(|error| explain(sql, error));
+                let result = result.map_err(|error| match &deadline {
+                    Some(deadline) => deadline.explain(explain(sql, error)),
+                    None => explain(sql, error),
+                });
                 if let Some(logged) = logged {
                     if let Ok(Outcome::Count { rows, .. }) = &result {
                         logged.add_rows(*rows);

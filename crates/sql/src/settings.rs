@@ -3,6 +3,7 @@
 //! Each of ours is one row of [`SETTINGS`]. Names beginning with `datafusion.` reach the query
 //! engine below directly.
 
+use crate::deadline;
 use crate::error::{Error, Result};
 use crate::scan::ScanSettings;
 use datafusion::prelude::SessionConfig;
@@ -29,6 +30,8 @@ pub(crate) struct Settings {
     /// Whether plans of queries are kept for the next time.
     pub(crate) plan_cache: bool,
     pub(crate) query_log: bool,
+    /// How long a statement may take; no time at all is no limit.
+    pub(crate) statement_timeout: Duration,
     pub(crate) shared_dictionaries: SharedDictionaries,
     /// Which older epochs can be read.
     pub(crate) retention: Retention,
@@ -224,6 +227,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "join facts with dimensions by array look-ups",
         scan.star_executor
     ),
+    Setting {
+        name: "starfact.statement_timeout",
+        description: "time that a statement may take, for example 30s; 0 is no limit",
+        get: |settings| deadline::format(settings.statement_timeout),
+        set: |settings, value| {
+            settings.statement_timeout = deadline::parse(value)?;
+            Ok(())
+        },
+        reset: |settings, defaults| settings.statement_timeout = defaults.statement_timeout,
+    },
     number!("starfact.threads", "threads that a query may use", 1..=1024, threads),
     switch!("starfact.zone_maps", "skip blocks by their zone maps", scan.zone_maps),
 ];
@@ -245,6 +258,7 @@ impl Settings {
             index_columns: true,
             plan_cache: true,
             query_log: true,
+            statement_timeout: Duration::ZERO,
             shared_dictionaries: SharedDictionaries::default(),
             retention: DEFAULT_RETENTION,
             merging: Merging::default(),

@@ -186,6 +186,14 @@ fn check(filters: &[ColumnFilter]) -> (usize, usize) {
         assert!(zone_maps || scan.pruned_blocks() == 0);
         assert_eq!(scan.morsels().len() + scan.pruned_blocks(), 5);
         pruned = pruned.max(scan.pruned_blocks());
+        for (place, _) in filters.iter().enumerate() {
+            let (first, more) = filters.split_at(place);
+            let narrowed = Scan::new(Arc::clone(table), first.to_vec(), options).unwrap();
+            let narrowed = narrowed.narrowed(more.to_vec()).unwrap();
+            assert_eq!(narrowed.morsels(), scan.morsels());
+            assert_eq!(narrowed.pruned_blocks(), scan.pruned_blocks());
+            assert_eq!(narrowed.filters().len(), filters.len());
+        }
         let ids: Vec<ColumnId> = (1..=6).map(ColumnId).collect();
         let mut found: Vec<Vec<ArrayRef>> = vec![Vec::new(); 6];
         for morsel in scan.morsels() {

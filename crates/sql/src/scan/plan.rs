@@ -159,6 +159,9 @@ impl ScanExec {
             if let Some(progress) = &state.progress {
                 progress.skip_blocks(self.scan.pruned_blocks());
             }
+            let (segments, read) = (self.table.segments().len(), self.scan.segment_count());
+            count("segments_read").add(read);
+            count("segments_pruned").add(segments.saturating_sub(read));
             count("blocks_read").add(self.scan.morsels().len());
             count("blocks_pruned").add(self.scan.pruned_blocks());
         }
@@ -183,8 +186,8 @@ impl ScanExec {
     /// The same scan with more filters, which are in its terms already.
     pub(crate) fn with_column_filters(&self, filters: Vec<ColumnFilter>) -> Result<Self> {
         let mut next = self.clone();
-        next.filters.extend(filters);
-        next.replan()
+        next.filters.extend(filters.iter().cloned());
+        Ok(next.with_scan(self.scan.narrowed(filters).map_err(external)?))
     }
 
     /// The table that it reads.
@@ -276,13 +279,17 @@ impl ScanExec {
     }
 
     /// Plans again which morsels to read, after the filters have changed.
-    fn replan(mut self) -> Result<Self> {
+    fn replan(self) -> Result<Self> {
         let options = self.settings.options();
         let scan = Scan::new(Arc::clone(&self.table), self.filters.clone(), options);
-        self.scan = Arc::new(scan.map_err(external)?);
+        Ok(self.with_scan(scan.map_err(external)?))
+    }
+
+    fn with_scan(mut self, scan: Scan) -> Self {
+        self.scan = Arc::new(scan);
         self.statistics = Arc::default();
         self.taken = Arc::default();
-        Ok(self)
+        self
     }
 
     fn queue(&self, partition: usize) -> Queue {

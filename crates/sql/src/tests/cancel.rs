@@ -43,6 +43,36 @@ fn cancelling_when_nothing_runs_does_not_hurt_the_next_statement() {
 }
 
 #[test]
+fn statements_end_when_their_time_is_over() {
+    let session = session(&["CREATE TABLE t (a BIGINT)", "SET statement_timeout = '20ms'"]);
+    let told = "the statement took longer than statement_timeout = 20ms";
+    for sql in
+        [ENDLESS, &format!("INSERT INTO t {ENDLESS}"), &format!("CREATE TABLE u AS {ENDLESS}")]
+    {
+        let error = failure(&session, sql);
+        assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Sql, told), "{sql}");
+        assert!(error.hint.is_some_and(|hint| hint.contains("statement_timeout = 0")));
+    }
+    run(&session, &["BEGIN"]);
+    assert_eq!(failure(&session, ENDLESS).message, told);
+    super::check_failures(&session, &[("SELECT 1", "aborted")]);
+    run(&session, &["ROLLBACK", "SET statement_timeout = '1h'"]);
+    assert_eq!(super::answer(&session, "SELECT count(*) FROM t"), "0");
+    let log = "SELECT count(*) FROM sys.query_log WHERE status = 'failed'
+        AND error LIKE '%took longer than statement_timeout = 20ms%'";
+    assert_eq!(super::answer(&session, log), "4");
+}
+
+#[test]
+fn the_time_of_a_statement_does_not_end_the_next_one() {
+    let session = session(&["SET statement_timeout = '15ms'"]);
+    for _ in 0..20 {
+        assert_eq!(super::answer(&session, "SELECT 1"), "1");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
 fn a_limit_stops_the_scan() {
     let session = session(&["CREATE TABLE t AS SELECT value AS a FROM range(400000)"]);
     let plan = super::answer(&session, "EXPLAIN ANALYZE SELECT a FROM t LIMIT 10");
