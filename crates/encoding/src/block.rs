@@ -15,6 +15,7 @@ use crate::bytes::Reader;
 use crate::derive::{Derivation, Derived};
 use crate::integer::{Integers, Rows, is_true};
 use crate::keys::KeySet;
+use crate::ordinal_codes::OrdinalCodes;
 use crate::predicate::{FilterError, Predicate, ValuePredicate};
 use crate::selection::Selection;
 use crate::shared::SharedDictionary;
@@ -22,7 +23,9 @@ use crate::shared_keys::SharedKeys;
 use crate::text::shared::Shared;
 use crate::text::{Text, TextSet, Views};
 use crate::types::Domain;
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringViewArray, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringViewArray, new_null_array,
+};
 use arrow::buffer::{Buffer, NullBuffer};
 use arrow::compute::concat;
 use starfact_base::data_type::Physical;
@@ -270,6 +273,25 @@ impl Block {
     /// Damage, and rows that the block does not have.
     pub fn take(&self, rows: &[u32]) -> Result<ArrayRef, Corruption> {
         self.fetch(&Rows::Indices(rows))
+    }
+
+    /// The codes of the ordinals at these rows; `None` if some row of the block has none.
+    ///
+    /// # Errors
+    /// Damage.
+    pub fn take_codes(
+        &self,
+        rows: &[u32],
+        codes: &OrdinalCodes,
+    ) -> Result<Option<ArrayRef>, Corruption> {
+        match &self.values {
+            Values::Keys(keys) if self.validity.is_all(1) && self.ty == DataType::BigInt => {
+                Rows::Indices(rows).check(self.rows)?;
+                let codes = keys.take_codes(rows, codes)?;
+                Ok(Some(Arc::new(Int64Array::from(codes))))
+            }
+            _ => Ok(None),
+        }
     }
 
     fn fetch(&self, rows: &Rows<'_>) -> Result<ArrayRef, Corruption> {

@@ -6,6 +6,7 @@
 
 mod allocation;
 pub(crate) mod bitmaps;
+mod codes;
 mod damage;
 mod data;
 mod reference;
@@ -59,6 +60,9 @@ fn conform(label: &str, ty: DataType, rows: &[Row], options: &EncodeOptions) {
     // What a block is encoded as makes no difference to its bitmaps.
     let index = if options.encoding.is_none() { Index::of(ty, &array) } else { None };
     conform_block(label, rows, &block, &array, &zone, index.as_ref());
+    if ty == DataType::BigInt {
+        codes::stand_for_ordinals(label, &block, &array);
+    }
     if ty == DataType::Varchar && options.encoding == Some(EncodingName::Dictionary) {
         // With texts that the block does not have, and without.
         for others in [0, 300] {

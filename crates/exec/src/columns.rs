@@ -4,10 +4,10 @@
 //! it at once, and what is handed out is no larger than what was asked for.
 
 use crate::source::Missing;
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, Int64Array};
 use arrow::compute::concat;
 use starfact_base::{ColumnId, Error, Result};
-use starfact_encoding::{Codes, Selection, SharedDictionary, Widening};
+use starfact_encoding::{Codes, OrdinalCodes, Selection, SharedDictionary, Widening};
 use starfact_format::{ColumnBlock, ColumnFile};
 use std::ops::Range;
 use std::sync::Arc;
@@ -51,6 +51,10 @@ pub(crate) enum OpenColumn {
     Block(Arc<ColumnBlock>, Option<Widening>),
     /// The segment is older than the column.
     Missing(Missing),
+    /// Codes of ordinals instead of these.
+    Coded(Box<OpenColumn>, Arc<OrdinalCodes>),
+    /// Codes of ordinals, all of them the same.
+    Code(u32),
 }
 
 impl MorselColumns {
@@ -100,6 +104,17 @@ impl OpenColumn {
                 widening.array(&fetch(block, plan)?).map_err(Error::internal)
             }
             Self::Missing(missing) => missing.values(plan.row_count()),
+            Self::Coded(ordinals, codes) => {
+                if let (Self::Block(block, None), Fetch::Rows(rows)) = (ordinals.as_ref(), plan)
+                    && let Some(found) = block.take_codes(rows, codes)?
+                {
+                    return Ok(found);
+                }
+                codes.of_array(&ordinals.fetch(plan)?).map_err(Error::internal)
+            }
+            Self::Code(code) => {
+                Ok(Arc::new(Int64Array::from_value((*code).into(), plan.row_count())))
+            }
         }
     }
 }

@@ -9,8 +9,8 @@ use crate::columns::{MorselColumns, OpenBlocks, OpenColumn};
 use crate::source::{Question, Source};
 use arrow::array::{ArrayRef, Int64Array};
 use starfact_base::limits::BLOCK_ROWS;
-use starfact_base::{ColumnId, Error, Result};
-use starfact_encoding::{Predicate, Selection, Verdict};
+use starfact_base::{ColumnId, Error, Result, Scalar};
+use starfact_encoding::{OrdinalCodes, Predicate, Selection, Verdict};
 use starfact_store::{Segment, Table};
 use std::sync::Arc;
 
@@ -311,6 +311,56 @@ impl Scan {
     }
 
     /// Opens columns of a morsel, to decode it piece by piece; `blocks` are those that are open
+    /// already. Columns of ordinals of which there are codes will give those of the selected rows.
+    ///
+    /// # Errors
+    /// A column that the table does not have; damage.
+    pub fn open_coded(
+        &self,
+        morsel: &Morsel,
+        columns: &[ColumnId],
+        codes: &[Option<Arc<OrdinalCodes>>],
+        blocks: &mut OpenBlocks,
+    ) -> Result<MorselColumns> {
+        let mut open = |(column, codes): (&ColumnId, Option<&Arc<OrdinalCodes>>)| {
+            if let Some(codes) = codes {
+                return match self.common_code(morsel, *column, codes)? {
+                    Some(code) => Ok(OpenColumn::Code(code)),
+                    None => {
+                        let ordinals = self.open_one(morsel, *column, blocks)?;
+                        Ok(OpenColumn::Coded(Box::new(ordinals), Arc::clone(codes)))
+                    }
+                };
+            }
+            self.open_one(morsel, *column, blocks)
+        };
+        let codes = codes.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let columns = columns.iter().zip(codes).map(&mut open).collect::<Result<_>>()?;
+        Ok(MorselColumns { columns, rows: morsel.rows })
+    }
+
+    /// The code that all ordinals of a column have in a morsel, if its zone map says so.
+    fn common_code(
+        &self,
+        morsel: &Morsel,
+        column: ColumnId,
+        codes: &OrdinalCodes,
+    ) -> Result<Option<u32>> {
+        if !self.options.zone_maps {
+            return Ok(None);
+        }
+        let Source::File(file, None) = self.source(morsel, column)? else { return Ok(None) };
+        let zone = file.zones().get(morsel.block_idx).map(|zone| &zone.stats);
+        let bounds = zone.filter(|zone| zone.nulls == 0).map(|zone| (&zone.min, &zone.max));
+        Ok(match bounds {
+            Some((Some(Scalar::Integer(min)), Some(Scalar::Integer(max)))) => {
+                codes.common(*min..=*max)
+            }
+            _ => None,
+        })
+    }
+
+    /// Opens columns of a morsel, to decode it piece by piece; `blocks` are those that are open
     /// already.
     ///
     /// # Errors
@@ -321,16 +371,21 @@ impl Scan {
         columns: &[ColumnId],
         blocks: &mut OpenBlocks,
     ) -> Result<MorselColumns> {
-        let mut open = |column: &ColumnId| {
-            Ok(match self.source(morsel, *column)? {
-                Source::File(file, widening) => {
-                    OpenColumn::Block(blocks.get(&file, *column, morsel.block_idx)?, widening)
-                }
-                Source::Missing(missing) => OpenColumn::Missing(missing),
-            })
-        };
-        let columns = columns.iter().map(&mut open).collect::<Result<_>>()?;
-        Ok(MorselColumns { columns, rows: morsel.rows })
+        self.open_coded(morsel, columns, &[], blocks)
+    }
+
+    fn open_one(
+        &self,
+        morsel: &Morsel,
+        column: ColumnId,
+        blocks: &mut OpenBlocks,
+    ) -> Result<OpenColumn> {
+        Ok(match self.source(morsel, column)? {
+            Source::File(file, widening) => {
+                OpenColumn::Block(blocks.get(&file, column, morsel.block_idx)?, widening)
+            }
+            Source::Missing(missing) => OpenColumn::Missing(missing),
+        })
     }
 
     /// Bytes that `columns` of a morsel take in their files.

@@ -15,9 +15,9 @@ use starfact_base::checksum::checksum;
 use starfact_base::data_type::Physical;
 use starfact_base::{ColumnId, Corruption, DataType, Error, Result};
 use starfact_encoding::{
-    Aggregate, BitmapDirectory, BitmapPage, Block, Codes, Derivation, FilterError, Predicate, Rule,
-    SampledKeys, Selection, SharedDictionary, SharedKeys, bitmaps as bitmap_page, encode_derived,
-    encode_shared,
+    Aggregate, BitmapDirectory, BitmapPage, Block, Codes, Derivation, FilterError, OrdinalCodes,
+    Predicate, Rule, SampledKeys, Selection, SharedDictionary, SharedKeys, bitmaps as bitmap_page,
+    encode_derived, encode_shared,
 };
 use starfact_vfs::{Dir, ReadFile};
 use std::ops::Range;
@@ -397,6 +397,12 @@ impl ColumnBlock {
     /// Decodes the rows at these ascending indices.
     pub fn take(&self, rows: &[u32]) -> Result<ArrayRef> {
         self.block.take(rows).map_err(|damage| self.blame(damage))
+    }
+
+    /// The codes of the ordinals at these ascending indices; `None` if some row of the block has
+    /// none.
+    pub fn take_codes(&self, rows: &[u32], codes: &OrdinalCodes) -> Result<Option<ArrayRef>> {
+        self.block.take_codes(rows, codes).map_err(|damage| self.blame(damage))
     }
 
     /// Clears the bits of the rows that do not satisfy `predicate`.

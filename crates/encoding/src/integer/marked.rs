@@ -20,6 +20,7 @@ use crate::bytes::{Reader, Writer, aligned};
 use crate::keys::KeySet;
 use crate::lazy::Lazy;
 use crate::native::Native;
+use crate::ordinal_codes::OrdinalCodes;
 use crate::selection::{Ranked, Selection};
 use crate::types::Domain;
 use arrow::buffer::Buffer;
@@ -147,6 +148,14 @@ impl MarkedRuns {
 
     pub(super) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
         self.keys.take(&self.starts()?.last_at_or_before(rows), out)
+    }
+
+    pub(super) fn take_codes(
+        &self,
+        rows: &[u32],
+        codes: &OrdinalCodes,
+    ) -> Result<Vec<i64>, Corruption> {
+        self.keys.take_codes(&self.starts()?.last_at_or_before(rows), codes)
     }
 
     pub(super) fn filter(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {

@@ -52,6 +52,7 @@ use crate::cpu::{self, Kernel};
 use crate::derive::Derived;
 use crate::keys::KeySet;
 use crate::native::Native;
+use crate::ordinal_codes::OrdinalCodes;
 use crate::predicate::FilterError;
 use crate::selection::Selection;
 use crate::totals::KeyTotals;
@@ -450,6 +451,26 @@ impl Integers {
     /// Whether every row is `key`, as far as that shows without a look at the rows.
     pub(crate) fn is_all(&self, key: i128) -> bool {
         matches!(self, Self::Constant(node) if node.key == key)
+    }
+
+    /// The codes of the ordinals of `rows`, none of which is NULL.
+    pub(crate) fn take_codes(
+        &self,
+        rows: &[u32],
+        codes: &OrdinalCodes,
+    ) -> Result<Vec<i64>, Corruption> {
+        if let Some(code) = self.bounds().and_then(|(low, high)| codes.common(low..=high)) {
+            return Ok(vec![code.into(); rows.len()]);
+        }
+        match self {
+            Self::Marked(node) => node.take_codes(rows, codes),
+            Self::Sliced(node) => node.take_codes(rows, codes),
+            _ => {
+                let mut keys: Vec<i64> = self.fetch(&Rows::Indices(rows))?;
+                keys.iter_mut().for_each(|key| *key = codes.code(*key).into());
+                Ok(keys)
+            }
+        }
     }
 
     /// The least and the greatest key that there can be, if the node says so.

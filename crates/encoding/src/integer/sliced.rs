@@ -23,6 +23,7 @@ use crate::keys::{Coverage, KeySet, OffsetSet};
 use crate::lane::byte_set::ByteSet;
 use crate::lane::{Lane, Vector};
 use crate::native::Native;
+use crate::ordinal_codes::OrdinalCodes;
 use crate::selection::Selection;
 use crate::totals::KeyTotals;
 use crate::types::Domain;
@@ -44,6 +45,10 @@ const ROWS_MIN: usize = 2 * VECTOR_ROWS;
 const SINGLES_SHARE: usize = 24;
 /// And instead of the high parts of all of them, which lie within so few bytes.
 const FEW_SHARE: usize = 256;
+/// Rows of which it pays to find out which high parts tell their codes.
+const CODED_ROWS_MIN: usize = 128;
+/// Stands for several codes.
+const SEVERAL: i64 = -1;
 /// Words of a selection that belong to one vector.
 const VECTOR_WORDS: usize = VECTOR_ROWS / 64;
 
@@ -138,6 +143,71 @@ impl Sliced {
         self.high.take::<u32>(rows, &mut high)?;
         self.low.take::<u32>(rows, &mut low)?;
         self.join(&high, &low, out)
+    }
+
+    /// The codes of ordinals: high parts tell most of them, low ones are read for the others.
+    pub(super) fn take_codes(
+        &self,
+        rows: &[u32],
+        codes: &OrdinalCodes,
+    ) -> Result<Vec<i64>, Corruption> {
+        let known = match rows.len() >= CODED_ROWS_MIN {
+            true => self.codes_of_high_parts(codes),
+            false => None,
+        };
+        let Some(known) = known else {
+            let mut keys: Vec<i64> = Vec::with_capacity(rows.len());
+            self.take(rows, &mut keys)?;
+            keys.iter_mut().for_each(|key| *key = codes.code(*key).into());
+            return Ok(keys);
+        };
+        let mut high: Vec<u8> = Vec::with_capacity(rows.len());
+        self.high.take(rows, &mut high)?;
+        let mut found = vec![0; rows.len()];
+        let (mut places, mut asked) = (vec![0; rows.len()], Vec::new());
+        let mut count = 0;
+        for (place, (found, high)) in found.iter_mut().zip(&high).enumerate() {
+            let code = known.get(usize::from(*high)).copied().unwrap_or(SEVERAL);
+            *found = code;
+            if let Some(slot) = places.get_mut(count) {
+                *slot = place;
+            }
+            count += usize::from(code == SEVERAL);
+        }
+        places.truncate(count);
+        asked.extend(places.iter().filter_map(|place| rows.get(*place).copied()));
+        let mut low: Vec<u32> = Vec::with_capacity(asked.len());
+        self.low.take(&asked, &mut low)?;
+        for (place, low) in places.into_iter().zip(low) {
+            let high = high.get(place).copied().unwrap_or_default();
+            let offset = u64::from(high) << self.low_bits | u64::from(low);
+            self.check(offset)?;
+            if let Some(found) = found.get_mut(place) {
+                *found = codes.code(i64::from_key(self.base).plus(offset)).into();
+            }
+        }
+        Ok(found)
+    }
+
+    /// The code that all ordinals with a high part have, or [`SEVERAL`]; `None` if most have
+    /// several.
+    fn codes_of_high_parts(&self, codes: &OrdinalCodes) -> Option<[i64; 1 << HIGH_BITS]> {
+        let mut known = [SEVERAL; 1 << HIGH_BITS];
+        let (mut asked, mut several) = (0, 0);
+        for (high, slot) in (0..).zip(&mut known) {
+            let first = self.base.saturating_add(high << self.low_bits);
+            let ordinals =
+                first..=first.saturating_add(i128::from(u64::MAX >> (64 - self.low_bits)));
+            if codes.places(ordinals.clone()).is_none() {
+                continue;
+            }
+            asked += 1;
+            match codes.common(ordinals) {
+                Some(code) => *slot = code.into(),
+                None => several += 1,
+            }
+        }
+        (several * 2 < asked).then_some(known)
     }
 
     /// Appends the keys of which these are the parts.
@@ -403,36 +473,4 @@ impl<T: Native> Kernel for Join<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::members::Members;
-    use std::sync::Arc;
-
-    #[test]
-    fn neighbours_have_the_classes_of_any_set() {
-        let ends = [0, 1, 7, 8, 9, 15, 16, 17, 63, 64, 100, 2_039, 2_040, 2_047];
-        for (low, high) in ends.into_iter().flat_map(|low| ends.map(|high| (low, high))) {
-            if low > high {
-                continue;
-            }
-            let range = Classes::new(&OffsetSet::Range { low, span: high - low }, 3);
-            let each = Classes::new(&OffsetSet::Sorted((low..=high).collect()), 3);
-            assert_eq!((range.any, range.some), (each.any, each.some), "{low} to {high}");
-        }
-    }
-
-    #[test]
-    fn members_in_pieces_have_the_classes_of_any_set() {
-        let pieces = [3..=3, 7..=9, 16..=23, 30..=41, 700..=1_500, 2_040..=2_400_usize];
-        let members = Arc::new(pieces.into_iter().flatten().collect::<Members>());
-        for start in [-2_100, -9, -1, 0, 3, 8, 20, 1_000, 2_395, 2_500] {
-            let offsets = (0..2_048).filter(|offset| members.contains((offset + start).into()));
-            let sorted = OffsetSet::Sorted(offsets.map(|offset| offset as u64).collect());
-            let members = Arc::clone(&members);
-            let start = i64::from(start).cast_unsigned();
-            let found = Classes::new(&OffsetSet::Members { members, start }, 3);
-            let each = Classes::new(&sorted, 3);
-            assert_eq!((found.any, found.some), (each.any, each.some), "{start}");
-        }
-    }
-}
+mod tests;

@@ -223,6 +223,11 @@ impl ScanExec {
         self.scan.morsels().iter().map(|morsel| morsel.rows() as u64).sum()
     }
 
+    /// Whether `starfact.hierarchy_codes` is on.
+    pub(crate) fn has_hierarchy_codes(&self) -> bool {
+        self.settings.hierarchy_codes
+    }
+
     /// How many threads share the rows.
     pub(crate) fn partition_count(&self) -> usize {
         self.partitions

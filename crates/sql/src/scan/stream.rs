@@ -18,7 +18,7 @@ use datafusion::physical_expr_common::physical_expr::{
 };
 use datafusion::physical_plan::metrics::{Count, Time};
 use starfact_base::ColumnId;
-use starfact_encoding::Selection;
+use starfact_encoding::{OrdinalCodes, Selection};
 use starfact_exec::{
     BitmapAnswers, ColumnFilter, Morsel, MorselColumns, OpenBlocks, Removed, Scan, Totals,
     TotalsAsked,
@@ -107,6 +107,8 @@ pub(crate) struct Partition {
     /// What became of the rows of the blocks that were read.
     pub(super) ledger: ScanLedger,
     dynamic: Vec<Option<Dynamic>>,
+    /// For columns in files, codes to be given out in the places of ordinals.
+    codes: Vec<Option<Arc<OrdinalCodes>>>,
     /// The morsel that is being read, and the rows of it that are still to be decoded.
     open: Option<(Morsel, MorselColumns)>,
     pieces: VecDeque<Selection>,
@@ -135,8 +137,21 @@ impl Partition {
             bitmap_pruned: Count::new(),
             ledger: ScanLedger::default(),
             dynamic,
+            codes: Vec::new(),
             open: None,
             pieces: VecDeque::new(),
+        }
+    }
+
+    /// Gives out the codes of ordinals in the place of a column of these.
+    pub(crate) fn give_codes(&mut self, place: usize, codes: Arc<OrdinalCodes>) {
+        let before = self.columns.get(..place).unwrap_or_default();
+        let slot = stored(before).len();
+        if self.codes.len() <= slot {
+            self.codes.resize(slot + 1, None);
+        }
+        if let Some(known) = self.codes.get_mut(slot) {
+            *known = Some(codes);
         }
     }
 
@@ -155,7 +170,8 @@ impl Partition {
             timer.done();
             if !selection.is_empty() {
                 self.pieces = pieces(&selection, self.batch_rows).into();
-                let open = self.scan.open(&morsel, &stored(&self.columns), &mut blocks);
+                let columns = stored(&self.columns);
+                let open = self.scan.open_coded(&morsel, &columns, &self.codes, &mut blocks);
                 let open = open.map_err(external)?;
                 self.open = Some((morsel, open));
             }

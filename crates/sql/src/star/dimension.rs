@@ -27,7 +27,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder};
 use futures::future::{BoxFuture, FutureExt};
 use starfact_base::ColumnId;
-use starfact_encoding::{Members, Predicate};
+use starfact_encoding::{Members, OrdinalCodes, Predicate};
 use starfact_exec::ColumnFilter;
 use starfact_store::{ForeignKey, Table};
 use std::fmt;
@@ -88,6 +88,8 @@ struct Dimension {
     /// The share of the ordinals that it leaves.
     share: f64,
     index: Index,
+    /// The ordinals that pass.
+    members: Arc<Members>,
     /// Columns of the rows that pass.
     columns: Vec<ArrayRef>,
     rows: usize,
@@ -196,6 +198,17 @@ impl Built {
         Ok(&self.dimension(dimension)?.index)
     }
 
+    /// A code for each ordinal of a dimension that passes: the number of its row, mapped.
+    pub(super) fn codes(
+        &self,
+        dimension: usize,
+        number: impl Fn(u32) -> u32,
+    ) -> Result<OrdinalCodes> {
+        let Dimension { index, members, .. } = self.dimension(dimension)?;
+        let Index { first, rows } = index.mapped(number);
+        Ok(OrdinalCodes::new(first, rows, members))
+    }
+
     /// How many rows of a dimension pass.
     pub(super) fn rows(&self, dimension: usize) -> Result<usize> {
         Ok(self.dimension(dimension)?.rows)
@@ -275,11 +288,11 @@ impl DimensionPlan {
     }
 
     /// The filter of the references to it, of which these pass.
-    fn filter(&self, members: Members) -> Option<ColumnFilter> {
+    fn filter(&self, members: &Arc<Members>) -> Option<ColumnFilter> {
         let predicate = match (self.aside, self.is_whole(), self.is_nullable) {
             (Some(AsideKind::Outer), ..) | (None, true, false) => return None,
             (None, true, true) => Predicate::IsNotNull,
-            (None, false, _) => Predicate::Members(Arc::new(members)),
+            (None, false, _) => Predicate::Members(Arc::clone(members)),
             (Some(AsideKind::Anti), ..) => {
                 Predicate::Members(Arc::new(members.complement(self.ordinal_end)))
             }
@@ -303,9 +316,11 @@ impl DimensionPlan {
         let memory = MemoryConsumer::new(format!("dimension {}", self.scan.table().name()))
             .register(context.memory_pool());
         if self.is_needless() {
-            let filter = self.filter(Members::default());
-            let (index, columns) = (Index::default(), Vec::new());
-            return Ok(Dimension { filter, share: 1.0, index, columns, rows: 0, _memory: memory });
+            let members = Arc::default();
+            let filter = self.filter(&members);
+            let (index, columns, share) = (Index::default(), Vec::new(), 1.0);
+            let _memory = memory;
+            return Ok(Dimension { filter, share, index, members, columns, rows: 0, _memory });
         }
         let mut children = Vec::with_capacity(self.children.len());
         for (child, _) in &self.children {
@@ -325,8 +340,9 @@ impl DimensionPlan {
         let index = if self.gives_columns { Index::of(&members, &index) } else { Index::default() };
         let share = count as f64 / self.ordinal_end.max(1) as f64;
         let share = if self.aside.is_some() { 1.0 - share } else { share };
-        let filter = self.filter(members);
-        Ok(Dimension { filter, share, index, columns, rows: count, _memory: memory })
+        let members = Arc::new(members);
+        let filter = self.filter(&members);
+        Ok(Dimension { filter, share, index, members, columns, rows: count, _memory: memory })
     }
 }
 

@@ -14,6 +14,7 @@ use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
+use starfact_encoding::OrdinalCodes;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ use std::sync::Arc;
 pub(super) struct Coded {
     /// The code of each ordinal that passes.
     codes: Index,
+    /// The same, if the scan of the root gives out codes instead of ordinals.
+    pub(super) given: Option<Arc<OrdinalCodes>>,
     /// The keys of each code.
     values: Vec<ArrayRef>,
     count: usize,
@@ -35,12 +38,13 @@ impl Coded {
         dimension: usize,
         places: &[usize],
         is_outer: bool,
+        is_given: bool,
     ) -> Result<Self> {
         let rows = built.rows(dimension)?;
         let index = built.index(dimension)?;
         if rows == 0 && !is_outer {
             let codes = index.mapped(|_| 0);
-            return Ok(Self { codes, values: Vec::new(), count: 0, absent: None });
+            return Ok(Self { codes, given: None, values: Vec::new(), count: 0, absent: None });
         }
         // Rows without a row here have NULL for each key, as others may have.
         let columns = places.iter().map(|place| {
@@ -63,8 +67,11 @@ impl Coded {
         let absent = if is_outer { groups.get(rows).map(|group| *group as u32) } else { None };
         let none = absent.unwrap_or_default();
         let code = |row: u32| groups.get(row as usize).map_or(none, |group| *group as u32);
-        let codes = index.mapped(code);
-        Ok(Self { codes, values: values.emit(EmitTo::All)?, count, absent })
+        let (codes, given) = match is_given {
+            true => (Index::default(), Some(Arc::new(built.codes(dimension, code)?))),
+            false => (index.mapped(code), None),
+        };
+        Ok(Self { codes, given, values: values.emit(EmitTo::All)?, count, absent })
     }
 }
 
@@ -200,6 +207,12 @@ impl GroupedRows {
                 for (cell, ordinal) in self.row_cells.iter_mut().zip(ordinals) {
                     let code = ordinal.and_then(|ordinal| coded.codes.get(ordinal));
                     *cell += u64::from(code.unwrap_or(absent)) * stride;
+                }
+                continue;
+            }
+            if coded.given.is_some() {
+                for (cell, code) in self.row_cells.iter_mut().zip(ordinals.values()) {
+                    *cell += code.cast_unsigned() * stride;
                 }
                 continue;
             }

@@ -68,7 +68,8 @@ impl StarAggregateExec {
             let built = star.built(context, &self.metrics).await?;
             let coded = self.aggregation.dimensions.iter();
             let coded = coded.map(|(dimension, places)| {
-                Coded::new(&built, *dimension, places, star.is_outer(*dimension))
+                let is_given = star.gives_codes(*dimension);
+                Coded::new(&built, *dimension, places, star.is_outer(*dimension), is_given)
             });
             let coded = coded.collect::<Result<_>>()?;
             Ok(Arc::new(Prepared { built, coded }))
@@ -197,7 +198,12 @@ async fn start(
     context: Arc<TaskContext>,
 ) -> Result<(Partition, GroupedRows)> {
     let prepared = exec.prepared(&context).await?;
-    let rows = prepared.built.root.partition(partition, &context, &exec.metrics, "");
+    let mut rows = prepared.built.root.partition(partition, &context, &exec.metrics, "");
+    for ((dimension, _), coded) in exec.aggregation.dimensions.iter().zip(&prepared.coded) {
+        if let (Some(codes), Some(place)) = (&coded.given, exec.star().reference(*dimension)) {
+            rows.give_codes(place, Arc::clone(codes));
+        }
+    }
     let memory = MemoryConsumer::new(format!("StarfactStarAggregate[{partition}]"))
         .register(context.memory_pool());
     Ok((rows, GroupedRows::new(Arc::clone(&exec.aggregation), prepared, memory)?))

@@ -184,8 +184,23 @@ impl StarPlan {
         dimension: usize,
         batch: &'a RecordBatch,
     ) -> Result<&'a Int64Array> {
-        let place = self.references.get(dimension).copied().flatten().ok_or_else(misplaced)?;
+        let place = self.reference(dimension).ok_or_else(misplaced)?;
         Ok(batch.column(place).as_primitive::<Int64Type>())
+    }
+
+    /// Where in the batches of the root the references to a dimension are.
+    pub(super) fn reference(&self, dimension: usize) -> Option<usize> {
+        self.references.get(dimension).copied().flatten()
+    }
+
+    /// Whether the root may give out codes of the rows of a dimension instead of references to
+    /// them: each row has one, and nothing else needs the references.
+    pub(super) fn gives_codes(&self, dimension: usize) -> bool {
+        let is_read =
+            |source: &Source| matches!(source, Source::Dimension(of, _) if *of == dimension);
+        self.root.has_hierarchy_codes()
+            && !self.is_outer(dimension)
+            && !self.sources.iter().any(is_read)
     }
 
     /// Whether rows stay for which a dimension has none.
