@@ -63,6 +63,17 @@ impl Members {
         }
     }
 
+    /// Takes integers in; those that there is no room for stay out.
+    pub fn insert_all(&mut self, members: impl IntoIterator<Item = usize>) {
+        self.ranks.take();
+        self.pieces.take();
+        for member in members {
+            if let Some(word) = self.words.get_mut(member / 64) {
+                *word |= 1 << (member % 64);
+            }
+        }
+    }
+
     /// Whether an integer is in the set.
     #[inline]
     pub fn contains(&self, member: i128) -> bool {
@@ -221,6 +232,11 @@ mod tests {
             let ordered: BTreeSet<usize> = members.iter().collect();
             prop_assert_eq!(&ordered, &set);
             prop_assert_eq!(members.count(), set.len());
+            let mut inserted = Members::with_room(300);
+            prop_assert_eq!(inserted.count(), 0);
+            inserted.insert_all(set.iter().copied().chain([1_000]));
+            prop_assert!(inserted.iter().eq(set.iter().copied()));
+            prop_assert_eq!(inserted.count(), set.len());
             prop_assert_eq!(members.first(), set.first().copied());
             let others: Vec<usize> = (0..310).filter(|member| !set.contains(member)).collect();
             prop_assert!(members.complement(310).iter().eq(others));

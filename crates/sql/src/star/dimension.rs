@@ -375,11 +375,17 @@ impl Rows {
         batch: &RecordBatch,
     ) -> Result<()> {
         let ordinals = batch.columns().last().ok_or_else(misplaced)?;
-        for (row, ordinal) in ordinals.as_primitive::<Int64Type>().values().iter().enumerate() {
-            let ordinal = usize::try_from(*ordinal).map_err(|_| misplaced())?;
-            self.members.insert(ordinal);
-            if plan.gives_columns {
-                *self.index.get_mut(ordinal).ok_or_else(misplaced)? = (self.count + row) as u32;
+        let ordinals = ordinals.as_primitive::<Int64Type>().values();
+        let is_there = |ordinal: &i64| (*ordinal as usize) < plan.ordinal_end;
+        if !ordinals.iter().all(is_there) {
+            return Err(misplaced());
+        }
+        self.members.insert_all(ordinals.iter().map(|ordinal| *ordinal as usize));
+        if plan.gives_columns {
+            for (row, ordinal) in (self.count..).zip(ordinals) {
+                if let Some(slot) = self.index.get_mut(*ordinal as usize) {
+                    *slot = row as u32;
+                }
             }
         }
         self.count += batch.num_rows();

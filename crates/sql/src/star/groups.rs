@@ -5,7 +5,7 @@ use super::cells::Cells;
 use super::dimension::{Built, Index};
 use super::plan::{Joined, batch_of, misplaced};
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array, new_null_array};
-use arrow::compute::{concat, take};
+use arrow::compute::{concat, partition, take};
 use arrow::datatypes::{Field, Schema};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::common::{Result, resources_datafusion_err};
@@ -61,18 +61,33 @@ impl Coded {
             fields.map(|(n, column)| Field::new(n.to_string(), column.data_type().clone(), true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let mut values = new_group_values(schema, &GroupOrdering::None)?;
-        let mut groups = Vec::with_capacity(rows + 1);
-        values.intern(&columns, &mut groups)?;
+        let groups = groups_of(&columns, values.as_mut())?;
         let count = values.len();
-        let absent = if is_outer { groups.get(rows).map(|group| *group as u32) } else { None };
+        let absent = if is_outer { groups.get(rows).copied() } else { None };
         let none = absent.unwrap_or_default();
-        let code = |row: u32| groups.get(row as usize).map_or(none, |group| *group as u32);
+        let code = |row: u32| groups.get(row as usize).copied().unwrap_or(none);
         let (codes, given) = match is_given {
             true => (Index::default(), Some(Arc::new(built.codes(dimension, code)?))),
             false => (index.mapped(code), None),
         };
         Ok(Self { codes, given, values: values.emit(EmitTo::All)?, count, absent })
     }
+}
+
+/// The group of each row. Rows of a dimension that is sorted by its hierarchies have the keys of
+/// their neighbours, so only the first of them is looked up.
+fn groups_of(columns: &[ArrayRef], values: &mut dyn GroupValues) -> Result<Vec<u32>> {
+    let runs = partition(columns)?.ranges();
+    let starts = UInt32Array::from_iter_values(runs.iter().map(|run| run.start as u32));
+    let first = |column: &ArrayRef| Ok(take(column, &starts, None)?);
+    let first = columns.iter().map(first).collect::<Result<Vec<_>>>()?;
+    let mut groups = Vec::with_capacity(runs.len());
+    values.intern(&first, &mut groups)?;
+    let mut all = Vec::with_capacity(runs.last().map_or(0, |run| run.end));
+    for (run, group) in runs.iter().zip(groups) {
+        all.extend(std::iter::repeat_n(group as u32, run.len()));
+    }
+    Ok(all)
 }
 
 /// Dimensions and the codes of their keys.
