@@ -12,6 +12,7 @@ mod exit;
 mod identifier;
 mod input;
 mod invocation;
+mod memory;
 mod output;
 mod progress;
 mod report;
@@ -35,6 +36,7 @@ use std::thread::{Builder, JoinHandle};
 const STACK_BYTES: usize = 128 << 20;
 
 fn main() -> ExitCode {
+    memory::keep_freed();
     // A panic is reported below, once, in the words of all our errors.
     std::panic::set_hook(Box::new(|_| {}));
     let arguments = std::env::args_os().skip(1).collect();
