@@ -15,7 +15,7 @@ use arrow::datatypes::{DataType, Int64Type};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-/// See the [module](self).
+/// A code for each ordinal, and where neighbours have the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrdinalCodes {
     /// The ordinal of the first code.
