@@ -339,6 +339,12 @@ impl Session {
         Ok(Outcome::Done { tag })
     }
 
+    /// Bytes that operators have reserved.
+    #[cfg(test)]
+    pub(crate) fn reserved_bytes(&self) -> usize {
+        self.lock().state.runtime_env().memory_pool.reserved()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -125,7 +125,10 @@ impl PlanCache {
         let mut plans = self.lock();
         plans.follow(snapshot);
         if let Some(entry) = plans.entries.get_mut(key) {
-            entry.physical = repeat::is_repeatable(plan).then(|| Arc::clone(plan));
+            // The plan itself is executed, and holds what it has read.
+            let is_repeatable = repeat::is_repeatable(plan);
+            let renewed = is_repeatable.then(|| repeat::renewed(Arc::clone(plan)).ok());
+            entry.physical = renewed.flatten();
         }
     }
 

@@ -269,3 +269,23 @@ fn sessions_have_plans_of_their_own() {
     run(&other, &["ALTER TABLE t RENAME COLUMN a TO c", "ALTER TABLE t RENAME COLUMN b TO a"]);
     check(&one, &[("SELECT a FROM t ORDER BY 1", "x; NULL")]);
 }
+
+#[test]
+fn kept_plans_hold_no_memory() {
+    let session = session(&[
+        "CREATE TABLE city (id INTEGER PRIMARY KEY, name VARCHAR)",
+        "CREATE TABLE sale (city INTEGER REFERENCES city, amount INTEGER)",
+        "INSERT INTO city SELECT value, 'city ' || value FROM range(5000)",
+        "INSERT INTO sale SELECT value % 5000, value FROM range(20000)",
+    ]);
+    let star = "SELECT count(DISTINCT name), sum(amount) FROM sale JOIN city ON city = id
+        WHERE id % 2 = 0";
+    let groups = "SELECT name, sum(amount) FROM sale JOIN city ON city = id GROUP BY name
+        ORDER BY 2 DESC LIMIT 1";
+    for round in 1..=3 {
+        let expected = [(star, "2500|99990000"), (groups, "city 4999|49996")];
+        check(&session, &expected);
+        assert_eq!(session.reserved_bytes(), 0, "round {round}");
+    }
+    assert!(session.plans.repeated() >= 2);
+}
