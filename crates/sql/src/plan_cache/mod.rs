@@ -32,6 +32,7 @@ use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::{DefaultTableSource, provider_as_source};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableSource, Volatility};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use starfact_base::TableId;
 use starfact_store::{Definition, Snapshot};
@@ -99,7 +100,7 @@ impl PlanCache {
         let plan = match plan {
             FoundPlan::Logical(plan) => FoundPlan::Logical(bind(plan, snapshot).ok()?),
             FoundPlan::ForOneThread(plan) => FoundPlan::ForOneThread(bind(plan, snapshot).ok()?),
-            FoundPlan::Physical(plan) => FoundPlan::Physical(repeat::renewed(plan).ok()?),
+            FoundPlan::Physical(plan) => FoundPlan::Physical(reset_plan_states(plan).ok()?),
         };
         #[cfg(test)]
         {
@@ -127,7 +128,7 @@ impl PlanCache {
         if let Some(entry) = plans.entries.get_mut(key) {
             // The plan itself is executed, and holds what it has read.
             let is_repeatable = repeat::is_repeatable(plan);
-            let renewed = is_repeatable.then(|| repeat::renewed(Arc::clone(plan)).ok());
+            let renewed = is_repeatable.then(|| reset_plan_states(Arc::clone(plan)).ok());
             entry.physical = renewed.flatten();
         }
     }

@@ -1,7 +1,7 @@
 //! Physical plans that may be executed again, on the snapshot that they were made for.
 
 use datafusion::common::Result;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::physical_expr::expressions::DynamicFilterTracking;
 use datafusion::physical_plan::ExecutionPlan;
 use std::sync::Arc;
@@ -49,10 +49,4 @@ fn leaves_change(node: &Arc<dyn ExecutionPlan>) -> Result<bool> {
         Ok(TreeNodeRecursion::Continue)
     })?;
     Ok(is_found)
-}
-
-/// The same plan, which was not executed yet.
-pub(super) fn renewed(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
-    let renewed = plan.transform_up(|node| Ok(Transformed::yes(node.reset_state()?)));
-    Ok(renewed?.data)
 }
