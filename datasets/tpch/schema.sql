@@ -2,30 +2,30 @@
 -- and lines are sorted by the order, so that the lines of one order stand together.
 
 CREATE TABLE region (
-    r_regionkey INTEGER PRIMARY KEY,
+    r_regionkey BIGINT PRIMARY KEY,
     r_name      VARCHAR NOT NULL,
     r_comment   VARCHAR NOT NULL
 );
 
 CREATE TABLE nation (
-    n_nationkey INTEGER PRIMARY KEY,
+    n_nationkey BIGINT PRIMARY KEY,
     n_name      VARCHAR NOT NULL,
-    n_regionkey INTEGER NOT NULL REFERENCES region,
+    n_regionkey BIGINT NOT NULL REFERENCES region,
     n_comment   VARCHAR NOT NULL
 );
 
 CREATE TABLE supplier (
-    s_suppkey   INTEGER PRIMARY KEY,
+    s_suppkey   BIGINT PRIMARY KEY,
     s_name      VARCHAR NOT NULL,
     s_address   VARCHAR NOT NULL,
-    s_nationkey INTEGER NOT NULL REFERENCES nation,
+    s_nationkey BIGINT NOT NULL REFERENCES nation,
     s_phone     VARCHAR NOT NULL,
     s_acctbal   DECIMAL(15, 2) NOT NULL,
     s_comment   VARCHAR NOT NULL
 );
 
 CREATE TABLE part (
-    p_partkey     INTEGER PRIMARY KEY,
+    p_partkey     BIGINT PRIMARY KEY,
     p_name        VARCHAR NOT NULL,
     p_mfgr        VARCHAR NOT NULL,
     p_brand       VARCHAR NOT NULL,
@@ -37,8 +37,8 @@ CREATE TABLE part (
 );
 
 CREATE TABLE partsupp (
-    ps_partkey    INTEGER NOT NULL REFERENCES part,
-    ps_suppkey    INTEGER NOT NULL REFERENCES supplier,
+    ps_partkey    BIGINT NOT NULL REFERENCES part,
+    ps_suppkey    BIGINT NOT NULL REFERENCES supplier,
     ps_availqty   INTEGER NOT NULL,
     ps_supplycost DECIMAL(15, 2) NOT NULL,
     ps_comment    VARCHAR NOT NULL,
@@ -46,10 +46,10 @@ CREATE TABLE partsupp (
 );
 
 CREATE TABLE customer (
-    c_custkey    INTEGER PRIMARY KEY,
+    c_custkey    BIGINT PRIMARY KEY,
     c_name       VARCHAR NOT NULL,
     c_address    VARCHAR NOT NULL,
-    c_nationkey  INTEGER NOT NULL REFERENCES nation,
+    c_nationkey  BIGINT NOT NULL REFERENCES nation,
     c_phone      VARCHAR NOT NULL,
     c_acctbal    DECIMAL(15, 2) NOT NULL,
     c_mktsegment VARCHAR NOT NULL,
@@ -58,7 +58,7 @@ CREATE TABLE customer (
 
 CREATE TABLE orders (
     o_orderkey      BIGINT PRIMARY KEY,
-    o_custkey       INTEGER NOT NULL REFERENCES customer,
+    o_custkey       BIGINT NOT NULL REFERENCES customer,
     o_orderstatus   VARCHAR NOT NULL,
     o_totalprice    DECIMAL(15, 2) NOT NULL,
     o_orderdate     DATE NOT NULL,
@@ -70,8 +70,8 @@ CREATE TABLE orders (
 
 CREATE TABLE lineitem (
     l_orderkey      BIGINT NOT NULL REFERENCES orders,
-    l_partkey       INTEGER NOT NULL REFERENCES part,
-    l_suppkey       INTEGER NOT NULL REFERENCES supplier,
+    l_partkey       BIGINT NOT NULL REFERENCES part,
+    l_suppkey       BIGINT NOT NULL REFERENCES supplier,
     l_linenumber    INTEGER NOT NULL,
     l_quantity      DECIMAL(15, 2) NOT NULL,
     l_extendedprice DECIMAL(15, 2) NOT NULL,

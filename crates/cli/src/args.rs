@@ -16,7 +16,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use bench::BenchArgs;
+pub use bench::{BenchArgs, Workload};
 pub use positional::is_query;
 
 const EXAMPLES: &str = "\

@@ -5,10 +5,10 @@
 //! changes the rows.
 
 use super::random::Random;
-use super::scale::ScaleFactor;
 use super::table::Table;
-use super::{calendar, dimensions, lineorder};
+use super::{calendar, dimensions, lineorder, sizes};
 use crate::parallel;
+use crate::scale::ScaleFactor;
 use arrow::record_batch::RecordBatch;
 use std::ops::Range;
 
@@ -43,7 +43,7 @@ impl Generator {
     pub fn row_count(&self, table: Table) -> u64 {
         match table {
             Table::Lineorder => {
-                (0..self.scale.orders()).map(|order| lineorder::line_count(self, order)).sum()
+                (0..sizes::orders(self.scale)).map(|order| lineorder::line_count(self, order)).sum()
             }
             dimension => self.unit_count(dimension),
         }
@@ -124,11 +124,11 @@ impl Generator {
     /// What `table` is numbered by: its rows, or its orders for the fact.
     fn unit_count(&self, table: Table) -> u64 {
         match table {
-            Table::Customer => self.scale.customers(),
-            Table::Supplier => self.scale.suppliers(),
-            Table::Part => self.scale.parts(),
+            Table::Customer => sizes::customers(self.scale),
+            Table::Supplier => sizes::suppliers(self.scale),
+            Table::Part => sizes::parts(self.scale),
             Table::Date => calendar::days().len() as u64,
-            Table::Lineorder => self.scale.orders(),
+            Table::Lineorder => sizes::orders(self.scale),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::dimensions::batch;
 use super::generator::Generator;
 use super::random::Random;
 use super::table::Table;
-use super::words;
+use super::{sizes, words};
 use arrow::array::{ArrayRef, Int32Array, StringViewArray};
 use arrow::record_batch::RecordBatch;
 use std::ops::Range;
@@ -55,9 +55,9 @@ pub fn lines(generator: &Generator, orders: Range<u64>) -> RecordBatch {
     let mut lines = Lines::with_capacity(orders.end - orders.start);
     let scale = generator.scale();
     let sizes = Sizes {
-        customers: buying_customers(scale.customers()),
-        parts: scale.parts(),
-        suppliers: scale.suppliers(),
+        customers: buying_customers(sizes::customers(scale)),
+        parts: sizes::parts(scale),
+        suppliers: sizes::suppliers(scale),
         days: calendar::days(),
     };
     for order in orders {
@@ -203,8 +203,8 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scale::ScaleFactor;
     use super::*;
+    use crate::scale::ScaleFactor;
 
     #[test]
     fn order_keys_use_8_of_every_32() {
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn the_last_order_key_of_the_largest_scale_fits_its_column() {
         let largest = ScaleFactor::new(f64::from(ScaleFactor::MAX)).expect("the largest scale");
-        assert!(order_key(largest.orders() - 1) <= i32::MAX as u64);
+        assert!(order_key(sizes::orders(largest) - 1) <= i32::MAX as u64);
         let larger = u64::from(ScaleFactor::MAX + 1) * 1_500_000;
         assert!(order_key(larger - 1) > i32::MAX as u64, "the bound could be higher");
     }

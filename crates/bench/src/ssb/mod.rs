@@ -13,13 +13,9 @@ mod calendar;
 mod dimensions;
 mod generator;
 mod lineorder;
-mod load;
-mod parquet;
 mod queries;
 mod random;
-mod reference;
-mod run;
-mod scale;
+mod sizes;
 mod table;
 mod words;
 
@@ -27,8 +23,66 @@ mod words;
 mod tests;
 
 pub use generator::{DEFAULT_SEED, Generator};
-pub use parquet::{GeneratedFile, write_parquet};
-pub use queries::{Query, queries};
-pub use run::{Options, run};
-pub use scale::ScaleFactor;
+pub use queries::queries;
 pub use table::{Table, tables};
+
+use crate::answer::Answer;
+use crate::scale::ScaleFactor;
+use crate::workload::{Query, Workload};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use std::ops::Range;
+
+impl Workload for Generator {
+    type Table = Table;
+    type Piece = Range<u64>;
+
+    const NAME: &'static str = "ssb";
+    const SCHEMA: &'static str = include_str!("../../../../datasets/ssb/schema.sql");
+
+    fn scale(&self) -> ScaleFactor {
+        Self::scale(self)
+    }
+
+    fn tables() -> &'static [Table] {
+        tables()
+    }
+
+    fn name(table: Table) -> &'static str {
+        table.name()
+    }
+
+    fn schema(table: Table) -> SchemaRef {
+        table.schema()
+    }
+
+    fn row_count(&self, table: Table) -> u64 {
+        Self::row_count(self, table)
+    }
+
+    fn pieces(
+        &self,
+        table: Table,
+        rows: usize,
+    ) -> impl Iterator<Item = Range<u64>> + Clone + Send + 'static {
+        self.ranges(table, rows)
+    }
+
+    fn batches(
+        &self,
+        table: Table,
+        piece: Range<u64>,
+        rows: usize,
+    ) -> impl Iterator<Item = RecordBatch> {
+        let generator = *self;
+        self.ranges_within(table, piece, rows).map(move |range| generator.batch(table, range))
+    }
+
+    fn queries() -> &'static [Query] {
+        queries()
+    }
+
+    fn stored_answer(&self, query: &Query) -> Option<Answer> {
+        queries::stored_answer(query, self)
+    }
+}

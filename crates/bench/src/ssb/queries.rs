@@ -1,21 +1,10 @@
 //! The 13 queries and the answers that are stored for them.
 
+use super::Generator;
 use super::generator::DEFAULT_SEED;
-use super::{Generator, ScaleFactor};
 use crate::answer::Answer;
-
-/// A query of the benchmark.
-#[derive(Clone, Copy, Debug)]
-pub struct Query {
-    /// Flight and number, `Q2.1`.
-    pub name: &'static str,
-    /// The text, one statement.
-    pub sql: &'static str,
-    /// Columns of the result that its `ORDER BY` names, from 0.
-    pub(crate) order_by: &'static [usize],
-    /// By scale factor.
-    stored: [(&'static str, &'static str); 2],
-}
+use crate::scale::ScaleFactor;
+use crate::workload::Query;
 
 macro_rules! query {
     ($name:literal, $order_by:expr) => {
@@ -23,20 +12,7 @@ macro_rules! query {
             name: $name,
             sql: include_str!(concat!("../../../../queries/ssb/", $name, ".sql")),
             order_by: &$order_by,
-            stored: [
-                (
-                    "0.01",
-                    include_str!(concat!(
-                        "../../../../datasets/ssb/answers/sf0.01/",
-                        $name,
-                        ".csv"
-                    )),
-                ),
-                (
-                    "1",
-                    include_str!(concat!("../../../../datasets/ssb/answers/sf1/", $name, ".csv")),
-                ),
-            ],
+            quotients: &[],
         }
     };
 }
@@ -62,14 +38,28 @@ pub fn queries() -> &'static [Query] {
     &QUERIES
 }
 
-impl Query {
-    /// The answer that is stored for the rows of `generator`, if one is.
-    pub(crate) fn stored_answer(&self, generator: &Generator) -> Option<Answer> {
-        let scale = generator.scale();
-        let belongs = |text: &str| text.parse::<ScaleFactor>().is_ok_and(|of| of == scale);
-        let stored = self.stored.iter().find(|(of, _)| belongs(of))?;
-        (*generator == Generator::with_seed(scale, DEFAULT_SEED)).then(|| Answer::parse(stored.1))
-    }
+/// The answers for a scale factor, in the order of the queries.
+macro_rules! answers {
+    ($scale:literal: $($name:literal)*) => {
+        ($scale, [$(include_str!(concat!(
+            "../../../../datasets/ssb/answers/sf", $scale, "/", $name, ".csv"
+        ))),*])
+    };
+}
+
+const STORED: [(&str, [&str; 13]); 2] = [
+    answers!("0.01": "Q1.1" "Q1.2" "Q1.3" "Q2.1" "Q2.2" "Q2.3" "Q3.1" "Q3.2" "Q3.3" "Q3.4" "Q4.1" "Q4.2" "Q4.3"),
+    answers!("1": "Q1.1" "Q1.2" "Q1.3" "Q2.1" "Q2.2" "Q2.3" "Q3.1" "Q3.2" "Q3.3" "Q3.4" "Q4.1" "Q4.2" "Q4.3"),
+];
+
+/// The answer that is stored for the rows of `generator`, if one is.
+pub(super) fn stored_answer(query: &Query, generator: &Generator) -> Option<Answer> {
+    let scale = generator.scale();
+    let belongs = |text: &str| text.parse::<ScaleFactor>().is_ok_and(|of| of == scale);
+    let (_, answers) = STORED.iter().find(|(of, _)| belongs(of))?;
+    let place = QUERIES.iter().position(|of| of.name == query.name)?;
+    let is_default = *generator == Generator::with_seed(scale, DEFAULT_SEED);
+    is_default.then(|| Answer::parse(answers[place]))
 }
 
 #[cfg(test)]
@@ -84,19 +74,19 @@ mod tests {
     fn answers_are_stored_for_two_scale_factors_and_one_seed() {
         for query in queries() {
             for scale in ["0.01", "1"] {
-                let answer = query.stored_answer(&generator(scale)).unwrap();
+                let answer = stored_answer(query, &generator(scale)).unwrap();
                 assert!(answer.row_count() > 0, "{} has no rows at {scale}", query.name);
             }
-            assert!(query.stored_answer(&generator("0.1")).is_none());
+            assert!(stored_answer(query, &generator("0.1")).is_none());
             let other = Generator::with_seed("1".parse().unwrap(), DEFAULT_SEED + 1);
-            assert!(query.stored_answer(&other).is_none());
+            assert!(stored_answer(query, &other).is_none());
         }
     }
 
     #[test]
     fn queries_order_by_the_columns_they_are_said_to() {
         for query in queries() {
-            let answer = query.stored_answer(&generator("1")).unwrap();
+            let answer = stored_answer(query, &generator("1")).unwrap();
             let (_, order) = query.sql.split_once("ORDER BY").unwrap_or_default();
             let named = order.trim().trim_end_matches(';').split(", ");
             let named: Vec<&str> = named

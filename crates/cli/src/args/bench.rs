@@ -2,13 +2,13 @@
 
 use super::Resources;
 use clap::{Args, ValueEnum};
-use starfact_bench::ssb::ScaleFactor;
+use starfact_bench::ScaleFactor;
 use std::path::PathBuf;
 
 /// Run a benchmark: generate the data, load it, time the queries, verify the answers
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// ssb: the Star Schema Benchmark
+    /// ssb: the Star Schema Benchmark; tpch: TPC-H
     #[arg(value_enum, hide_possible_values = true)]
     pub workload: Workload,
     /// Scale factor: 1 is six million order lines; fractions are allowed
@@ -40,6 +40,7 @@ pub struct BenchArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Workload {
     Ssb,
+    Tpch,
 }
 
 fn parse_runs(text: &str) -> Result<usize, String> {

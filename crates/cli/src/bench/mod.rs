@@ -3,14 +3,13 @@
 mod progress;
 mod table;
 
-use crate::args::BenchArgs;
+use crate::args::{BenchArgs, Workload};
 use crate::exit::Exit;
 use crate::report;
 use crate::signals::Signals;
 use progress::Progress;
 use starfact::{Error, ErrorKind};
-use starfact_bench::ssb::{self, Generator, Options};
-use starfact_bench::{Cancel, Report};
+use starfact_bench::{Cancel, Options, Report, ssb, tpch};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -21,9 +20,15 @@ pub fn run(arguments: &BenchArgs, signals: &Signals) -> Exit {
     let cancel = Cancel::default();
     let canceller = cancel.clone();
     signals.cancel_with(Box::new(move || canceller.cancel()));
-    let result = match &arguments.out {
-        Some(folder) => generate(arguments, folder, &cancel),
-        None => measure(arguments, &cancel),
+    let result = match arguments.workload {
+        Workload::Ssb => of(&ssb::Generator::new(arguments.scale), arguments, &cancel),
+        Workload::Tpch => match tpch::Generator::new(arguments.scale) {
+            Ok(generator) => of(&generator, arguments, &cancel),
+            Err(error) => {
+                report::error(&Error::sql(error.to_string()), None);
+                return Exit::USAGE;
+            }
+        },
     };
     match result {
         Ok(exit) => exit,
@@ -34,14 +39,31 @@ pub fn run(arguments: &BenchArgs, signals: &Signals) -> Exit {
     }
 }
 
+/// Runs a benchmark, or only makes its data.
+fn of<W: starfact_bench::Workload>(
+    workload: &W,
+    arguments: &BenchArgs,
+    cancel: &Cancel,
+) -> Result<Exit, Error> {
+    match &arguments.out {
+        Some(folder) => generate(workload, arguments, folder, cancel),
+        None => measure(workload, arguments, cancel),
+    }
+}
+
 /// Writes the Parquet files.
-fn generate(arguments: &BenchArgs, folder: &Path, cancel: &Cancel) -> Result<Exit, Error> {
-    let generator = Generator::new(arguments.scale);
+fn generate<W: starfact_bench::Workload>(
+    workload: &W,
+    arguments: &BenchArgs,
+    folder: &Path,
+    cancel: &Cancel,
+) -> Result<Exit, Error> {
     let threads =
         arguments.resources.threads.or_else(|| available_parallelism().ok().map(Into::into));
     let progress = Progress::new();
     let hear = |event: &_| progress.hear(event);
-    let written = ssb::write_parquet(&generator, folder, threads.unwrap_or(1), cancel, &hear);
+    let threads = threads.unwrap_or(1);
+    let written = starfact_bench::write_parquet(workload, folder, threads, cancel, &hear);
     progress.end();
     let mut out = io::stdout().lock();
     for file in written.map_err(failed)? {
@@ -51,14 +73,17 @@ fn generate(arguments: &BenchArgs, folder: &Path, cancel: &Cancel) -> Result<Exi
 }
 
 /// Loads, runs, verifies, and prints the table.
-fn measure(arguments: &BenchArgs, cancel: &Cancel) -> Result<Exit, Error> {
+fn measure<W: starfact_bench::Workload>(
+    workload: &W,
+    arguments: &BenchArgs,
+    cancel: &Cancel,
+) -> Result<Exit, Error> {
     // A benchmark takes long: a file that cannot be written is to be known before.
     let json = match &arguments.json {
         Some(path) => Some((path, create(path)?)),
         None => None,
     };
     let options = Options {
-        scale: arguments.scale,
         warehouse: arguments.warehouse.clone(),
         runs: arguments.runs,
         threads: arguments.resources.threads,
@@ -68,7 +93,8 @@ fn measure(arguments: &BenchArgs, cancel: &Cancel) -> Result<Exit, Error> {
         settings: arguments.resources.set.clone(),
     };
     let progress = Progress::new();
-    let measured = ssb::run(&options, cancel, &|event| progress.hear(event));
+    let hear = |event: &_| progress.hear(event);
+    let measured = starfact_bench::run(workload, &options, cancel, &hear);
     progress.end();
     let figures = measured.map_err(failed)?;
     if let Some((path, mut file)) = json {

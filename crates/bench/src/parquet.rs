@@ -10,21 +10,21 @@
 //! encoded bytes. So the bytes do not depend on the number of threads, and memory is bounded by a
 //! few encoded row groups a thread. A file has its name only when it is complete.
 
-use super::generator::Generator;
-use super::table::{Table, tables};
 use crate::error::{Error, Result};
 use crate::parallel;
 use crate::progress::{Cancel, Event, Listener};
+use crate::workload::Workload;
 use ::parquet::arrow::ArrowSchemaConverter;
 use ::parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves,
+    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
 };
 use ::parquet::basic::{Compression, ZstdLevel};
 use ::parquet::errors::Result as ParquetResult;
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
+use arrow::datatypes::Schema;
+use std::fmt;
 use std::fs::{self, File};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ const BATCH_ROWS: usize = 1 << 14;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GeneratedFile {
     /// The table.
-    pub table: Table,
+    pub table: &'static str,
     /// The file.
     pub path: PathBuf,
     /// Rows in it.
@@ -51,84 +51,87 @@ pub struct GeneratedFile {
 ///
 /// # Errors
 /// A file that cannot be written, or [`Error::Interrupted`]. Files that are complete remain.
-pub fn write_parquet(
-    generator: &Generator,
+pub fn write_parquet<W: Workload>(
+    workload: &W,
     folder: &Path,
     threads: usize,
     cancel: &Cancel,
     listener: Listener<'_>,
 ) -> Result<Vec<GeneratedFile>> {
-    let writer = Writer { generator, folder, row_group_rows: ROW_GROUP_ROWS, threads, cancel };
+    let writer = Writer { workload, folder, row_group_rows: ROW_GROUP_ROWS, threads, cancel };
     writer.write_all(listener)
 }
 
 /// Where [`write_parquet`] puts a table.
-pub(super) fn table_path(folder: &Path, table: Table) -> PathBuf {
+pub(crate) fn table_path(folder: &Path, table: impl fmt::Display) -> PathBuf {
     folder.join(format!("{table}.parquet"))
 }
 
 /// What all tables of one folder have in common.
-struct Writer<'a> {
-    generator: &'a Generator,
+struct Writer<'a, W> {
+    workload: &'a W,
     folder: &'a Path,
     row_group_rows: usize,
     threads: usize,
     cancel: &'a Cancel,
 }
 
-impl Writer<'_> {
+impl<W: Workload> Writer<'_, W> {
     fn write_all(&self, listener: Listener<'_>) -> Result<Vec<GeneratedFile>> {
         fs::create_dir_all(self.folder).map_err(Error::io("create", self.folder))?;
-        tables().iter().map(|&table| self.write(table, listener)).collect()
+        W::tables().iter().map(|&table| self.write(table, listener)).collect()
     }
 
-    fn write(&self, table: Table, listener: Listener<'_>) -> Result<GeneratedFile> {
-        let path = table_path(self.folder, table);
-        let total = self.generator.row_count(table);
+    fn write(&self, table: W::Table, listener: Listener<'_>) -> Result<GeneratedFile> {
+        let (name, path) = (W::name(table), table_path(self.folder, table));
+        let total = self.workload.row_count(table);
         let partial = Partial::new(&path);
         let file = File::create(&partial.path).map_err(Error::io("create", &partial.path))?;
-        let mut writer = open_writer(table, file).map_err(Error::parquet(&path))?;
-        let factory = ArrowRowGroupWriterFactory::new(&writer, table.schema());
-        let generator = *self.generator;
-        let groups = generator.ranges(table, self.row_group_rows).enumerate();
-        let encoded = parallel::ordered(groups, self.threads, move |(index, range)| {
-            encode_row_group(&generator, table, &factory, index, range)
+        let mut writer =
+            open_writer(name, &W::schema(table), file).map_err(Error::parquet(&path))?;
+        let factory = ArrowRowGroupWriterFactory::new(&writer, W::schema(table));
+        let workload = self.workload.clone();
+        let groups = workload.pieces(table, self.row_group_rows).enumerate();
+        let encoded = parallel::ordered(groups, self.threads, move |(index, piece)| {
+            let columns = factory.create_column_writers(index)?;
+            encode_row_group(&workload, table, columns, piece)
         });
         let mut rows = 0;
-        listener(&Event::Generated { table: table.name(), rows, total });
+        listener(&Event::Generated { table: name, rows, total });
         for columns in encoded {
             self.cancel.check()?;
             rows += append_row_group(&mut writer, columns).map_err(Error::parquet(&path))?;
-            listener(&Event::Generated { table: table.name(), rows, total });
+            listener(&Event::Generated { table: name, rows, total });
         }
         writer.close().map_err(Error::parquet(&path))?;
         let bytes = partial.complete(&path)?;
-        Ok(GeneratedFile { table, path, rows, bytes })
+        Ok(GeneratedFile { table: name, path, rows, bytes })
     }
 }
 
-fn open_writer(table: Table, file: File) -> ParquetResult<SerializedFileWriter<File>> {
+fn open_writer(
+    table: &str,
+    schema: &Schema,
+    file: File,
+) -> ParquetResult<SerializedFileWriter<File>> {
     let level = ZstdLevel::try_new(3)?;
     let properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
         .set_created_by(format!("starfact {}", env!("CARGO_PKG_VERSION")))
         .build();
-    let schema = ArrowSchemaConverter::new().schema_root(table.name()).convert(&table.schema())?;
+    let schema = ArrowSchemaConverter::new().schema_root(table).convert(schema)?;
     SerializedFileWriter::new(file, schema.root_schema_ptr(), Arc::new(properties))
 }
 
 /// Generates the rows of one row group and encodes its columns.
-fn encode_row_group(
-    generator: &Generator,
-    table: Table,
-    factory: &ArrowRowGroupWriterFactory,
-    index: usize,
-    range: Range<u64>,
+fn encode_row_group<W: Workload>(
+    workload: &W,
+    table: W::Table,
+    mut writers: Vec<ArrowColumnWriter>,
+    piece: W::Piece,
 ) -> ParquetResult<Vec<ArrowColumnChunk>> {
-    let schema = table.schema();
-    let mut writers = factory.create_column_writers(index)?;
-    for part in generator.ranges_within(table, range, BATCH_ROWS) {
-        let batch = generator.batch(table, part);
+    let schema = W::schema(table);
+    for batch in workload.batches(table, piece, BATCH_ROWS) {
         for ((field, column), writer) in
             schema.fields().iter().zip(batch.columns()).zip(&mut writers)
         {
@@ -180,8 +183,9 @@ impl Drop for Partial {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ScaleFactor;
     use super::*;
+    use crate::scale::ScaleFactor;
+    use crate::ssb::{Generator, Table, tables};
     use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     use ::parquet::file::reader::{FileReader, SerializedFileReader};
     use arrow::array::RecordBatch;
@@ -196,16 +200,20 @@ mod tests {
         write_parquet(generator, folder, threads, &Cancel::default(), &|_| {}).unwrap()
     }
 
+    fn table_of(file: &GeneratedFile) -> Table {
+        *tables().iter().find(|table| table.name() == file.table).unwrap()
+    }
+
     /// The rows of a file with the types of the generated batches.
     fn read(file: &GeneratedFile) -> RecordBatch {
         let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&file.path).unwrap());
         let batches: Vec<_> =
             reader.unwrap().build().unwrap().map(|batch| batch.unwrap()).collect();
         let whole = concat_batches(&batches[0].schema(), &batches).unwrap();
-        let schema = file.table.schema();
+        let schema = table_of(file).schema();
         let columns = whole.columns().iter().zip(schema.fields());
         let columns = columns.map(|(column, field)| cast(column, field.data_type()).unwrap());
-        RecordBatch::try_new(file.table.schema(), columns.collect()).unwrap()
+        RecordBatch::try_new(table_of(file).schema(), columns.collect()).unwrap()
     }
 
     #[test]
@@ -214,9 +222,9 @@ mod tests {
         let generator = generator("0.01");
         let files = write(&generator, folder.path(), 2);
         for file in &files {
-            let expected: Vec<_> = generator.batches(file.table, usize::MAX).collect();
+            let expected: Vec<_> = generator.batches(table_of(file), usize::MAX).collect();
             assert_eq!(read(file), expected[0], "{}", file.table);
-            assert_eq!(file.rows, generator.row_count(file.table), "{}", file.table);
+            assert_eq!(file.rows, generator.row_count(table_of(file)), "{}", file.table);
             assert_eq!(file.bytes, fs::metadata(&file.path).unwrap().len());
         }
         let mut names: Vec<String> = fs::read_dir(folder.path())
@@ -244,7 +252,7 @@ mod tests {
         let bytes = |threads: usize| {
             let folder = folder.path().join(threads.to_string());
             let writer = Writer {
-                generator: &generator,
+                workload: &generator,
                 folder: &folder,
                 row_group_rows: 4_000,
                 threads,

@@ -4,18 +4,16 @@
 //! compared with the right ones after the last query has run, so verification takes part neither
 //! in the times nor in the peak of memory.
 
-use super::generator::Generator;
-use super::load::load;
-use super::parquet::write_parquet;
-use super::queries::{Query, queries};
-use super::reference::Reference;
-use super::scale::ScaleFactor;
 use crate::answer::Answer;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::load::load;
+use crate::parquet::write_parquet;
 use crate::progress::{Cancel, Event, Listener};
+use crate::reference::Reference;
 use crate::report::{QueryReport, Report, VerifiedAgainst};
 use crate::resources::{folder_bytes, peak_rss};
+use crate::workload::{Query, Workload};
 use starfact::{OpenOptions, Warehouse};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -24,8 +22,6 @@ use tempfile::TempDir;
 /// How to run the benchmark.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The scale factor.
-    pub scale: ScaleFactor,
     /// The warehouse: reused if it has the tables already, otherwise loaded. `None` is a temporary
     /// one.
     pub warehouse: Option<PathBuf>,
@@ -43,13 +39,17 @@ pub struct Options {
     pub settings: Vec<(String, String)>,
 }
 
-/// Runs the benchmark and reports what it found out, wrong answers included.
+/// Runs a benchmark and reports what it found out, wrong answers included.
 ///
 /// # Errors
 /// What kept it from running to its end: a warehouse that cannot be opened or has other tables of
 /// the same names, a statement that fails, a file that cannot be written, [`Error::Interrupted`].
-pub fn run(options: &Options, cancel: &Cancel, listener: Listener<'_>) -> Result<Report> {
-    let generator = Generator::new(options.scale);
+pub fn run<W: Workload>(
+    workload: &W,
+    options: &Options,
+    cancel: &Cancel,
+    listener: Listener<'_>,
+) -> Result<Report> {
     let threads = options.threads.unwrap_or_else(available_threads).max(1);
     let folder = Folder::new(options.warehouse.as_deref())?;
     let warehouse = open(folder.path(), options, threads)?;
@@ -58,19 +58,19 @@ pub fn run(options: &Options, cancel: &Cancel, listener: Listener<'_>) -> Result
         let value = value.replace('\'', "''");
         engine.execute(&format!("setting {name}"), &format!("SET {name} = '{value}'"))?;
     }
-    let load = load(&engine, &generator, threads, listener)?;
+    let load = load(&engine, workload, threads, listener)?;
     let measure = |query| Measured::new(query, &engine, options.runs.max(1), listener);
-    let measured = queries().iter().map(measure).collect::<Result<Vec<_>>>()?;
+    let measured = W::queries().iter().map(measure).collect::<Result<Vec<_>>>()?;
     let (peak_rss, bytes) = (peak_rss(), folder_bytes(folder.path())?);
-    let right = RightAnswers::new(&generator, threads, cancel, listener)?;
+    let right = RightAnswers::new(workload, threads, cancel, listener)?;
     let report = |measured: Measured| {
         listener(&Event::Verifying { query: measured.query.name });
         let expected = right.answer(measured.query, cancel)?;
         Ok(measured.report(&expected))
     };
     Ok(Report {
-        workload: "ssb",
-        sf: options.scale.as_f64(),
+        workload: W::NAME,
+        sf: workload.scale().as_f64(),
         threads,
         version: env!("CARGO_PKG_VERSION"),
         queries: measured.into_iter().map(report).collect::<Result<_>>()?,
@@ -110,7 +110,7 @@ impl Folder {
 }
 
 fn temporary_folder() -> Result<TempDir> {
-    let made = tempfile::Builder::new().prefix("starfact-ssb-").tempdir();
+    let made = tempfile::Builder::new().prefix("starfact-bench-").tempdir();
     made.map_err(Error::io("create a folder in", &std::env::temp_dir()))
 }
 
@@ -164,15 +164,16 @@ impl Measured {
     }
 
     fn report(self, expected: &Answer) -> QueryReport {
-        let difference = self.answer.difference(expected, self.query.order_by);
+        let answer = self.answer.with_quotients_of(expected, self.query.quotients);
+        let difference = answer.difference(expected, self.query.order_by);
         let mismatch = difference.or(self.unsteady);
         QueryReport::new(self.query.name, self.answer.row_count(), self.runs_ms, mismatch)
     }
 }
 
 /// Where right answers come from.
-enum RightAnswers {
-    Stored(Generator),
+enum RightAnswers<'a, W> {
+    Stored(&'a W),
     /// The files stay until the last query was evaluated.
     Evaluated {
         reference: Reference,
@@ -180,26 +181,26 @@ enum RightAnswers {
     },
 }
 
-impl RightAnswers {
+impl<'a, W: Workload> RightAnswers<'a, W> {
     /// Stored answers if there are any, otherwise an evaluation over files made for it.
     fn new(
-        generator: &Generator,
+        workload: &'a W,
         threads: usize,
         cancel: &Cancel,
         listener: Listener<'_>,
     ) -> Result<Self> {
-        if queries().iter().all(|query| query.stored_answer(generator).is_some()) {
-            return Ok(Self::Stored(*generator));
+        if W::queries().iter().all(|query| workload.stored_answer(query).is_some()) {
+            return Ok(Self::Stored(workload));
         }
         let files = temporary_folder()?;
-        write_parquet(generator, files.path(), threads, cancel, listener)?;
-        let reference = Reference::open(files.path(), threads)?;
+        write_parquet(workload, files.path(), threads, cancel, listener)?;
+        let reference = Reference::open::<W>(files.path(), threads)?;
         Ok(Self::Evaluated { reference, _files: files })
     }
 
     fn answer(&self, query: &Query, cancel: &Cancel) -> Result<Answer> {
         match self {
-            Self::Stored(generator) => query.stored_answer(generator).ok_or_else(|| {
+            Self::Stored(workload) => workload.stored_answer(query).ok_or_else(|| {
                 Error::InvalidInput(format!("no answer is stored for query {}", query.name))
             }),
             Self::Evaluated { reference, .. } => reference.answer(query, cancel),

@@ -1,11 +1,12 @@
 //! Tests of the whole benchmark, small.
 
 use super::*;
+use crate::ssb::{Generator, queries, tables};
+use crate::tpch;
 use std::cell::RefCell;
 
-fn options(scale: &str, warehouse: Option<&Path>) -> Options {
+fn options(warehouse: Option<&Path>) -> Options {
     Options {
-        scale: scale.parse().unwrap(),
         warehouse: warehouse.map(Path::to_owned),
         runs: 2,
         threads: Some(2),
@@ -16,12 +17,16 @@ fn options(scale: &str, warehouse: Option<&Path>) -> Options {
     }
 }
 
-fn finished(options: &Options) -> Report {
-    run(options, &Cancel::default(), &|_| {}).unwrap()
+fn ssb(scale: &str) -> Generator {
+    Generator::new(scale.parse().unwrap())
 }
 
-fn refused(options: &Options) -> String {
-    run(options, &Cancel::default(), &|_| {}).unwrap_err().to_string()
+fn finished<W: Workload>(workload: &W, options: &Options) -> Report {
+    run(workload, options, &Cancel::default(), &|_| {}).unwrap()
+}
+
+fn refused(workload: &Generator, options: &Options) -> String {
+    run(workload, options, &Cancel::default(), &|_| {}).unwrap_err().to_string()
 }
 
 fn assert_right(report: &Report) {
@@ -36,21 +41,20 @@ fn assert_right(report: &Report) {
 fn thirteen_right_answers_from_nothing_and_again_from_the_same_warehouse() {
     let folder = tempfile::tempdir().unwrap();
     let warehouse = folder.path().join("warehouse");
-    let options = options("0.01", Some(&warehouse));
-    let report = finished(&options);
+    let (generator, options) = (ssb("0.01"), options(Some(&warehouse)));
+    let report = finished(&generator, &options);
     assert_right(&report);
     let names: Vec<&str> = report.queries.iter().map(|query| query.name).collect();
     assert_eq!(names, queries().iter().map(|query| query.name).collect::<Vec<_>>());
     assert!(report.queries.iter().all(|query| query.rows > 0), "a query without rows");
     assert_eq!(report.verified_against, VerifiedAgainst::StoredAnswers);
-    let generator = Generator::new(options.scale);
-    let rows: u64 = super::super::tables().iter().map(|table| generator.row_count(*table)).sum();
+    let rows: u64 = tables().iter().map(|table| generator.row_count(*table)).sum();
     assert_eq!(report.load.rows, rows);
     assert!(report.load.tables.iter().all(|table| !table.reused));
     assert_eq!((report.sf, report.threads, report.workload), (0.01, 2, "ssb"));
     assert_eq!(report.bytes, folder_bytes(&warehouse).unwrap());
 
-    let again = finished(&options);
+    let again = finished(&generator, &options);
     assert_right(&again);
     assert!(again.load.is_reused(), "{:?}", again.load);
     assert_eq!((again.load.rows, again.load.rows_per_second), (0, None));
@@ -58,24 +62,35 @@ fn thirteen_right_answers_from_nothing_and_again_from_the_same_warehouse() {
 
 #[test]
 fn without_stored_answers_stock_datafusion_gives_the_right_ones() {
-    let report = finished(&options("0.003", None));
+    let report = finished(&ssb("0.003"), &options(None));
     assert_right(&report);
     assert_eq!(report.verified_against, VerifiedAgainst::DataFusion);
 }
 
 #[test]
+fn all_queries_of_tpch_give_the_answers_of_stock_datafusion() {
+    let generator = tpch::Generator::new("0.01".parse().unwrap()).unwrap();
+    let report = finished(&generator, &options(None));
+    assert_right(&report);
+    assert_eq!((report.workload, report.queries.len()), ("tpch", 22));
+    assert_eq!(report.verified_against, VerifiedAgainst::DataFusion);
+    let rows: u64 = tpch::tables().iter().map(|table| generator.row_count(*table)).sum();
+    assert_eq!(report.load.rows, rows);
+}
+
+#[test]
 fn an_interrupted_load_goes_on_where_it_stopped() {
     let folder = tempfile::tempdir().unwrap();
-    let options = options("0.002", Some(folder.path()));
+    let (generator, options) = (ssb("0.002"), options(Some(folder.path())));
     let cancel = Cancel::default();
     let listener = |event: &Event| {
         if matches!(event, Event::Loaded { table: "part", .. }) {
             cancel.cancel();
         }
     };
-    let outcome = run(&options, &cancel, &listener);
+    let outcome = run(&generator, &options, &cancel, &listener);
     assert!(matches!(outcome, Err(Error::Interrupted)), "{outcome:?}");
-    let report = finished(&options);
+    let report = finished(&generator, &options);
     assert_right(&report);
     let reused: Vec<&str> =
         report.load.tables.iter().filter(|table| table.reused).map(|table| table.table).collect();
@@ -94,7 +109,7 @@ fn queries_are_cancelled_too() {
             }
         }
     };
-    let outcome = run(&options("0.001", None), &cancel, &listener);
+    let outcome = run(&ssb("0.001"), &options(None), &cancel, &listener);
     assert!(matches!(outcome, Err(Error::Interrupted)), "{outcome:?}");
     let runs = [("Q1.1", 0), ("Q1.1", 1), ("Q1.1", 2), ("Q1.2", 0), ("Q1.2", 1)];
     assert_eq!(*seen.borrow(), runs);
@@ -104,8 +119,8 @@ fn queries_are_cancelled_too() {
 fn tables_of_another_scale_or_shape_are_refused_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let warehouse = folder.path().join("warehouse");
-    finished(&options("0.001", Some(&warehouse)));
-    let message = refused(&options("0.002", Some(&warehouse)));
+    finished(&ssb("0.001"), &options(Some(&warehouse)));
+    let message = refused(&ssb("0.002"), &options(Some(&warehouse)));
     assert!(message.contains("\"customer\"") && message.contains("30 rows, not 60"), "{message}");
     assert!(message.contains("Name another directory"), "{message}");
     assert!(message.contains("DROP TABLE \"lineorder\"; DROP TABLE \"date\";"), "{message}");
@@ -115,7 +130,7 @@ fn tables_of_another_scale_or_shape_are_refused_with_what_to_do() {
     let session = Warehouse::open(open).unwrap().session();
     drop(session.execute("CREATE TABLE part (p_partkey INTEGER, name VARCHAR)").unwrap());
     drop(session);
-    let message = refused(&options("0.001", Some(&warehouse)));
+    let message = refused(&ssb("0.001"), &options(Some(&warehouse)));
     assert!(message.contains("\"part\"") && message.contains("has other columns"), "{message}");
 }
 
@@ -124,7 +139,7 @@ fn a_warehouse_that_cannot_be_opened_is_an_error_of_its_kind() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "no warehouse").unwrap();
-    let outcome = run(&options("0.001", Some(&file)), &Cancel::default(), &|_| {});
+    let outcome = run(&ssb("0.001"), &options(Some(&file)), &Cancel::default(), &|_| {});
     match outcome {
         Err(Error::Engine { source, .. }) => {
             assert_eq!(source.kind, starfact::ErrorKind::CannotOpen);
