@@ -130,7 +130,9 @@ def report(options, engines):
     own, duck = engines["Starfact"], engines["DuckDB"]
     tables = TABLES[options.workload]
     files = ", ".join(f"'{options.parquet}/{table}.parquet'" for table in tables)
-    total = duckdb.sql(f"SELECT sum(num_rows) FROM parquet_file_metadata([{files}])").fetchone()[0]
+    total = duckdb.sql(
+        f"SELECT sum(num_rows) FROM parquet_file_metadata([{files}])")
+    total = total.fetchall()[0][0]
     parquet = size(options.parquet)
     loads = [sum(engine["seconds"].values()) for engine in (own, duck)]
     largest = [engine["seconds"][tables[-1]] for engine in (own, duck)]

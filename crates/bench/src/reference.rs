@@ -1,8 +1,8 @@
 //! The independent evaluation: stock DataFusion over the generated Parquet files.
 //!
-//! Nothing of Starfact's storage or execution takes part: only the generator made the files. Memory
-//! is bounded by a pool. Hash joins do not spill, so a query for which it is too little is evaluated
-//! again with joins that sort, which do.
+//! Nothing of Starfact's storage or execution takes part: only the generator made the files.
+//! Memory is bounded by a pool. Hash joins do not spill, so a query for which it is too little is
+//! evaluated again with joins that sort, which do.
 //!
 //! Planning goes through `SessionState` rather than `SessionContext::sql`: the body of an `async`
 //! function is compiled where it is awaited, and that of `sql` drags in every statement that

@@ -4,7 +4,8 @@ use crate::error::{Error, Result};
 use std::fmt;
 use std::str::FromStr;
 
-/// How large the data is: 1 means six million lines, in all benchmarks. Fractions down to a millionth are exact.
+/// How large the data is: 1 means six million lines, in all benchmarks. Fractions down to a
+/// millionth are exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ScaleFactor {
     millionths: u64,

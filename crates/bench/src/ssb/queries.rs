@@ -38,19 +38,23 @@ pub fn queries() -> &'static [Query] {
     &QUERIES
 }
 
-/// The answers for a scale factor, in the order of the queries.
+/// The answers for scale factors, in the order of the queries.
 macro_rules! answers {
-    ($scale:literal: $($name:literal)*) => {
-        ($scale, [$(include_str!(concat!(
-            "../../../../datasets/ssb/answers/sf", $scale, "/", $name, ".csv"
-        ))),*])
+    ($($name:literal)*) => {
+        [
+            ("0.01", [$(answers!(one "0.01", $name)),*]),
+            ("1", [$(answers!(one "1", $name)),*]),
+        ]
+    };
+    (one $scale:literal, $name:literal) => {
+        include_str!(concat!("../../../../datasets/ssb/answers/sf", $scale, "/", $name, ".csv"))
     };
 }
 
-const STORED: [(&str, [&str; 13]); 2] = [
-    answers!("0.01": "Q1.1" "Q1.2" "Q1.3" "Q2.1" "Q2.2" "Q2.3" "Q3.1" "Q3.2" "Q3.3" "Q3.4" "Q4.1" "Q4.2" "Q4.3"),
-    answers!("1": "Q1.1" "Q1.2" "Q1.3" "Q2.1" "Q2.2" "Q2.3" "Q3.1" "Q3.2" "Q3.3" "Q3.4" "Q4.1" "Q4.2" "Q4.3"),
-];
+const STORED: [(&str, [&str; 13]); 2] = answers!(
+    "Q1.1" "Q1.2" "Q1.3" "Q2.1" "Q2.2" "Q2.3" "Q3.1"
+    "Q3.2" "Q3.3" "Q3.4" "Q4.1" "Q4.2" "Q4.3"
+);
 
 /// The answer that is stored for the rows of `generator`, if one is.
 pub(super) fn stored_answer(query: &Query, generator: &Generator) -> Option<Answer> {

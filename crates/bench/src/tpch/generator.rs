@@ -44,8 +44,8 @@ impl Generator {
         match generator.has_unique_keys() {
             true => Ok(generator),
             false => Err(Error::InvalidInput(format!(
-                "TPC-H has no valid data at scale factor {scale}: its formula gives a part the same \
-                 supplier twice. Take 0.01, or 0.023 and more"
+                "TPC-H has no valid data at scale factor {scale}: its formula gives a part the \
+                 same supplier twice. Take 0.01, or 0.023 and more"
             ))),
         }
     }

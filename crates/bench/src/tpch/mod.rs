@@ -1,5 +1,5 @@
-//! TPC-H, with the rows of its own generator (the `tpchgen` crate gives the bytes of `dbgen`), the 22
-//! queries with their validation parameters, and the official answers at scale factor 1.
+//! TPC-H, with the rows of its own generator (the `tpchgen` crate gives the bytes of `dbgen`), the
+//! 22 queries with their validation parameters, and the official answers at scale factor 1.
 
 mod generator;
 mod queries;
