@@ -158,6 +158,31 @@ impl Members {
         pieces.as_deref()
     }
 
+    /// Takes in those of another set, as far as there is room.
+    pub fn unite(&mut self, other: &Self) {
+        self.ranks.take();
+        self.pieces.take();
+        for (word, others) in self.words.iter_mut().zip(&other.words) {
+            *word |= others;
+        }
+    }
+
+    /// How many of them are below an integer, which is at most the bound.
+    pub fn rank_of(&self, member: usize) -> usize {
+        self.rank(member)
+    }
+
+    /// The bits from an integer on, its own the lowest of the first word, and no end of empty ones
+    /// behind the last.
+    pub fn words_from(&self, start: usize) -> impl Iterator<Item = u64> {
+        let (first, shift) = (start / 64, start % 64);
+        let word = |place: usize| self.words.get(place).copied().unwrap_or_default();
+        (first..).map(move |place| match shift {
+            0 => word(place),
+            _ => word(place) >> shift | word(place.saturating_add(1)) << (64 - shift),
+        })
+    }
+
     /// The integers themselves, ascending.
     pub fn iter(&self) -> impl Iterator<Item = usize> {
         self.words.iter().enumerate().flat_map(|(idx, &word)| {
@@ -251,6 +276,20 @@ mod tests {
                     prop_assert!(pieces.iter().cloned().flatten().eq(set.iter().copied()));
                 }
             }
+            for start in [0, 1, 64, 100, 299, 400] {
+                let bits = members.words_from(start).take(6).enumerate();
+                let from = bits.flat_map(|(word, bits)| {
+                    (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * 64 + bit)
+                });
+                let expected = set.range(start..start + 384).map(|member| member - start);
+                prop_assert!(from.eq(expected));
+                prop_assert_eq!(members.rank_of(start.min(300)), set.range(..start.min(300)).count());
+            }
+            let mut both = Members::with_room(300);
+            both.insert_all([7, 250]);
+            both.unite(&members);
+            let expected: BTreeSet<usize> = set.iter().copied().chain([7, 250]).collect();
+            prop_assert!(both.iter().eq(expected));
             let range = low..=low + len;
             let mut each = range.clone().map(|member| members.contains(member));
             prop_assert_eq!(members.has_any(range.clone()), each.clone().any(|it| it));

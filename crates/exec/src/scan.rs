@@ -10,7 +10,7 @@ use crate::source::{Question, Source};
 use arrow::array::{ArrayRef, Int64Array};
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, Error, Result, Scalar};
-use starfact_encoding::{OrdinalCodes, Predicate, Selection, Verdict};
+use starfact_encoding::{Members, OrdinalCodes, Predicate, Selection, Verdict};
 use starfact_store::{Segment, Table};
 use std::sync::Arc;
 
@@ -67,6 +67,8 @@ pub struct Scan {
     morsels: Vec<Morsel>,
     pruned_blocks: usize,
     pub(crate) options: ScanOptions,
+    /// The ordinals of the rows that it may give out; all if nothing is here.
+    among: Option<Arc<Members>>,
 }
 
 impl Scan {
@@ -100,7 +102,31 @@ impl Scan {
                 }
             }
         }
-        Ok(Self { table, filters, morsels, pruned_blocks, options })
+        Ok(Self { table, filters, morsels, pruned_blocks, options, among: None })
+    }
+
+    /// The same scan of the rows with these ordinals alone.
+    ///
+    /// # Errors
+    /// A file of ordinals that is missing or damaged.
+    pub fn among(&self, members: Arc<Members>) -> Result<Self> {
+        let mut morsels = Vec::new();
+        for morsel in &self.morsels {
+            let has_some = match self.segment(morsel)?.consecutive() {
+                Some(first) => {
+                    let start = i128::from(first) + (morsel.block_idx * BLOCK_ROWS) as i128;
+                    members.has_any(start..=start + morsel.rows as i128 - 1)
+                }
+                None => true,
+            };
+            if has_some || !self.options.zone_maps {
+                morsels.push(*morsel);
+            }
+        }
+        let pruned_blocks = self.pruned_blocks + self.morsels.len() - morsels.len();
+        let (table, filters) = (Arc::clone(&self.table), self.filters.clone());
+        let among = Some(members);
+        Ok(Self { table, filters, morsels, pruned_blocks, options: self.options, among })
     }
 
     /// The same scan with more filters, which are asked after its own.
@@ -124,7 +150,13 @@ impl Scan {
         let pruned_blocks = self.pruned_blocks + self.morsels.len() - morsels.len();
         let (table, mut filters) = (Arc::clone(&self.table), self.filters.clone());
         filters.extend(more);
-        Ok(Self { table, filters, morsels, pruned_blocks, options: self.options })
+        let among = self.among.clone();
+        Ok(Self { table, filters, morsels, pruned_blocks, options: self.options, among })
+    }
+
+    /// Whether it gives out rows with certain ordinals alone.
+    pub fn is_among(&self) -> bool {
+        self.among.is_some()
     }
 
     /// How many segments have blocks that must be read.
@@ -182,10 +214,10 @@ impl Scan {
         Ok(selection)
     }
 
-    /// The rows of a morsel that are not deleted.
+    /// The rows of a morsel that are not deleted, and that are among those it may give out.
     ///
     /// # Errors
-    /// A morsel of another scan.
+    /// A morsel of another scan; a file of ordinals that is missing or damaged.
     pub fn live(&self, morsel: &Morsel) -> Result<Selection> {
         let mut selection = Selection::all(morsel.rows);
         if let Some(deleted) = self.table.deleted_rows(self.segment(morsel)?.id()) {
@@ -194,7 +226,38 @@ impl Scan {
                 selection.clear((place - start) as usize);
             }
         }
+        if let Some(members) = &self.among {
+            self.keep_members(morsel, members, &mut selection)?;
+        }
         Ok(selection)
+    }
+
+    /// Leaves the rows whose ordinals are members.
+    fn keep_members(
+        &self,
+        morsel: &Morsel,
+        members: &Members,
+        selection: &mut Selection,
+    ) -> Result<()> {
+        let segment = self.segment(morsel)?;
+        match segment.consecutive() {
+            Some(first) => {
+                let start = first + (morsel.block_idx * BLOCK_ROWS) as u64;
+                let words = members.words_from(usize::try_from(start).unwrap_or(usize::MAX));
+                let words: Vec<u64> = words.take(morsel.rows.div_ceil(64)).collect();
+                selection.intersect_words(&words);
+            }
+            None => {
+                let all = segment.ordinals(morsel.block_idx)?;
+                for row in selection.indices() {
+                    let ordinal = all.get(row as usize).copied();
+                    if !ordinal.is_some_and(|ordinal| members.contains(ordinal.into())) {
+                        selection.clear(row as usize);
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The ids of the selected rows.

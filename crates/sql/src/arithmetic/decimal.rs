@@ -5,6 +5,7 @@
 //! itself has to fit. A quotient is rounded, a half away from zero.
 
 use super::operation::out_of_range;
+use super::short::{self, Side};
 use arrow::array::{Array, ArrayRef, AsArray, Datum, Decimal128Array, new_null_array};
 use arrow::compute::try_binary;
 use arrow::datatypes::{ArrowNativeTypeOp, DataType, Decimal128Type, DecimalType, i256};
@@ -20,12 +21,14 @@ pub(super) fn evaluate(
     right: &dyn Datum,
 ) -> Result<ArrayRef, ArrowError> {
     let ((left, left_is_scalar), (right, right_is_scalar)) = (left.get(), right.get());
-    let data_type = BinaryTypeCoercer::new(left.data_type(), &op, right.data_type())
-        .get_result_type()
-        .map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
-    let operation = Operation::new(op, left.data_type(), right.data_type(), &data_type)?;
+    let operation = operation(op, left.data_type(), right.data_type())?;
+    let data_type = operation.data_type.clone();
     let (left, right) =
         (left.as_primitive::<Decimal128Type>(), right.as_primitive::<Decimal128Type>());
+    let sides = [Side::new(left, left_is_scalar), Side::new(right, right_is_scalar)];
+    if let Some(result) = short::evaluate(&operation, sides) {
+        return Ok(Arc::new(result.with_data_type(data_type)));
+    }
     let apply = |left, right| operation.apply(left, right).map_err(|why| operation.error(why));
     let result: Decimal128Array = match (left_is_scalar, right_is_scalar) {
         (false, false) | (true, true) => try_binary(left, right, &apply)?,
@@ -43,6 +46,18 @@ pub(super) fn evaluate(
     Ok(Arc::new(result.with_data_type(data_type)))
 }
 
+/// An operator of two types.
+pub(super) fn operation(
+    op: Operator,
+    left: &DataType,
+    right: &DataType,
+) -> Result<Operation, ArrowError> {
+    let data_type = BinaryTypeCoercer::new(left, &op, right)
+        .get_result_type()
+        .map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
+    Operation::new(op, left, right, &data_type)
+}
+
 /// Divides, rounding a half away from zero. The divisor is not zero.
 pub(super) fn divide_rounded(value: i128, divisor: i128) -> i128 {
     let (quotient, rest) = (value.wrapping_div(divisor), value.wrapping_rem(divisor));
@@ -56,22 +71,22 @@ pub(super) fn divide_rounded(value: i128, divisor: i128) -> i128 {
 }
 
 /// An operator with everything that depends on the operands' types only.
-struct Operation {
-    op: Operator,
-    left: Operand,
-    right: Operand,
+pub(super) struct Operation {
+    pub(super) op: Operator,
+    pub(super) left: Operand,
+    pub(super) right: Operand,
     /// The first integer that the result may not reach.
-    limit: i128,
+    pub(super) limit: i128,
     data_type: DataType,
 }
 
 /// One side of an operation.
-struct Operand {
+pub(super) struct Operand {
     scale: i8,
     /// Zeros to append, which bring both operands to one scale, or a dividend to the quotient's.
     zeros: u32,
     /// The power of ten that appends them; `None` if 128 bits do not hold it.
-    factor: Option<i128>,
+    pub(super) factor: Option<i128>,
 }
 
 impl Operand {
@@ -99,7 +114,7 @@ impl Operand {
 }
 
 /// Why there is no result.
-enum Failure {
+pub(super) enum Failure {
     DivisionByZero,
     OutOfRange(i128, i128),
 }
@@ -133,7 +148,7 @@ impl Operation {
     }
 
     #[inline]
-    fn apply(&self, left: i128, right: i128) -> Result<i128, Failure> {
+    pub(super) fn apply(&self, left: i128, right: i128) -> Result<i128, Failure> {
         if right == 0 && matches!(self.op, Operator::Divide | Operator::Modulo) {
             return Err(Failure::DivisionByZero);
         }

@@ -21,6 +21,7 @@ mod literal;
 mod negation;
 mod operation;
 mod rounding;
+mod short;
 mod whole;
 
 pub(crate) use rounding::to_nearest;

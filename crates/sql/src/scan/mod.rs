@@ -22,7 +22,7 @@ pub(crate) use filter::{remap, scalar};
 pub(crate) use plan::ScanExec;
 pub(crate) use provider::{StarfactTable, stands_alone};
 pub(crate) use statistics::scalar_value;
-pub(crate) use stream::Partition;
+pub(crate) use stream::{Partition, external};
 pub(crate) use totals::EncodedTotals;
 
 use starfact_exec::{Bitmaps, ScanOptions};

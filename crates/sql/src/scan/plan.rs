@@ -32,6 +32,7 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
 };
 use starfact_base::{ColumnId, DataType};
+use starfact_encoding::Members;
 use starfact_exec::{ColumnFilter, Scan};
 use starfact_store::{ForeignKey, Table};
 use std::fmt;
@@ -190,6 +191,12 @@ impl ScanExec {
         Ok(next.with_scan(self.scan.narrowed(filters).map_err(external)?))
     }
 
+    /// The same scan of the rows with these ordinals alone.
+    pub(crate) fn among(&self, members: &Arc<Members>) -> Result<Self> {
+        let scan = self.scan.among(Arc::clone(members)).map_err(external)?;
+        Ok(self.clone().with_scan(scan))
+    }
+
     /// The table that it reads.
     pub(crate) fn table(&self) -> &Arc<Table> {
         &self.table
@@ -236,6 +243,11 @@ impl ScanExec {
     /// Whether every row of the table is read.
     pub(crate) fn is_unfiltered(&self) -> bool {
         self.filters.is_empty() && self.residuals.is_empty()
+    }
+
+    /// Whether anything keeps it from reading every row of the table.
+    pub(crate) fn is_narrowed(&self) -> bool {
+        !self.is_unfiltered() || self.scan.is_among()
     }
 
     /// The same rows, of which other columns are given out.

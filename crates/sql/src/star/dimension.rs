@@ -10,10 +10,11 @@
 //! A dimension of a dimension is read first and is gone then: what passes there filters the one
 //! above, whose rows get its columns.
 
+use super::block::{BlockPlan, Groups, ordinals_at};
 use super::flatten::AsideKind;
 use super::order::{self, Estimate};
 use super::plan::misplaced;
-use crate::scan::ScanExec;
+use crate::scan::{ScanExec, ordinal_position};
 use arrow::array::{
     Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt32Array, new_empty_array,
 };
@@ -38,27 +39,39 @@ use tokio::task::JoinError;
 const ABSENT: u32 = u32::MAX;
 /// Places of an array that cost as much as reading a row.
 const ORDINALS_PER_ROW: u64 = 16;
+/// Where at most one in so many ordinals is wanted, looking for these first pays.
+const FEW_SHARE: usize = 2;
 /// Rows that take longer to read than another thread takes to begin.
 const ROWS_FOR_A_THREAD: u64 = 1 << 14;
 
 /// How to read a dimension.
 #[derive(Clone, Debug)]
 pub(super) struct DimensionPlan {
-    /// Gives out its own columns that are needed, then the references to its own dimensions, then
-    /// the ordinals.
-    pub(super) scan: ScanExec,
-    /// How many columns of its own it gives out.
-    pub(super) own: usize,
-    /// Its dimensions, each with the place of the references to it if columns of it are needed.
-    pub(super) children: Vec<(DimensionPlan, Option<usize>)>,
-    /// The column of the referring table that has the references.
-    pub(super) column: ColumnId,
+    pub(super) origin: Origin,
+    /// The column of the referring table that has the references; if there is none, these are its
+    /// own ordinals.
+    pub(super) reference: Option<ColumnId>,
     /// Whether these may be NULL.
     pub(super) is_nullable: bool,
     pub(super) ordinal_end: usize,
     pub(super) gives_columns: bool,
     /// There if rows do not go for the lack of a row here.
     pub(super) aside: Option<AsideKind>,
+}
+
+/// Where the rows of a dimension come from.
+#[derive(Clone, Debug)]
+pub(super) enum Origin {
+    Table {
+        /// Gives out its own columns that are needed, then the references to its own dimensions,
+        /// then the ordinals.
+        scan: Box<ScanExec>,
+        /// How many columns of its own it gives out.
+        own: usize,
+        /// Its dimensions, each with the place of the references to it if columns of it are needed.
+        children: Vec<(DimensionPlan, Option<usize>)>,
+    },
+    Block(Box<BlockPlan>),
 }
 
 impl fmt::Display for DimensionPlan {
@@ -68,12 +81,16 @@ impl fmt::Display for DimensionPlan {
             Some(AsideKind::Outer) => write!(out, "maybe ")?,
             Some(AsideKind::Anti) => write!(out, "no ")?,
         }
-        write!(out, "{}", self.scan.table().name())?;
-        if !self.scan.shown().is_empty() {
-            write!(out, " where {}", self.scan.shown().join(" AND "))?;
+        let (scan, children) = match &self.origin {
+            Origin::Table { scan, children, .. } => (scan, children),
+            Origin::Block(block) => return block.fmt(out),
+        };
+        write!(out, "{}", scan.table().name())?;
+        if !scan.shown().is_empty() {
+            write!(out, " where {}", scan.shown().join(" AND "))?;
         }
-        if !self.children.is_empty() {
-            let names: Vec<String> = self.children.iter().map(|it| it.0.to_string()).collect();
+        if !children.is_empty() {
+            let names: Vec<String> = children.iter().map(|it| it.0.to_string()).collect();
             write!(out, " with [{}]", names.join(", "))?;
         }
         Ok(())
@@ -83,8 +100,10 @@ impl fmt::Display for DimensionPlan {
 /// A dimension that has been read.
 #[derive(Debug)]
 struct Dimension {
-    /// The filter of the references, if there need be one.
-    filter: Option<ColumnFilter>,
+    /// What the references have to be, if that matters.
+    predicate: Option<Predicate>,
+    /// The column that has them; if there is none, they are the ordinals of the referring rows.
+    reference: Option<ColumnId>,
     /// The share of the ordinals that it leaves.
     share: f64,
     index: Index,
@@ -118,6 +137,20 @@ impl Index {
     /// The row of an ordinal that passes, of a dimension in an aside.
     pub(super) fn row(&self, ordinal: i64) -> Option<u32> {
         self.get(ordinal).filter(|row| *row != ABSENT)
+    }
+
+    /// The index of rows that are in the order of their ordinals.
+    pub(super) fn counting(members: &Members) -> Self {
+        let (Some(first), Some(last)) = (members.first(), members.last()) else {
+            return Self::default();
+        };
+        let mut rows = vec![ABSENT; last + 1 - first];
+        for (row, ordinal) in (0..).zip(members.iter()) {
+            if let Some(slot) = rows.get_mut(ordinal - first) {
+                *slot = row;
+            }
+        }
+        Self { first, rows }
     }
 
     fn of(members: &Members, rows: &[u32]) -> Self {
@@ -157,28 +190,9 @@ impl Built {
     ) -> Result<Self> {
         let timer = MetricBuilder::new(metrics).subset_time("dimensions_time", 0);
         let timer = timer.timer();
-        // Threads that wait for the dimensions read the large ones of them meanwhile.
-        let reading: Vec<Option<SpawnedTask<Result<Dimension>>>> = dimensions
-            .iter()
-            .map(|dimension| {
-                if dimension.rows() < ROWS_FOR_A_THREAD {
-                    return None;
-                }
-                let (dimension, context) = (dimension.clone(), Arc::clone(context));
-                let metrics = metrics.clone();
-                let read = async move { dimension.read(&context, &metrics).await };
-                Some(SpawnedTask::spawn(read))
-            })
-            .collect();
-        let mut built = Vec::with_capacity(dimensions.len());
-        for (dimension, reading) in dimensions.iter().zip(reading) {
-            built.push(match reading {
-                Some(reading) => reading.join_unwind().await.map_err(gone)??,
-                None => dimension.read(context, metrics).await?,
-            });
-        }
         let before = root.pruned_blocks();
-        let root = root.with_column_filters(filters(root.table(), &built))?;
+        let plans: Vec<&DimensionPlan> = dimensions.iter().collect();
+        let (built, root) = read_all(&plans, root, context, metrics).await?;
         let pruned = MetricBuilder::new(metrics).counter("blocks_pruned_by_dimensions", 0);
         pruned.add(root.pruned_blocks().saturating_sub(before));
         timer.done();
@@ -220,9 +234,138 @@ fn gone(error: JoinError) -> DataFusionError {
     DataFusionError::ExecutionJoin(Box::new(error))
 }
 
-/// The filters of all references of a table, in the order in which they cost least. What a filter
-/// costs depends on the bytes that it looks at.
-fn filters(table: &Table, dimensions: &[Dimension]) -> Vec<ColumnFilter> {
+/// Reads the dimensions of a table, and narrows its scan by them.
+async fn read_all(
+    plans: &[&DimensionPlan],
+    scan: &ScanExec,
+    context: &Arc<TaskContext>,
+    metrics: &ExecutionPlanMetricsSet,
+) -> Result<(Vec<Dimension>, ScanExec)> {
+    // Threads that wait for the dimensions read the large ones of them meanwhile.
+    let reading: Vec<Option<SpawnedTask<Result<Dimension>>>> = plans
+        .iter()
+        .map(|plan| {
+            if plan.is_block() || plan.rows() < ROWS_FOR_A_THREAD {
+                return None;
+            }
+            let (plan, context) = ((*plan).clone(), Arc::clone(context));
+            let metrics = metrics.clone();
+            let read = async move { plan.read(&context, &metrics, None).await };
+            Some(SpawnedTask::spawn(read))
+        })
+        .collect();
+    let mut read: Vec<Option<Dimension>> = Vec::with_capacity(plans.len());
+    for (plan, reading) in plans.iter().zip(reading) {
+        read.push(match reading {
+            _ if plan.is_block() => None,
+            Some(reading) => Some(reading.join_unwind().await.map_err(gone)??),
+            None => Some(plan.read(context, metrics, None).await?),
+        });
+    }
+    let mut narrowed = narrowed(scan, read.iter().flatten())?;
+    for place in 0..plans.len() {
+        let Some(plan) = plans.get(place).filter(|plan| plan.is_block()) else { continue };
+        // Groups of rows that do not pass anyway need not be found.
+        let wanted = wanted(plan, &read, &narrowed, context, metrics).await?;
+        let block = plan.read(context, metrics, wanted).await?;
+        narrowed = self::narrowed(&narrowed, [&block])?;
+        if let Some(slot) = read.get_mut(place) {
+            *slot = Some(block);
+        }
+    }
+    let read: Option<Vec<Dimension>> = read.into_iter().collect();
+    let read = read.ok_or_else(misplaced)?;
+    // The order in which filters cost least is known when all of them are.
+    let narrowed = match plans.iter().any(|plan| plan.is_block()) {
+        true => self::narrowed(scan, &read)?,
+        false => narrowed,
+    };
+    Ok((read, narrowed))
+}
+
+/// The ordinals of which a block should have groups, if it is known that these are few: `scan` is
+/// that of the referring table, as far as other dimensions narrow it.
+async fn wanted(
+    plan: &DimensionPlan,
+    others: &[Option<Dimension>],
+    scan: &ScanExec,
+    context: &Arc<TaskContext>,
+    metrics: &ExecutionPlanMetricsSet,
+) -> Result<Option<Arc<Members>>> {
+    let is_few = |members: &Members| members.count() * FEW_SHARE <= plan.ordinal_end;
+    if plan.reference.is_some() {
+        let same = others.iter().flatten().filter(|other| other.reference == plan.reference);
+        let members = same.filter_map(|other| match &other.predicate {
+            Some(Predicate::Members(members)) => Some(members),
+            _ => None,
+        });
+        let fewest = members.min_by_key(|members| members.count());
+        return Ok(fewest.filter(|members| is_few(members)).cloned());
+    }
+    if !scan.is_narrowed() {
+        return Ok(None);
+    }
+    let members = ordinals(scan, plan.ordinal_end, context, metrics).await?;
+    Ok(Some(members).filter(|members| is_few(members)).map(Arc::new))
+}
+
+/// The ordinals of the rows of a scan.
+async fn ordinals(
+    scan: &ScanExec,
+    end: usize,
+    context: &Arc<TaskContext>,
+    metrics: &ExecutionPlanMetricsSet,
+) -> Result<Members> {
+    let scan = scan.with_projection(vec![ordinal_position(scan.table())])?;
+    let reading: Vec<SpawnedTask<Result<Members>>> = (0..scan.partition_count())
+        .map(|number| {
+            let prefix = format!("{}.", scan.table().name());
+            let mut partition = scan.partition(number, context, metrics, &prefix);
+            SpawnedTask::spawn(async move {
+                let mut members = Members::with_room(end);
+                while let Some(batch) = partition.next_batch()? {
+                    let ordinals = ordinals_at(&batch, 0).values().iter();
+                    members.insert_all(ordinals.map(|ordinal| *ordinal as usize));
+                    // So that the query can be cancelled.
+                    tokio::task::yield_now().await;
+                }
+                Ok(members)
+            })
+        })
+        .collect();
+    let mut all = Members::with_room(end);
+    for members in reading {
+        all.unite(&members.join_unwind().await.map_err(gone)??);
+    }
+    Ok(all)
+}
+
+/// A scan narrowed by dimensions that its table refers to.
+fn narrowed<'a>(
+    scan: &ScanExec,
+    dimensions: impl IntoIterator<Item = &'a Dimension>,
+) -> Result<ScanExec> {
+    let (mut stored, mut own) = (Vec::new(), Vec::new());
+    for dimension in dimensions {
+        match (&dimension.predicate, dimension.reference) {
+            (Some(predicate), Some(column)) => {
+                let filter = ColumnFilter { column, predicate: predicate.clone() };
+                stored.push((filter, dimension.share));
+            }
+            (Some(Predicate::Members(members)), None) => own.push(members),
+            _ => {}
+        }
+    }
+    let mut narrowed = scan.with_column_filters(in_order(scan.table(), stored))?;
+    for members in own {
+        narrowed = narrowed.among(members)?;
+    }
+    Ok(narrowed)
+}
+
+/// Filters of the references of a table, each with the share that it leaves, in the order in which
+/// they cost least. What a filter costs depends on the bytes that it looks at.
+fn in_order(table: &Table, filters: Vec<(ColumnFilter, f64)>) -> Vec<ColumnFilter> {
     // References may be stored as a rule that leads to them from the key.
     let columns = |filter: &ColumnFilter| {
         let is_it = |key: &&ForeignKey| key.ordinal_column == filter.column;
@@ -237,24 +380,46 @@ fn filters(table: &Table, dimensions: &[Dimension]) -> Vec<ColumnFilter> {
         });
         bytes.sum::<u64>() as f64
     };
-    let of = |dimension: &Dimension| {
-        let filter = dimension.filter.clone()?;
-        Some((Estimate { cost: cost(&filter), share: dimension.share }, filter))
-    };
-    let (estimates, filters): (Vec<Estimate>, Vec<ColumnFilter>) =
-        dimensions.iter().filter_map(of).unzip();
-    let order = order::cheapest(&estimates).into_iter();
-    order.filter_map(|place| filters.get(place).cloned()).collect()
+    let estimates =
+        filters.iter().map(|(filter, share)| Estimate { cost: cost(filter), share: *share });
+    let order = order::cheapest(&estimates.collect::<Vec<_>>()).into_iter();
+    order.filter_map(|place| Some(filters.get(place)?.0.clone())).collect()
 }
 
 impl DimensionPlan {
+    fn is_block(&self) -> bool {
+        matches!(self.origin, Origin::Block(_))
+    }
+
+    fn children(&self) -> &[(Self, Option<usize>)] {
+        match &self.origin {
+            Origin::Table { children, .. } => children,
+            Origin::Block(_) => &[],
+        }
+    }
+
     /// How many rows are read of it and of its dimensions; of their ordinals there is an array.
     pub(super) fn rows(&self) -> u64 {
-        let own = match self.is_needless() {
-            true => 0,
-            false => self.scan.rows_to_read().max(self.ordinal_end as u64 / ORDINALS_PER_ROW),
+        let array = self.ordinal_end as u64 / ORDINALS_PER_ROW;
+        let own = match &self.origin {
+            _ if self.is_needless() => 0,
+            Origin::Table { scan, .. } => scan.rows_to_read().max(array),
+            Origin::Block(block) => block.rows().max(array),
         };
-        own + self.children.iter().map(|(child, _)| child.rows()).sum::<u64>()
+        own + self.children().iter().map(|(child, _)| child.rows()).sum::<u64>()
+    }
+
+    /// How many of them would not be read if the query were no star block: groups have to be found
+    /// anyway.
+    pub(super) fn extra_rows(&self) -> u64 {
+        match &self.origin {
+            Origin::Block(block) => block.extra_rows() + self.ordinal_end as u64 / ORDINALS_PER_ROW,
+            Origin::Table { scan, children, .. } => {
+                let array = self.ordinal_end as u64 / ORDINALS_PER_ROW;
+                let own = if self.is_needless() { 0 } else { scan.rows_to_read().max(array) };
+                own + children.iter().map(|(child, _)| child.extra_rows()).sum::<u64>()
+            }
+        }
     }
 
     /// Whether each row of the dimension passes.
@@ -262,7 +427,12 @@ impl DimensionPlan {
         let keeps_all = |(child, _): &(Self, Option<usize>)| {
             child.is_outer() || child.aside.is_none() && child.is_whole() && !child.is_nullable
         };
-        self.scan.is_unfiltered() && self.children.iter().all(keeps_all)
+        match &self.origin {
+            Origin::Table { scan, children, .. } => {
+                scan.is_unfiltered() && children.iter().all(keeps_all)
+            }
+            Origin::Block(_) => false,
+        }
     }
 
     /// Whether rows stay that have none here.
@@ -271,14 +441,15 @@ impl DimensionPlan {
     }
 
     /// The types of the columns that it gives out.
-    fn types(&self) -> Vec<DataType> {
-        if !self.gives_columns {
-            return Vec::new();
-        }
-        let schema = self.scan.schema();
-        let own = schema.fields().iter().take(self.own).map(|field| field.data_type().clone());
-        let given = self.children.iter().filter(|(_, reference)| reference.is_some());
-        own.chain(given.flat_map(|(child, _)| child.types())).collect()
+    fn types(scan: &ScanExec, own: usize, children: &[(Self, Option<usize>)]) -> Vec<DataType> {
+        let schema = scan.schema();
+        let own = schema.fields().iter().take(own).map(|field| field.data_type().clone());
+        let given = children.iter().filter(|(_, reference)| reference.is_some());
+        let given = given.flat_map(|(child, _)| match &child.origin {
+            Origin::Table { scan, own, children } => Self::types(scan, *own, children),
+            Origin::Block(block) => block.types(),
+        });
+        own.chain(given).collect()
     }
 
     /// Whether nothing depends on its rows.
@@ -287,63 +458,106 @@ impl DimensionPlan {
         drops_none && !self.gives_columns
     }
 
-    /// The filter of the references to it, of which these pass.
-    fn filter(&self, members: &Arc<Members>) -> Option<ColumnFilter> {
-        let predicate = match (self.aside, self.is_whole(), self.is_nullable) {
-            (Some(AsideKind::Outer), ..) | (None, true, false) => return None,
-            (None, true, true) => Predicate::IsNotNull,
-            (None, false, _) => Predicate::Members(Arc::clone(members)),
+    /// What the references to it have to be, of which these pass.
+    fn predicate(&self, members: &Arc<Members>) -> Option<Predicate> {
+        match (self.aside, self.is_whole(), self.is_nullable) {
+            (Some(AsideKind::Outer), ..) | (None, true, false) => None,
+            (None, true, true) => Some(Predicate::IsNotNull),
+            (None, false, _) => Some(Predicate::Members(Arc::clone(members))),
             (Some(AsideKind::Anti), ..) => {
-                Predicate::Members(Arc::new(members.complement(self.ordinal_end)))
+                Some(Predicate::Members(Arc::new(members.complement(self.ordinal_end))))
             }
-        };
-        Some(ColumnFilter { column: self.column, predicate })
+        }
     }
 
+    /// Reads it; of a block only the groups that are wanted.
     fn read<'a>(
         &'a self,
         context: &'a Arc<TaskContext>,
         metrics: &'a ExecutionPlanMetricsSet,
+        wanted: Option<Arc<Members>>,
     ) -> BoxFuture<'a, Result<Dimension>> {
-        self.read_all(context, metrics).boxed()
+        async move {
+            if self.is_needless() {
+                let name = MemoryConsumer::new("dimension");
+                let memory = name.register(context.memory_pool());
+                return Ok(self.dimension(
+                    Members::default(),
+                    Index::default(),
+                    Vec::new(),
+                    memory,
+                ));
+            }
+            match &self.origin {
+                Origin::Table { scan, own, children } => {
+                    self.read_table(scan, *own, children, context, metrics).await
+                }
+                Origin::Block(block) => {
+                    let end = self.ordinal_end;
+                    let groups = block.read(context, metrics, end, wanted.as_ref()).await?;
+                    let Groups { members, index, columns, memory } = groups;
+                    Ok(self.dimension(members, index, columns, memory))
+                }
+            }
+        }
+        .boxed()
     }
 
-    async fn read_all(
+    fn dimension(
         &self,
+        members: Members,
+        index: Index,
+        columns: Vec<ArrayRef>,
+        memory: MemoryReservation,
+    ) -> Dimension {
+        let rows = members.count();
+        let share = match self.is_needless() {
+            true => 1.0,
+            false => rows as f64 / self.ordinal_end.max(1) as f64,
+        };
+        let share = if self.aside.is_some() { 1.0 - share } else { share };
+        let members = Arc::new(members);
+        let predicate = self.predicate(&members);
+        let reference = self.reference;
+        Dimension { predicate, reference, share, index, members, columns, rows, _memory: memory }
+    }
+
+    async fn read_table(
+        &self,
+        scan: &ScanExec,
+        own: usize,
+        children: &[(Self, Option<usize>)],
         context: &Arc<TaskContext>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> Result<Dimension> {
-        let memory = MemoryConsumer::new(format!("dimension {}", self.scan.table().name()))
+        let memory = MemoryConsumer::new(format!("dimension {}", scan.table().name()))
             .register(context.memory_pool());
-        if self.is_needless() {
-            let members = Arc::default();
-            let filter = self.filter(&members);
-            let (index, columns, share) = (Index::default(), Vec::new(), 1.0);
-            let _memory = memory;
-            return Ok(Dimension { filter, share, index, members, columns, rows: 0, _memory });
-        }
-        let mut children = Vec::with_capacity(self.children.len());
-        for (child, _) in &self.children {
-            children.push(child.read(context, metrics).await?);
-        }
-        let scan = self.scan.with_column_filters(filters(self.scan.table(), &children))?;
+        let plans: Vec<&Self> = children.iter().map(|(child, _)| child).collect();
+        let (read, narrowed) = read_all(&plans, scan, context, metrics).await?;
         let mut rows = Rows::new(self, memory)?;
-        let prefix = format!("{}.", self.scan.table().name());
-        let mut partition = scan.undivided().partition(0, context, metrics, &prefix);
+        let prefix = format!("{}.", scan.table().name());
+        let mut partition = narrowed.undivided().partition(0, context, metrics, &prefix);
+        let of = Joining { own, children, read: &read };
         while let Some(batch) = partition.next_batch()? {
-            rows.add(self, &children, &batch)?;
+            rows.add(self, &of, &batch)?;
             // So that the query can be cancelled.
             tokio::task::yield_now().await;
         }
-        let columns = rows.columns(self)?;
-        let Rows { members, index, count, memory, .. } = rows;
+        let columns = match self.gives_columns {
+            true => rows.columns(&Self::types(scan, own, children))?,
+            false => Vec::new(),
+        };
+        let Rows { members, index, memory, .. } = rows;
         let index = if self.gives_columns { Index::of(&members, &index) } else { Index::default() };
-        let share = count as f64 / self.ordinal_end.max(1) as f64;
-        let share = if self.aside.is_some() { 1.0 - share } else { share };
-        let members = Arc::new(members);
-        let filter = self.filter(&members);
-        Ok(Dimension { filter, share, index, members, columns, rows: count, _memory: memory })
+        Ok(self.dimension(members, index, columns, memory))
     }
+}
+
+/// What there is of a dimension's own dimensions.
+struct Joining<'a> {
+    own: usize,
+    children: &'a [(DimensionPlan, Option<usize>)],
+    read: &'a [Dimension],
 }
 
 /// The rows that were read so far.
@@ -368,12 +582,7 @@ impl Rows {
         })
     }
 
-    fn add(
-        &mut self,
-        plan: &DimensionPlan,
-        children: &[Dimension],
-        batch: &RecordBatch,
-    ) -> Result<()> {
+    fn add(&mut self, plan: &DimensionPlan, of: &Joining<'_>, batch: &RecordBatch) -> Result<()> {
         let ordinals = batch.columns().last().ok_or_else(misplaced)?;
         let ordinals = ordinals.as_primitive::<Int64Type>().values();
         let is_there = |ordinal: &i64| (*ordinal as usize) < plan.ordinal_end;
@@ -392,10 +601,10 @@ impl Rows {
         if !plan.gives_columns {
             return Ok(());
         }
-        let mut columns: Vec<ArrayRef> = batch.columns().iter().take(plan.own).cloned().collect();
-        for ((child_plan, reference), child) in plan.children.iter().zip(children) {
+        let mut columns: Vec<ArrayRef> = batch.columns().iter().take(of.own).cloned().collect();
+        for ((child_plan, reference), child) in of.children.iter().zip(of.read) {
             let Some(reference) = reference else { continue };
-            let references = batch.column(*reference).as_primitive::<Int64Type>();
+            let references = ordinals_at(batch, *reference);
             let rows = child.index.rows(references, child_plan.is_outer())?;
             for column in &child.columns {
                 columns.push(take(column, &rows, None)?);
@@ -408,9 +617,9 @@ impl Rows {
     }
 
     /// The columns of all of them.
-    fn columns(&self, plan: &DimensionPlan) -> Result<Vec<ArrayRef>> {
+    fn columns(&self, types: &[DataType]) -> Result<Vec<ArrayRef>> {
         if self.batches.is_empty() {
-            return Ok(plan.types().iter().map(new_empty_array).collect());
+            return Ok(types.iter().map(new_empty_array).collect());
         }
         let width = self.batches.first().map_or(0, Vec::len);
         let column = |place: usize| {

@@ -11,7 +11,8 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, Result, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::Expr;
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, create_physical_expr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -43,7 +44,11 @@ impl StarExec {
         schema: &DFSchema,
         session: &dyn Session,
     ) -> Result<Self> {
-        let (star, outputs) = StarPlan::new(star, outputs, session)?;
+        let (star, joined) = StarPlan::new(star, outputs, None, session)?;
+        let context = PhysicalPlanningContext::default();
+        let props = session.execution_props();
+        let compile = |expr: &Expr| create_physical_expr(expr, &joined, props, &context);
+        let outputs = outputs.iter().map(compile).collect::<Result<Vec<_>>>()?;
         let schema = Arc::clone(schema.inner());
         let properties = properties(&schema, star.root.partition_count());
         Ok(Self {

@@ -1,15 +1,18 @@
 //! From a tree of joins, filters and projections to tables, conditions and outputs.
 //!
 //! Columns of the tables are renamed to `#<place of the table>.<column>`, so that one name means
-//! one column everywhere, whatever aliases a query has.
+//! one column everywhere, whatever aliases a query has. A block of groups has a place as a table
+//! has.
 
+use super::keyed::{self, Keyed};
 use super::refused::Refused;
 use crate::scan::{StarfactTable, stands_alone};
+use arrow::datatypes::FieldRef;
 use datafusion::catalog::default_table_source::source_as_provider;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, NullEquality, TableReference};
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, TableScan};
+use datafusion::logical_expr::{Aggregate, Expr, Join, JoinType, LogicalPlan, TableScan};
 use starfact_base::Epoch;
 use starfact_store::Table;
 use std::ops::Range;
@@ -18,15 +21,33 @@ use std::sync::Arc;
 /// What a tree consists of.
 #[derive(Debug, Default)]
 pub(super) struct Flat {
-    pub(super) tables: Vec<Arc<Table>>,
+    pub(super) tables: Vec<Leaf>,
     /// Of which all tables are: a row that is referred to at another epoch may be gone.
-    epoch: Option<Epoch>,
+    pub(super) epoch: Option<Epoch>,
     /// Conjuncts that every row satisfies, or that decide which rows an aside has.
     pub(super) conditions: Vec<Condition>,
     /// Tables of which a row only has to be there. No other may depend on which row it is.
     pub(super) existing: Vec<Range<usize>>,
     /// Tables that drop no row of the others for the lack of one of theirs.
     pub(super) asides: Vec<Aside>,
+}
+
+/// What has rows.
+#[derive(Clone, Debug)]
+pub(super) enum Leaf {
+    Table(Arc<Table>),
+    /// Groups, one at most for each row of a table.
+    Block(Arc<Keyed>),
+}
+
+impl Leaf {
+    /// The table that it is, if it is one.
+    pub(super) fn table(&self) -> Option<&Arc<Table>> {
+        match self {
+            Self::Table(table) => Some(table),
+            Self::Block(_) => None,
+        }
+    }
 }
 
 /// A conjunct.
@@ -64,9 +85,9 @@ pub(super) fn table_of(column: &Column) -> Option<usize> {
 }
 
 /// What an expression may say of its columns: the expressions of these in the tables.
-struct Scope<'a> {
-    schema: &'a DFSchema,
-    outputs: &'a [Expr],
+pub(super) struct Scope<'a> {
+    pub(super) schema: &'a DFSchema,
+    pub(super) outputs: &'a [Expr],
 }
 
 impl Scope<'_> {
@@ -93,6 +114,7 @@ impl Flat {
                 Ok(outputs)
             }
             LogicalPlan::Join(join) => self.add_join(join),
+            LogicalPlan::Aggregate(aggregate) => self.add_groups(aggregate),
             _ => Err(Refused::Operator),
         }
     }
@@ -108,7 +130,7 @@ impl Flat {
             return Err(Refused::Limit);
         }
         let place = self.tables.len();
-        self.tables.push(Arc::clone(table));
+        self.tables.push(Leaf::Table(Arc::clone(table)));
         let all: Vec<Expr> = table
             .columns()
             .iter()
@@ -129,9 +151,46 @@ impl Flat {
         }
     }
 
+    fn add_groups(&mut self, aggregate: &Aggregate) -> Result<Vec<Expr>, Refused> {
+        if let Some(added) = self.add_outer_groups(aggregate) {
+            return added;
+        }
+        let mut inner = Self { epoch: self.epoch, ..Self::default() };
+        let outputs = inner.add(&aggregate.input)?;
+        let scope = Scope { schema: aggregate.input.schema(), outputs: &outputs };
+        let written = |expr: &Expr| written_out(expr, &[scope.by_ref()]);
+        let groups: Vec<Expr> =
+            aggregate.group_expr.iter().map(written).collect::<Result<_, _>>()?;
+        let values: Vec<Expr> =
+            aggregate.aggr_expr.iter().map(written).collect::<Result<_, _>>()?;
+        let fields = aggregate.schema.fields().iter().skip(groups.len()).cloned().collect();
+        self.add_block(&inner, &groups, values, fields)
+    }
+
+    /// Takes in the groups of a block; returns their keys and values.
+    pub(super) fn add_block(
+        &mut self,
+        inner: &Self,
+        groups: &[Expr],
+        values: Vec<Expr>,
+        fields: Vec<FieldRef>,
+    ) -> Result<Vec<Expr>, Refused> {
+        let (keyed, columns) = Keyed::of(inner, groups, values, fields)?;
+        self.epoch = inner.epoch;
+        let place = self.tables.len();
+        let keys = columns.into_iter().map(|column| keyed::key_column(place, column));
+        let values = (0..keyed.values.len()).map(|value| keyed::value_column(place, value));
+        let outputs = keys.chain(values).collect();
+        self.tables.push(Leaf::Block(Arc::new(keyed)));
+        Ok(outputs)
+    }
+
     fn add_join(&mut self, join: &Join) -> Result<Vec<Expr>, Refused> {
         if join.null_equality != NullEquality::NullEqualsNothing || join.null_aware {
             return Err(Refused::NullJoin);
+        }
+        if let Some(added) = self.add_existence(join) {
+            return added;
         }
         // The side that may have no row for one of the other is the second here.
         let (start, conditions) = (self.tables.len(), self.conditions.len());
@@ -184,7 +243,7 @@ impl Flat {
     }
 
     /// Makes tables an aside, whose rows these conditions decide on.
-    fn set_aside(
+    pub(super) fn set_aside(
         &mut self,
         tables: Range<usize>,
         kind: AsideKind,
@@ -213,13 +272,13 @@ impl Flat {
 }
 
 impl<'a> Scope<'a> {
-    fn by_ref(&self) -> Scope<'a> {
+    pub(super) fn by_ref(&self) -> Scope<'a> {
         Scope { schema: self.schema, outputs: self.outputs }
     }
 }
 
 /// An expression in terms of the columns of the tables.
-fn written_out(expr: &Expr, scopes: &[Scope<'_>]) -> Result<Expr, Refused> {
+pub(super) fn written_out(expr: &Expr, scopes: &[Scope<'_>]) -> Result<Expr, Refused> {
     if !stands_alone(expr) || expr.is_volatile() {
         return Err(Refused::Expression);
     }

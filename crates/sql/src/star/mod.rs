@@ -20,14 +20,18 @@
 //! stays as the query engine plans it, and so does everything with `starfact.star_executor = off`.
 
 mod aggregate;
+mod block;
 mod brief;
 mod cells;
 mod dimension;
 mod exec;
+mod existence;
 mod flatten;
 mod groups;
+mod keyed;
 mod node;
 mod order;
+mod outer_groups;
 mod partial;
 mod plan;
 mod refused;

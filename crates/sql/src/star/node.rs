@@ -32,6 +32,9 @@ impl StarNode {
     fn of(plan: &LogicalPlan, session: &dyn Session) -> Result<Self, Refused> {
         let mut flat = Flat::default();
         let outputs = flat.add(plan)?;
+        if flat.tables.len() < 2 {
+            return Err(Refused::NoKey);
+        }
         let star = Star::of(&flat)?;
         // What is wrong with an expression, the query engine says when it plans the joins.
         let exec = StarExec::plan(&star, &outputs, plan.schema(), session)

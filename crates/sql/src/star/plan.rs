@@ -1,14 +1,16 @@
 //! What there is to do for a star block: scans of its tables, and where each column comes from.
 
-use super::dimension::{Built, DimensionPlan};
-use super::flatten::{relation, table_of};
-use super::shape::{Star, StarTable};
+use super::block::{Asked, BlockPlan, ordinals_at, references_end, value_places};
+use super::dimension::{Built, DimensionPlan, Origin};
+use super::flatten::{Leaf, relation, table_of};
+use super::keyed::{Keyed, value_of};
+use super::shape::{Reference, Star, StarTable};
 use crate::scan::{
     ScanExec, ScanSettings, ordinal_position, reference_position, schema_with_numbers,
 };
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{filter_record_batch, take};
-use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::cast::as_boolean_array;
 use datafusion::common::{Column, DFSchema, Result, internal_datafusion_err};
@@ -17,6 +19,8 @@ use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use starfact_base::ColumnId;
+use starfact_exec::ColumnFilter;
 use starfact_store::Table;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
@@ -52,17 +56,22 @@ pub(super) struct StarPlan {
     pub(super) schema: SchemaRef,
     /// Conditions on joined rows.
     pub(super) residuals: Vec<Arc<dyn PhysicalExpr>>,
+    /// The foreign key of the root that rows are grouped by, and where in the batches of the root
+    /// its references are.
+    grouping: Option<(usize, usize)>,
     /// Rows of the root that were left to read after the dimensions, the last time.
     left: Arc<OnceLock<u64>>,
 }
 
 impl StarPlan {
-    /// Plans a star block, and what its outputs are in columns of joined rows.
+    /// Plans a star block whose joined rows have the columns that `outputs` name, and the references
+    /// of a foreign key of the root if `grouping` says so; returns the schema of joined rows, too.
     pub(super) fn new(
         star: &Star,
         outputs: &[Expr],
+        grouping: Option<usize>,
         session: &dyn Session,
-    ) -> Result<(Self, Vec<Arc<dyn PhysicalExpr>>)> {
+    ) -> Result<(Self, DFSchema)> {
         let context = PhysicalPlanningContext::default();
         let create: &Create<'_> =
             &|expr, schema| create_physical_expr(expr, schema, session.execution_props(), &context);
@@ -87,10 +96,11 @@ impl StarPlan {
         let mut projection = of_root;
         for child in planner.children(0) {
             let (dimension, given) = planner.dimension(child)?;
-            let needed = (!given.is_empty()).then(|| {
-                projection.push(planner.reference(child));
-                projection.len() - 1
-            });
+            let mut needed = None;
+            if !given.is_empty() {
+                needed = Some(projection.len());
+                projection.push(planner.reference(child)?);
+            }
             references.push(needed);
             for (place, column) in given.into_iter().enumerate() {
                 sources.push(Source::Dimension(dimensions.len(), place));
@@ -98,22 +108,61 @@ impl StarPlan {
             }
             dimensions.push(dimension);
         }
+        let table = planner.table_of(0)?;
+        let grouping = grouping.map(|key| {
+            projection.push(reference_position(table, key));
+            (key, projection.len() - 1)
+        });
         let root = planner.scan(0)?.with_projection(projection)?;
-        let schema = planner.joined(&columns)?;
-        let compile = |expr: &Expr| create(expr, &schema);
+        let joined = planner.joined(&columns)?;
+        let compile = |expr: &Expr| create(expr, &joined);
         let residuals = star.residuals.iter().map(compile).collect::<Result<_>>()?;
-        let outputs = outputs.iter().map(compile).collect::<Result<_>>()?;
-        let schema = Arc::clone(schema.inner());
-        let left = Arc::default();
-        Ok((Self { root, dimensions, references, sources, schema, residuals, left }, outputs))
+        let (schema, left) = (Arc::clone(joined.inner()), Arc::default());
+        let plan =
+            Self { root, dimensions, references, sources, schema, residuals, grouping, left };
+        Ok((plan, joined))
+    }
+
+    /// The same with more filters of the root.
+    pub(super) fn narrowed(&self, filters: Vec<ColumnFilter>) -> Result<Self> {
+        Ok(Self { root: self.root.with_column_filters(filters)?, ..self.clone() })
+    }
+
+    /// The column of the references that rows are grouped by.
+    pub(super) fn grouping_column(&self) -> Option<ColumnId> {
+        let (key, _) = self.grouping?;
+        self.root.table().foreign_keys().get(key).map(|key| key.ordinal_column)
+    }
+
+    /// The references that the rows of a batch are grouped by.
+    pub(super) fn groups<'a>(&self, batch: &'a RecordBatch) -> Result<&'a Int64Array> {
+        let (_, place) = self.grouping.ok_or_else(misplaced)?;
+        Ok(ordinals_at(batch, place))
+    }
+
+    /// The tables and filters, for EXPLAIN.
+    pub(super) fn shown(&self) -> String {
+        let mut shown = self.root.table().name().to_owned();
+        if !self.root.shown().is_empty() {
+            shown.push_str(&format!(" where {}", self.root.shown().join(" AND ")));
+        }
+        if !self.dimensions.is_empty() {
+            let names: Vec<String> = self.dimensions.iter().map(ToString::to_string).collect();
+            shown.push_str(&format!(" with [{}]", names.join(", ")));
+        }
+        shown
     }
 
     /// Whether it should be read so. Dimensions are read whole, as far as their own filters leave
     /// blocks, which is too much where the filters of the root leave few rows: hash tables of these
     /// are small, and filter the other tables in turn.
     pub(super) fn pays(&self) -> bool {
-        let rows = self.dimension_rows();
-        rows <= FREE_ROWS + ROWS_PER_ROW.saturating_mul(self.root.rows_to_read())
+        self.extra_rows() <= FREE_ROWS + ROWS_PER_ROW.saturating_mul(self.root.rows_to_read())
+    }
+
+    /// How many rows of dimensions are read that another plan might not read.
+    pub(super) fn extra_rows(&self) -> u64 {
+        self.dimensions.iter().map(DimensionPlan::extra_rows).sum()
     }
 
     /// Reads the dimensions.
@@ -184,8 +233,7 @@ impl StarPlan {
         dimension: usize,
         batch: &'a RecordBatch,
     ) -> Result<&'a Int64Array> {
-        let place = self.reference(dimension).ok_or_else(misplaced)?;
-        Ok(batch.column(place).as_primitive::<Int64Type>())
+        Ok(ordinals_at(batch, self.reference(dimension).ok_or_else(misplaced)?))
     }
 
     /// Where in the batches of the root the references to a dimension are.
@@ -198,7 +246,9 @@ impl StarPlan {
     pub(super) fn gives_codes(&self, dimension: usize) -> bool {
         let is_read =
             |source: &Source| matches!(source, Source::Dimension(of, _) if *of == dimension);
+        let is_stored = self.dimensions.get(dimension).is_some_and(|it| it.reference.is_some());
         self.root.has_hierarchy_codes()
+            && is_stored
             && !self.is_outer(dimension)
             && !self.sources.iter().any(is_read)
     }
@@ -240,8 +290,10 @@ fn locate(star: &Star, column: &Column) -> Result<(usize, usize)> {
     let place = table_of(column);
     let table = star.tables.iter().position(|table| Some(table.place) == place);
     let table = table.ok_or_else(misplaced)?;
-    let columns = star.tables[table].table.columns();
-    let position = columns.iter().position(|known| known.name == column.name);
+    let position = match &star.tables[table].leaf {
+        Leaf::Table(of) => of.columns().iter().position(|known| known.name == column.name),
+        Leaf::Block(_) => value_of(&column.name),
+    };
     Ok((table, position.ok_or_else(misplaced)?))
 }
 
@@ -256,6 +308,11 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn table(&self, table: usize) -> &StarTable {
         &self.star.tables[table]
+    }
+
+    /// The table at a place where there is one, and no block.
+    fn table_of(&self, table: usize) -> Result<&Arc<Table>> {
+        self.table(table).leaf.table().ok_or_else(misplaced)
     }
 
     /// Whether a table is an aside or refers to a row of one.
@@ -274,14 +331,19 @@ impl Planner<'_> {
     }
 
     /// Where a table's referrer has the references to it.
-    fn reference(&self, table: usize) -> usize {
-        let (referrer, key) = self.table(table).referrer.unwrap_or_default();
-        reference_position(&self.table(referrer).table, key)
+    fn reference(&self, table: usize) -> Result<usize> {
+        let (referrer, reference) = self.table(table).referrer.ok_or_else(misplaced)?;
+        let referrer = self.table_of(referrer)?;
+        Ok(match reference {
+            Reference::Foreign(key) => reference_position(referrer, key),
+            Reference::Own => ordinal_position(referrer),
+        })
     }
 
     /// A scan of a table with its own filters, which gives out all columns.
     fn scan(&self, table: usize) -> Result<ScanExec> {
-        let StarTable { table, filters, place, .. } = self.table(table);
+        let StarTable { filters, place, .. } = self.table(table);
+        let table = self.table_of(table)?;
         let settings = self.session.config().get_extension::<ScanSettings>();
         let settings = settings.as_deref().copied().unwrap_or_default();
         let schema = Arc::new(schema_with_numbers(table));
@@ -298,52 +360,106 @@ impl Planner<'_> {
 
     /// A dimension with those that it refers to, and the columns that it gives out.
     fn dimension(&self, table: usize) -> Result<(DimensionPlan, Vec<(usize, usize)>)> {
+        if let Leaf::Block(block) = &self.table(table).leaf {
+            return self.block(table, block);
+        }
         let own = self.columns_of(table);
         let mut given: Vec<(usize, usize)> = own.iter().map(|place| (table, *place)).collect();
         let mut projection = own.clone();
         let mut children = Vec::new();
         for child in self.children(table) {
             let (dimension, columns) = self.dimension(child)?;
-            let reference = (!columns.is_empty()).then(|| {
-                projection.push(self.reference(child));
-                projection.len() - 1
-            });
+            let mut reference = None;
+            if !columns.is_empty() {
+                reference = Some(projection.len());
+                projection.push(self.reference(child)?);
+            }
             given.extend(columns);
             children.push((dimension, reference));
         }
-        let of: &Table = &self.table(table).table;
+        let of = self.table_of(table)?;
         projection.push(ordinal_position(of));
         let scan = self.scan(table)?.with_projection(projection)?;
-        let (referrer, key) = self.table(table).referrer.unwrap_or_default();
-        let referrer = &self.table(referrer).table;
-        let reference = referrer.foreign_keys().get(key).ok_or_else(misplaced)?;
-        let is_nullable = reference
-            .columns
-            .iter()
-            .any(|id| referrer.column(*id).is_none_or(|column| column.nullable));
-        let plan = DimensionPlan {
-            aside: self.table(table).aside,
-            scan,
-            own: own.len(),
-            children,
-            column: reference.ordinal_column,
-            is_nullable,
-            ordinal_end: usize::try_from(of.ordinal_end()).map_err(|_| misplaced())?,
-            gives_columns: !given.is_empty(),
-        };
+        let origin = Origin::Table { scan: Box::new(scan), own: own.len(), children };
+        let plan = self.referred(table, origin, of.ordinal_end(), !given.is_empty())?;
         Ok((plan, given))
+    }
+
+    /// A block of groups, and the values that it gives out.
+    fn block(&self, table: usize, block: &Keyed) -> Result<(DimensionPlan, Vec<(usize, usize)>)> {
+        let given = self.columns_of(table);
+        let StarTable { filters, place, referrer, .. } = self.table(table);
+        let named = filters.iter().flat_map(Expr::column_refs).map(|column| column.name());
+        value_places(named).ok_or_else(misplaced)?;
+        let fields = block.fields.iter().enumerate();
+        let fields = fields.map(|(value, field)| {
+            let field = field.as_ref().clone().with_name(format!("value {value}"));
+            (Some(relation(*place)), Arc::new(field))
+        });
+        let schema = DFSchema::new_with_metadata(fields.collect(), Default::default())?;
+        let asked = Asked { having: filters, schema: &schema, given: given.clone() };
+        let plan = BlockPlan::new(block, asked, self.session)?;
+        // The parent need not be among the tables: other facts refer to it, too.
+        let (referrer, reference) = referrer.ok_or_else(misplaced)?;
+        let referrer = self.table_of(referrer)?;
+        let end = match reference {
+            Reference::Own => referrer.ordinal_end(),
+            Reference::Foreign(key) => {
+                let key = referrer.foreign_keys().get(key).ok_or_else(misplaced)?;
+                references_end(referrer, key.ordinal_column)?.max(plan.references_end()?)
+            }
+        };
+        let origin = Origin::Block(Box::new(plan));
+        let plan = self.referred(table, origin, end, !given.is_empty())?;
+        Ok((plan, given.into_iter().map(|value| (table, value)).collect()))
+    }
+
+    /// How a table's referrer refers to what is read so.
+    fn referred(
+        &self,
+        table: usize,
+        origin: Origin,
+        ordinal_end: u64,
+        gives_columns: bool,
+    ) -> Result<DimensionPlan> {
+        let StarTable { aside, referrer, .. } = self.table(table);
+        let (referrer, reference) = referrer.ok_or_else(misplaced)?;
+        let referrer = self.table_of(referrer)?;
+        let key = match reference {
+            Reference::Foreign(key) => {
+                Some(referrer.foreign_keys().get(key).ok_or_else(misplaced)?)
+            }
+            Reference::Own => None,
+        };
+        let is_nullable = |id: &ColumnId| referrer.column(*id).is_none_or(|it| it.nullable);
+        Ok(DimensionPlan {
+            aside: *aside,
+            origin,
+            reference: key.map(|key| key.ordinal_column),
+            is_nullable: key.is_some_and(|key| key.columns.iter().any(is_nullable)),
+            ordinal_end: usize::try_from(ordinal_end).map_err(|_| misplaced())?,
+            gives_columns,
+        })
     }
 
     /// The schema of joined rows.
     fn joined(&self, columns: &[(usize, usize)]) -> Result<DFSchema> {
         let mut fields = Vec::with_capacity(columns.len());
         for (table, position) in columns {
-            let place_of = *table;
-            let StarTable { table, place, .. } = self.table(*table);
-            let column = table.columns().get(*position).ok_or_else(misplaced)?;
-            let data_type: DataType = starfact_encoding::arrow_type(column.data_type);
-            let is_nullable = column.nullable || self.is_in_aside(place_of);
-            let field = Field::new(&column.name, data_type, is_nullable);
+            let is_in_aside = self.is_in_aside(*table);
+            let StarTable { leaf, place, .. } = self.table(*table);
+            let field = match leaf {
+                Leaf::Table(table) => {
+                    let column = table.columns().get(*position).ok_or_else(misplaced)?;
+                    let data_type: DataType = starfact_encoding::arrow_type(column.data_type);
+                    Field::new(&column.name, data_type, column.nullable || is_in_aside)
+                }
+                Leaf::Block(block) => {
+                    let field = block.fields.get(*position).ok_or_else(misplaced)?;
+                    let name = format!("value {position}");
+                    Field::new(name, field.data_type().clone(), field.is_nullable() || is_in_aside)
+                }
+            };
             fields.push((Some(relation(*place)), Arc::new(field)));
         }
         DFSchema::new_with_metadata(fields, Default::default())

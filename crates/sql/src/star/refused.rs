@@ -18,6 +18,7 @@ pub(crate) enum Refused {
     OuterCondition,
     NullableAnti,
     Expression,
+    Groups,
     NoKey,
     TooManyRows,
     Cost,
@@ -28,7 +29,7 @@ pub(crate) enum Refused {
 impl Refused {
     /// All reasons.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Operator,
         Self::Table,
         Self::Uncommitted,
@@ -39,6 +40,7 @@ impl Refused {
         Self::OuterCondition,
         Self::NullableAnti,
         Self::Expression,
+        Self::Groups,
         Self::NoKey,
         Self::TooManyRows,
         Self::Cost,
@@ -59,6 +61,7 @@ impl Refused {
             Self::OuterCondition => "outer-condition",
             Self::NullableAnti => "nullable-anti",
             Self::Expression => "expression",
+            Self::Groups => "groups",
             Self::NoKey => "no-key",
             Self::TooManyRows => "too-many-rows",
             Self::Cost => "cost",
@@ -83,6 +86,7 @@ impl Refused {
             }
             Self::NullableAnti => "references of an anti join may be NULL",
             Self::Expression => "a condition is volatile or has a subquery",
+            Self::Groups => "groups below a join are not of the rows that a foreign key refers to",
             Self::NoKey => "no foreign keys lead from one table to all others",
             Self::TooManyRows => "a table has had more rows than 32 bits count",
             Self::Cost => "few rows are left of the fact, and the dimensions have many",

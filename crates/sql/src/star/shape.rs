@@ -12,13 +12,14 @@
 //!   one of the other side depends on which dimension row that refers to, and on nothing else.
 //! - Other comparisons of two tables, even of keys, stay as conditions on joined rows.
 
-use super::flatten::{AsideKind, Condition, Flat, table_of};
+use super::flatten::{AsideKind, Condition, Flat, Leaf, table_of};
+use super::keyed::key_name;
 use super::refused::Refused;
 use datafusion::common::Column;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
-use starfact_store::Table;
+use starfact_base::ColumnId;
+use starfact_store::{ForeignKey, Table};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// A star: the root is table 0, each other table comes after the one that refers to it.
 #[derive(Debug)]
@@ -31,23 +32,40 @@ pub(super) struct Star {
 /// A table of a star.
 #[derive(Debug)]
 pub(super) struct StarTable {
-    pub(super) table: Arc<Table>,
+    pub(super) leaf: Leaf,
     /// Its place in the [`Flat`], which expressions name it by.
     pub(super) place: usize,
-    /// The table that refers to it, and by which of its foreign keys.
-    pub(super) referrer: Option<(usize, usize)>,
+    /// The table that refers to it, and how.
+    pub(super) referrer: Option<(usize, Reference)>,
     /// Conditions on its columns alone.
     pub(super) filters: Vec<Expr>,
     /// There if it is where an aside is entered.
     pub(super) aside: Option<AsideKind>,
 }
 
-/// A foreign key that conditions join along.
+/// What of a table leads to rows of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reference {
+    /// The ordinals that one of its foreign keys refers to.
+    Foreign(usize),
+    /// Its own ordinals: the other has groups of its rows.
+    Own,
+}
+
+impl StarTable {
+    /// Whether it is the parent that the root meets along one of its foreign keys.
+    pub(super) fn is_met_along(&self, key: usize) -> bool {
+        let is_table = self.leaf.table().is_some() && self.aside.is_none();
+        is_table && self.referrer == Some((0, Reference::Foreign(key)))
+    }
+}
+
+/// A reference that conditions join along.
 #[derive(Clone, Debug)]
 struct Edge {
     from: usize,
     to: usize,
-    key: usize,
+    key: Reference,
     /// The conditions that say so.
     conditions: Vec<usize>,
 }
@@ -56,10 +74,8 @@ impl Star {
     /// The star that the tables and conditions are.
     pub(super) fn of(flat: &Flat) -> Result<Self, Refused> {
         let count = flat.tables.len();
-        if count < 2 {
-            return Err(Refused::NoKey);
-        }
-        if flat.tables.iter().any(|table| table.ordinal_end() > u32::MAX.into()) {
+        let mut tables = flat.tables.iter().filter_map(Leaf::table);
+        if tables.any(|table| table.ordinal_end() > u32::MAX.into()) {
             return Err(Refused::TooManyRows);
         }
         let edges = edges(flat);
@@ -68,6 +84,7 @@ impl Star {
         let Tree { order, used } = (0..count)
             .filter(|root| !flat.existing.iter().any(|tables| tables.contains(root)))
             .filter(|root| aside_of(*root).is_none())
+            .filter(|root| flat.tables.get(*root).is_some_and(|leaf| leaf.table().is_some()))
             .find_map(|root| tree(root, count, &edges))
             .ok_or(Refused::NoKey)?;
         let mut tables: Vec<StarTable> = Vec::with_capacity(count);
@@ -76,7 +93,7 @@ impl Star {
                 let from = tables.iter().position(|table| table.place == edge.from)?;
                 Some((from, edge.key))
             });
-            let table = Arc::clone(flat.tables.get(place).ok_or(Refused::NoKey)?);
+            let leaf = flat.tables.get(place).ok_or(Refused::NoKey)?.clone();
             let outside = edge.and_then(|edge| aside_of(edge.from));
             let entered = aside_of(place).filter(|aside| Some(*aside) != outside);
             let aside = entered.and_then(|aside| flat.asides.get(aside)).map(|aside| aside.kind);
@@ -85,7 +102,7 @@ impl Star {
             {
                 return Err(Refused::NullableAnti);
             }
-            tables.push(StarTable { table, place, referrer, filters: Vec::new(), aside });
+            tables.push(StarTable { leaf, place, referrer, filters: Vec::new(), aside });
         }
         let mut residuals = Vec::new();
         for (place, condition) in flat.conditions.iter().enumerate() {
@@ -108,8 +125,9 @@ impl Star {
 
 /// Whether the references along an edge may be NULL.
 fn is_nullable(flat: &Flat, edge: &Edge) -> bool {
-    let Some(table) = flat.tables.get(edge.from) else { return true };
-    let columns = table.foreign_keys().get(edge.key).map(|key| key.columns.as_slice());
+    let Reference::Foreign(key) = edge.key else { return false };
+    let Some(table) = flat.tables.get(edge.from).and_then(Leaf::table) else { return true };
+    let columns = table.foreign_keys().get(key).map(|key| key.columns.as_slice());
     let mut columns = columns.unwrap_or_default().iter();
     columns.any(|id| table.column(*id).is_none_or(|column| column.nullable))
 }
@@ -151,24 +169,20 @@ fn edges(flat: &Flat) -> Vec<Edge> {
             Some((place, one, other))
         })
         .collect();
+    let aside_of = |place: usize| flat.asides.iter().position(|it| it.tables.contains(&place));
     let mut edges = Vec::new();
-    for (from, table) in flat.tables.iter().enumerate() {
-        for (key, foreign) in table.foreign_keys().iter().enumerate() {
-            for (to, parent) in flat.tables.iter().enumerate() {
-                if to == from || parent.id() != foreign.parent {
-                    continue;
-                }
-                // What leads into an aside is a condition of that, and nothing leads out of one.
-                let aside = flat.asides.iter().position(|aside| aside.tables.contains(&to));
-                let from_aside = flat.asides.iter().position(|it| it.tables.contains(&from));
-                if from_aside.is_some() && aside.is_none() {
-                    continue;
-                }
-                let columns = foreign.columns.iter().zip(&foreign.parent_columns);
+    for (from, leaf) in flat.tables.iter().enumerate() {
+        let Some(table) = leaf.table() else { continue };
+        for (to, target) in flat.tables.iter().enumerate() {
+            // What leads into an aside is a condition of that, and nothing leads out of one.
+            let aside = aside_of(to);
+            if to == from || aside_of(from).is_some() && aside.is_none() {
+                continue;
+            }
+            for (key, columns) in references(table, target) {
                 let conditions: Option<Vec<usize>> = columns
+                    .iter()
                     .map(|(child, referenced)| {
-                        let child = &table.column(*child)?.name;
-                        let referenced = &parent.column(*referenced)?.name;
                         let is = |column: &Column, of: usize, name: &str| {
                             table_of(column) == Some(of) && column.name == name
                         };
@@ -186,6 +200,48 @@ fn edges(flat: &Flat) -> Vec<Edge> {
         }
     }
     edges
+}
+
+/// How rows of a table may refer to rows of another or to groups, and the names of the columns that
+/// are equal then.
+fn references(table: &Table, target: &Leaf) -> Vec<(Reference, Vec<(String, String)>)> {
+    let name = |table: &Table, id: ColumnId| Some(table.column(id)?.name.clone());
+    let parent = match target {
+        Leaf::Table(parent) => parent.id(),
+        Leaf::Block(block) => block.parent,
+    };
+    let referenced = |id: ColumnId| match target {
+        Leaf::Table(parent) => name(parent, id),
+        Leaf::Block(_) => Some(key_name(id)),
+    };
+    let foreign = table.foreign_keys().iter().enumerate();
+    let foreign = foreign.filter(|(_, key)| key.parent == parent && is_of(target, key));
+    let foreign = foreign.filter_map(|(place, key)| {
+        let columns = key.columns.iter().zip(&key.parent_columns);
+        let columns = columns.map(|(child, of)| Some((name(table, *child)?, referenced(*of)?)));
+        Some((Reference::Foreign(place), columns.collect::<Option<_>>()?))
+    });
+    let own = match target {
+        Leaf::Block(block) if table.id() == parent => {
+            let columns = block.parent_columns().iter();
+            let columns = columns.map(|of| Some((name(table, *of)?, referenced(*of)?)));
+            columns.collect::<Option<_>>().map(|columns| (Reference::Own, columns))
+        }
+        _ => None,
+    };
+    foreign.chain(own).collect()
+}
+
+/// Whether a foreign key references the columns that groups are of.
+fn is_of(target: &Leaf, key: &ForeignKey) -> bool {
+    match target {
+        Leaf::Table(_) => true,
+        Leaf::Block(block) => {
+            let columns = block.parent_columns();
+            columns.len() == key.parent_columns.len()
+                && columns.iter().all(|column| key.parent_columns.contains(column))
+        }
+    }
 }
 
 /// The columns that a condition compares for equality.

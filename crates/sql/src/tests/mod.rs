@@ -2,6 +2,7 @@
 
 mod alter;
 mod bitmaps;
+mod blocks;
 mod cancel;
 mod constants;
 mod constraints;

@@ -1,0 +1,377 @@
+//! Blocks of groups, read once for a query: values in arrays by the ordinals of the parent.
+//!
+//! Nothing is hashed and no key is looked at: the group of a row is the ordinal that it refers to.
+//! Each thread has arrays of its own, which are merged at the end. Where only few rows of the
+//! parent matter, which its own filters tell before, the other rows are not read, and the arrays
+//! have a place for each that matters.
+
+use super::dimension::Index;
+use super::keyed::{Keyed, value_of};
+use super::plan::{StarPlan, batch_of, misplaced};
+use crate::scan::external;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::{and, filter, prep_null_mask_filter};
+use arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef};
+use datafusion::catalog::Session;
+use datafusion::common::cast::as_boolean_array;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::{DFSchema, DataFusionError, Result, not_impl_err};
+use datafusion::execution::TaskContext;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{EmitTo, Expr, GroupsAccumulator};
+use datafusion::physical_expr::aggregate::{
+    AggregateFunctionExpr, LoweredAggregate, LoweredAggregateBuilder,
+};
+use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use starfact_base::{ColumnId, Scalar};
+use starfact_encoding::{Members, Predicate};
+use starfact_exec::ColumnFilter;
+use starfact_store::Table;
+use std::fmt;
+use std::sync::Arc;
+
+/// How to read a block of groups.
+#[derive(Clone, Debug)]
+pub(super) struct BlockPlan {
+    star: StarPlan,
+    /// The column of references that rows are grouped by.
+    column: ColumnId,
+    functions: Vec<Arc<AggregateFunctionExpr>>,
+    arguments: Vec<Vec<Arc<dyn PhysicalExpr>>>,
+    filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
+    /// Of the values.
+    pub(super) schema: SchemaRef,
+    /// Conditions on the values of a group.
+    having: Vec<Arc<dyn PhysicalExpr>>,
+    /// The values that are given out.
+    given: Vec<usize>,
+    shown: String,
+}
+
+/// The groups that were read.
+#[derive(Debug)]
+pub(super) struct Groups {
+    /// The ordinals of those that pass.
+    pub(super) members: Members,
+    pub(super) index: Index,
+    pub(super) columns: Vec<ArrayRef>,
+    pub(super) memory: MemoryReservation,
+}
+
+/// The conditions of a query on a block, and the values of it that it asks for.
+pub(super) struct Asked<'a> {
+    pub(super) having: &'a [Expr],
+    pub(super) schema: &'a DFSchema,
+    pub(super) given: Vec<usize>,
+}
+
+impl BlockPlan {
+    pub(super) fn new(keyed: &Keyed, asked: Asked<'_>, session: &dyn Session) -> Result<Self> {
+        let (star, joined) = StarPlan::new(&keyed.star, &keyed.values, Some(keyed.key), session)?;
+        let schema = Schema::new(keyed.fields.iter().cloned().collect::<Vec<_>>());
+        let mut plan = Self {
+            column: star.grouping_column().ok_or_else(misplaced)?,
+            star,
+            functions: Vec::new(),
+            arguments: Vec::new(),
+            filters: Vec::new(),
+            schema: Arc::new(schema),
+            having: Vec::new(),
+            given: asked.given,
+            shown: String::new(),
+        };
+        let (props, context) = (session.execution_props(), PhysicalPlanningContext::default());
+        for value in &keyed.values {
+            let arrow = joined.as_arrow();
+            let lowered = LoweredAggregateBuilder::new(value, &joined, arrow, props, &context);
+            let LoweredAggregate { aggregate: function, filter, .. } =
+                lowered.with_name(value.schema_name().to_string()).build()?;
+            if !function.order_bys().is_empty() || !function.groups_accumulator_supported() {
+                return not_impl_err!("an aggregate function without groups");
+            }
+            plan.arguments.push(function.expressions());
+            plan.functions.push(function);
+            plan.filters.push(filter);
+        }
+        let create = |expr: &Expr| create_physical_expr(expr, asked.schema, props, &context);
+        plan.having = asked.having.iter().map(create).collect::<Result<_>>()?;
+        let names = plan.functions.iter().map(|function| function.name().to_owned());
+        plan.shown = names.collect::<Vec<_>>().join(", ");
+        Ok(plan)
+    }
+
+    /// One more than the greatest ordinal that its rows refer to.
+    pub(super) fn references_end(&self) -> Result<u64> {
+        references_end(self.star.root.table(), self.column)
+    }
+
+    /// The types of the values that are given out.
+    pub(super) fn types(&self) -> Vec<DataType> {
+        let field = |value: &usize| self.schema.field(*value).data_type().clone();
+        self.given.iter().map(field).collect()
+    }
+
+    /// How many rows are read of it that no other plan would read: those of its dimensions.
+    pub(super) fn extra_rows(&self) -> u64 {
+        self.star.extra_rows()
+    }
+
+    /// How many rows are read, as far as it is known.
+    pub(super) fn rows(&self) -> u64 {
+        self.star.rows_to_read()
+    }
+
+    /// Reads it. The ordinals of the parent are below `end`; if `wanted` is there, only these
+    /// matter.
+    pub(super) async fn read(
+        &self,
+        context: &Arc<TaskContext>,
+        metrics: &ExecutionPlanMetricsSet,
+        end: usize,
+        wanted: Option<&Arc<Members>>,
+    ) -> Result<Groups> {
+        let predicate = match wanted {
+            Some(wanted) => Predicate::Members(Arc::clone(wanted)),
+            None => Predicate::IsNotNull,
+        };
+        let filter = ColumnFilter { column: self.column, predicate };
+        let star = self.star.narrowed(vec![filter])?;
+        let built = Arc::new(star.built(context, metrics).await?);
+        let slots = Arc::new(Slots { end, wanted: wanted.cloned() });
+        let reading: Vec<SpawnedTask<Result<Partial>>> = (0..built.root.partition_count())
+            .map(|number| {
+                let (this, star, built) = (self.clone(), star.clone(), Arc::clone(&built));
+                let (slots, context) = (Arc::clone(&slots), Arc::clone(context));
+                let mut partition = built.root.partition(number, &context, metrics, "");
+                let read = async move {
+                    let mut partial = this.begin(&slots, &context)?;
+                    while let Some(batch) = partition.next_batch()? {
+                        let joined = star.joined(&built, &batch)?;
+                        let ordinals = star.groups(&joined.root)?;
+                        partial.add(&this, &slots, &joined.rows, ordinals)?;
+                        // So that the query can be cancelled.
+                        tokio::task::yield_now().await;
+                    }
+                    Ok(partial)
+                };
+                SpawnedTask::spawn(read)
+            })
+            .collect();
+        let mut whole: Option<Partial> = None;
+        for partial in reading {
+            let partial = partial.join_unwind().await;
+            let partial =
+                partial.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
+            match &mut whole {
+                None => whole = Some(partial),
+                Some(whole) => whole.merge(partial, slots.count())?,
+            }
+        }
+        let whole = whole.ok_or_else(misplaced)?;
+        self.groups(whole, &slots)
+    }
+
+    fn begin(&self, slots: &Slots, context: &Arc<TaskContext>) -> Result<Partial> {
+        let memory = MemoryConsumer::new(format!("groups of {}", self.star.root.table().name()));
+        let memory = memory.register(context.memory_pool());
+        let accumulators =
+            self.functions.iter().map(|function| function.create_groups_accumulator());
+        memory.try_grow(
+            slots.count() / 8 + slots.count() * size_of::<i128>() * self.functions.len(),
+        )?;
+        Ok(Partial {
+            seen: Members::with_room(slots.count()),
+            accumulators: accumulators.collect::<Result<_>>()?,
+            has_rows: false,
+            places: Vec::new(),
+            memory,
+        })
+    }
+
+    /// What passes of the groups that were found.
+    fn groups(&self, whole: Partial, slots: &Slots) -> Result<Groups> {
+        let Partial { mut seen, mut accumulators, has_rows, memory, .. } = whole;
+        let count = slots.count();
+        let mut columns = Vec::new();
+        if !has_rows {
+            let empty = self.given.iter().map(|value| {
+                Ok(arrow::array::new_empty_array(self.schema.field(*value).data_type()))
+            });
+            let columns = empty.collect::<Result<_>>()?;
+            return Ok(Groups { members: seen, index: Index::default(), columns, memory });
+        }
+        for accumulator in &mut accumulators {
+            columns.push(accumulator.evaluate(EmitTo::All)?);
+        }
+        let mut passing = mask(&seen, count);
+        if !self.having.is_empty() {
+            let groups = batch_of(&self.schema, columns.clone(), count)?;
+            for condition in &self.having {
+                let found = condition.evaluate(&groups)?.into_array(count)?;
+                let found = as_boolean_array(&found)?;
+                passing = match found.null_count() {
+                    0 => and(&passing, found)?,
+                    _ => and(&passing, &prep_null_mask_filter(found))?,
+                };
+            }
+            seen = Members::with_room(count);
+            seen.insert_all(passing.values().set_indices());
+        }
+        let mut given = Vec::with_capacity(self.given.len());
+        for value in &self.given {
+            given.push(filter(columns.get(*value).ok_or_else(misplaced)?, &passing)?);
+        }
+        let members = slots.ordinals(seen);
+        let index = if given.is_empty() { Index::default() } else { Index::counting(&members) };
+        Ok(Groups { members, index, columns: given, memory })
+    }
+}
+
+impl fmt::Display for BlockPlan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let root = &self.star.root;
+        let key = root.table().foreign_keys().iter().find(|key| key.ordinal_column == self.column);
+        let names = key
+            .into_iter()
+            .flat_map(|key| &key.columns)
+            .filter_map(|id| root.table().column(*id).map(|column| column.name.as_str()));
+        let names: Vec<&str> = names.collect();
+        write!(out, "groups of {} by {}", self.star.shown(), names.join(", "))?;
+        if !self.shown.is_empty() {
+            write!(out, " aggr [{}]", self.shown)?;
+        }
+        if !self.having.is_empty() {
+            let having: Vec<String> = self.having.iter().map(ToString::to_string).collect();
+            write!(out, " having {}", having.join(" AND "))?;
+        }
+        Ok(())
+    }
+}
+
+/// The places of groups in arrays.
+#[derive(Debug)]
+struct Slots {
+    /// What all ordinals are below.
+    end: usize,
+    /// The ordinals that have places; all if nothing is here.
+    wanted: Option<Arc<Members>>,
+}
+
+impl Slots {
+    fn count(&self) -> usize {
+        self.wanted.as_ref().map_or(self.end, |wanted| wanted.count())
+    }
+
+    /// The place of each ordinal.
+    fn places(&self, ordinals: &Int64Array, places: &mut Vec<usize>) -> Result<()> {
+        places.clear();
+        let values = ordinals.values().iter().map(|ordinal| *ordinal as usize);
+        match &self.wanted {
+            None => places.extend(values),
+            Some(wanted) => places.extend(values.map(|ordinal| wanted.rank_of(ordinal))),
+        }
+        let count = self.count();
+        let is_there = places.iter().all(|place| *place < count);
+        if is_there && ordinals.null_count() == 0 { Ok(()) } else { Err(misplaced()) }
+    }
+
+    /// The ordinals of places.
+    fn ordinals(&self, places: Members) -> Members {
+        let Some(wanted) = &self.wanted else { return places };
+        let mut ordinals = Members::with_room(self.end);
+        let ranked = wanted.iter().enumerate();
+        let kept = ranked.filter(|(place, _)| places.contains(*place as i128));
+        ordinals.insert_all(kept.map(|(_, ordinal)| ordinal));
+        ordinals
+    }
+}
+
+/// What one thread has found.
+struct Partial {
+    /// The places that have rows.
+    seen: Members,
+    accumulators: Vec<Box<dyn GroupsAccumulator>>,
+    has_rows: bool,
+    /// Of the rows of a batch.
+    places: Vec<usize>,
+    memory: MemoryReservation,
+}
+
+impl Partial {
+    fn add(
+        &mut self,
+        plan: &BlockPlan,
+        slots: &Slots,
+        rows: &RecordBatch,
+        ordinals: &Int64Array,
+    ) -> Result<()> {
+        let count = rows.num_rows();
+        if count == 0 {
+            return Ok(());
+        }
+        self.has_rows = true;
+        slots.places(ordinals, &mut self.places)?;
+        self.seen.insert_all(self.places.iter().copied());
+        let all = self.accumulators.iter_mut().zip(&plan.arguments).zip(&plan.filters);
+        for ((accumulator, arguments), filter) in all {
+            let evaluate = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(count);
+            let values = arguments.iter().map(evaluate).collect::<Result<Vec<ArrayRef>>>()?;
+            let filter = filter.as_ref().map(evaluate).transpose()?;
+            let filter = filter.as_ref().map(|filter| as_boolean_array(filter)).transpose()?;
+            accumulator.update_batch(&values, &self.places, filter, slots.count())?;
+        }
+        let size: usize = self.accumulators.iter().map(|accumulator| accumulator.size()).sum();
+        self.memory.try_resize(slots.count() / 8 + size)
+    }
+
+    fn merge(&mut self, mut other: Self, count: usize) -> Result<()> {
+        if !other.has_rows {
+            return Ok(());
+        }
+        if !self.has_rows {
+            *self = other;
+            return Ok(());
+        }
+        self.seen.unite(&other.seen);
+        if self.accumulators.is_empty() {
+            return Ok(());
+        }
+        let places: Vec<usize> = (0..count).collect();
+        for (accumulator, other) in self.accumulators.iter_mut().zip(&mut other.accumulators) {
+            let states = other.state(EmitTo::All)?;
+            accumulator.merge_batch(&states, &places, count)?;
+        }
+        Ok(())
+    }
+}
+
+/// A bit for each place.
+fn mask(places: &Members, count: usize) -> BooleanArray {
+    let words: Vec<u64> = places.words_from(0).take(count.div_ceil(64)).collect();
+    let bits = BooleanBuffer::new(arrow::buffer::Buffer::from_vec(words), 0, count);
+    BooleanArray::new(bits, None)
+}
+
+/// The ordinals in a column of batches.
+pub(super) fn ordinals_at(batch: &RecordBatch, place: usize) -> &Int64Array {
+    batch.column(place).as_primitive::<Int64Type>()
+}
+
+/// One more than the greatest ordinal in a column of references.
+pub(super) fn references_end(table: &Table, column: ColumnId) -> Result<u64> {
+    let bounds = starfact_exec::column_bounds(table, column).map_err(external)?;
+    let all_null = bounds.nulls == table.stored_row_count();
+    match bounds.max {
+        Some(Scalar::Integer(max)) => u64::try_from(max + 1).map_err(|_| misplaced()),
+        None if all_null => Ok(0),
+        _ => Err(misplaced()),
+    }
+}
+
+/// The values that expressions on a block name.
+pub(super) fn value_places<'a>(names: impl Iterator<Item = &'a str>) -> Option<Vec<usize>> {
+    names.map(value_of).collect()
+}
