@@ -59,7 +59,7 @@ pub(super) fn operation(
 }
 
 /// Divides, rounding a half away from zero. The divisor is not zero.
-pub(super) fn divide_rounded(value: i128, divisor: i128) -> i128 {
+pub(crate) fn divide_rounded(value: i128, divisor: i128) -> i128 {
     let (quotient, rest) = (value.wrapping_div(divisor), value.wrapping_rem(divisor));
     // rest / divisor >= 1/2, without doubling the rest.
     let is_half = rest.unsigned_abs() >= divisor.unsigned_abs().div_ceil(2);

@@ -24,6 +24,7 @@ mod rounding;
 mod short;
 mod whole;
 
+pub(crate) use decimal::divide_rounded;
 pub(crate) use rounding::to_nearest;
 
 use crate::functions::{time_text, timestamp_text};

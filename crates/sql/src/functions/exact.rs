@@ -13,11 +13,14 @@
 //! out of range depends on the result alone, not on the order in which rows came. (Only a file
 //! that holds decimals with more digits than it declares could do that; it is noticed.)
 
+use crate::arithmetic::divide_rounded;
 use crate::error::Error;
 use crate::types::sql_name;
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, Decimal128Builder, Float64Builder, Int64Builder,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, Decimal128Array, Decimal128Builder,
+    Float64Builder, Int64Builder,
 };
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{
     ArrowNativeTypeOp, DataType, Decimal128Type, Decimal256Type, Int8Type, Int16Type, Int32Type,
     Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type, i256,
@@ -36,6 +39,11 @@ pub(super) trait Width: ArrowPrimitiveType + Debug + Send + Sync {
 
     /// The same number in 256 bits.
     fn to_256(value: Self::Native) -> i256;
+
+    /// The results for sums of which each has so many values.
+    fn finished(finish: &Finish, sums: Vec<Self::Native>, counts: &[u64]) -> Result<ArrayRef> {
+        finish.array(sums.into_iter().map(Self::to_256).zip(counts.iter().copied()))
+    }
 }
 
 impl Width for Decimal128Type {
@@ -47,6 +55,13 @@ impl Width for Decimal128Type {
 
     fn to_256(value: i128) -> i256 {
         i256::from_i128(value)
+    }
+
+    fn finished(finish: &Finish, sums: Vec<i128>, counts: &[u64]) -> Result<ArrayRef> {
+        match finish.short(&sums, counts) {
+            Some(results) => Ok(results),
+            None => finish.array(sums.into_iter().map(Self::to_256).zip(counts.iter().copied())),
+        }
     }
 }
 
@@ -187,6 +202,32 @@ impl Finish {
         })
     }
 
+    /// The same where 128 bits hold all that there is to compute, and no result is out of range.
+    fn short(&self, sums: &[i128], counts: &[u64]) -> Option<ArrayRef> {
+        let (data_type, values) = match self {
+            Self::Sum(data_type) => (data_type, sums.to_vec()),
+            Self::DecimalAverage { zeros, data_type } => {
+                let factor = 10_i128.checked_pow(*zeros)?;
+                let average = |(sum, count): (&i128, &u64)| {
+                    let scaled = sum.checked_mul(factor)?;
+                    Some(if *count == 0 { 0 } else { divide_rounded(scaled, (*count).into()) })
+                };
+                (data_type, sums.iter().zip(counts).map(average).collect::<Option<_>>()?)
+            }
+            Self::Average => return None,
+        };
+        let DataType::Decimal128(precision, _) = data_type else { return None };
+        let limit = 10_u128.pow(u32::from(*precision).min(38));
+        if values.iter().any(|value| value.unsigned_abs() >= limit) {
+            return None;
+        }
+        let nulls = counts.iter().map(|count| *count > 0).collect::<BooleanBuffer>();
+        let nulls = NullBuffer::new(nulls);
+        let nulls = (nulls.null_count() > 0).then_some(nulls);
+        let results = Decimal128Array::new(values.into(), nulls);
+        Some(Arc::new(results.with_data_type(data_type.clone())))
+    }
+
     /// The unscaled result if it is within the range of its type.
     fn integer(&self, sum: i256, count: u64) -> Result<Option<i128>> {
         if count == 0 {
@@ -246,6 +287,26 @@ mod tests {
             assert_eq!(average, Some(i256::from_i128(expected)));
         }
         assert_eq!(average(i256::from_i128(-1), 0, 2), Some(i256::from_i128(-1)));
+    }
+
+    #[test]
+    fn short_results_are_those_of_long_sums() {
+        let sums = vec![0, 7, -7, 1_000_003, -25, i128::MAX / 3, 10_i128.pow(38) - 1];
+        let counts = [0, 2, 2, 3, 10, 1, 4];
+        let average = Finish::DecimalAverage { zeros: 4, data_type: DataType::Decimal128(38, 6) };
+        for finish in [average, Finish::Sum(DataType::Decimal128(38, 2))] {
+            for end in 0..=sums.len() {
+                let (sums, counts) = (sums[..end].to_vec(), &counts[..end]);
+                let pairs =
+                    sums.iter().map(|sum| i256::from_i128(*sum)).zip(counts.iter().copied());
+                let long = finish.array(pairs);
+                match (Decimal128Type::finished(&finish, sums.clone(), counts), long) {
+                    (Ok(short), Ok(long)) => assert_eq!(&short, &long),
+                    (Err(_), Err(_)) => {}
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
     }
 
     #[test]

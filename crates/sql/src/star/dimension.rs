@@ -112,7 +112,8 @@ struct Dimension {
     /// Columns of the rows that pass.
     columns: Vec<ArrayRef>,
     rows: usize,
-    _memory: MemoryReservation,
+    /// Its own, and that of its dimensions whose text it has.
+    memory: Vec<MemoryReservation>,
 }
 
 /// The row of each ordinal that passes, from the first to the last of them: rows that are asked for
@@ -519,7 +520,16 @@ impl DimensionPlan {
         let members = Arc::new(members);
         let predicate = self.predicate(&members);
         let reference = self.reference;
-        Dimension { predicate, reference, share, index, members, columns, rows, _memory: memory }
+        Dimension {
+            predicate,
+            reference,
+            share,
+            index,
+            members,
+            columns,
+            rows,
+            memory: vec![memory],
+        }
     }
 
     async fn read_table(
@@ -549,7 +559,9 @@ impl DimensionPlan {
         };
         let Rows { members, index, memory, .. } = rows;
         let index = if self.gives_columns { Index::of(&members, &index) } else { Index::default() };
-        Ok(self.dimension(members, index, columns, memory))
+        let mut dimension = self.dimension(members, index, columns, memory);
+        dimension.memory.extend(read.into_iter().flat_map(|child| child.memory));
+        Ok(dimension)
     }
 }
 
@@ -558,6 +570,14 @@ struct Joining<'a> {
     own: usize,
     children: &'a [(DimensionPlan, Option<usize>)],
     read: &'a [Dimension],
+}
+
+/// Bytes of rows that were taken from an array, without the text that they share with it.
+fn given_bytes(taken: &ArrayRef) -> usize {
+    match taken.data_type() {
+        DataType::Utf8View | DataType::BinaryView => taken.len() * size_of::<u128>(),
+        _ => taken.get_array_memory_size(),
+    }
 }
 
 /// The rows that were read so far.
@@ -610,7 +630,10 @@ impl Rows {
                 columns.push(take(column, &rows, None)?);
             }
         }
-        let bytes = columns.iter().map(|column| column.get_array_memory_size()).sum();
+        // Text of their own dimensions lies where these have it, and is counted there.
+        let own = columns.iter().take(of.own).map(|column| column.get_array_memory_size());
+        let given = columns.iter().skip(of.own).map(|column| given_bytes(column));
+        let bytes = own.chain(given).sum();
         self.memory.try_grow(bytes)?;
         self.batches.push(columns);
         Ok(())
