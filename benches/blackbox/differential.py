@@ -30,6 +30,7 @@ CONFIGURATIONS = [
     ["--set", "starfact.zone_maps=on"],
     ["--set", "starfact.zone_maps=off"],
     ["--set", "starfact.star_executor=off"],
+    ["--set", "starfact.composed_blocks=off"],
     ["--set", "starfact.hierarchy_codes=off"],
     ["--set", "starfact.bitmaps=off"],
     ["--set", "starfact.encoded_filters=off"],

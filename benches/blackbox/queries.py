@@ -274,7 +274,8 @@ class Writer:
     def query(self):
         kinds = [(self.grouped, 10), (self.plain, 5), (self.total, 3), (self.windowed, 2),
                  (self.set_operation, 2), (self.nested, 2), (self.distinct, 1), (self.semi, 2),
-                 (self.correlated, 1)]
+                 (self.correlated, 1), (self.referring, 3), (self.by_reference, 3),
+                 (self.outer_groups, 2)]
         kinds = [kind for kind in kinds if kind[0].__name__ not in self.without]
         return self.rng.choices([k for k, _ in kinds], [w for _, w in kinds])[0]()
 
@@ -440,3 +441,97 @@ class Writer:
         order, is_ordered = self.order(items)
         return Query(f"{self.select(items)} FROM {reference.target.quoted} AS {own}"
                      f"{self.where(sources, chance=0.4)}{order}", is_ordered)
+
+    def edge(self):
+        """A table, one of its foreign keys, and how rows of two aliases are equal along it."""
+        edges = [(t, r) for t in self.schema.tables for r in t.references]
+        return self.rng.choice(edges) if edges else (None, None)
+
+    def pairs(self, reference, child, parent):
+        return " AND ".join(f"{child}.{quoted(name)} = {parent}.{quoted(key)}"
+                            for name, key in zip(reference.columns, reference.target.key))
+
+    def key_items(self, table, alias):
+        return [Item(f"{alias}.{quoted(name)}", table.columns[table.place(name)].type)
+                for name in table.key]
+
+    def referring(self):
+        """Rows that others refer to or not; rows beside others that refer to the same."""
+        rng = self.rng
+        table, reference = self.edge()
+        if table is None:
+            return self.total()
+        own, other = self.alias(), self.alias()
+        inner = self.sources(table, other)
+        maybe_not = rng.choice(["", "NOT "])
+        if rng.random() < 0.6 or not table.columns:
+            target = reference.target
+            sources = self.sources(target, own)
+            on = self.pairs(reference, other, own)
+            inside = self.where(inner, [on], chance=0.6)
+            condition = f"{maybe_not}EXISTS (SELECT 1 FROM {table.quoted} AS {other}{inside})"
+            items = self.key_items(target, own)
+        else:
+            target = table
+            sources = self.sources(table, own)
+            on = " AND ".join(f"{other}.{quoted(name)} = {own}.{quoted(name)}"
+                              for name in reference.columns)
+            place = rng.randrange(len(inner))
+            differs = f"{inner[place].text} <> {sources[place].text}"
+            inside = self.where(inner, [on, differs], chance=0.4)
+            condition = f"{maybe_not}EXISTS (SELECT 1 FROM {table.quoted} AS {other}{inside})"
+            items = [self.aggregate(sources) for _ in range(2)]
+            where = self.where(sources, [condition], chance=0.3)
+            return Query(f"{self.select(items)} FROM {table.quoted} AS {own}{where}", True)
+        where = self.where(sources, [condition], chance=0.4)
+        order, is_ordered = self.order(items)
+        return Query(f"{self.select(items)} FROM {target.quoted} AS {own}{where}{order}",
+                     is_ordered)
+
+    def by_reference(self):
+        """Groups by a foreign key, joined with the rows that it refers to or with its own."""
+        rng = self.rng
+        table, reference = self.edge()
+        if table is None:
+            return self.total()
+        own, other, groups = self.alias(), self.alias(), self.alias()
+        inner = self.sources(table, other)
+        keys = ", ".join(f"{other}.{quoted(name)}" for name in reference.columns)
+        values = [self.aggregate(inner) for _ in range(rng.randint(1, 2))]
+        named = ", ".join(f"{value.text} AS v{place}" for place, value in enumerate(values))
+        having = f" HAVING count(*) > {rng.randint(0, 3)}" if rng.random() < 0.3 else ""
+        inside = (f"(SELECT {keys}, {named} FROM {table.quoted} AS {other}"
+                  f"{self.where(inner, chance=0.5)} GROUP BY {keys}{having})")
+        if rng.random() < 0.7:
+            target, kind = reference.target, rng.choice(["JOIN", "JOIN", "LEFT JOIN"])
+            on = self.pairs(reference, groups, own)
+        else:
+            target, kind = table, "JOIN"
+            on = " AND ".join(f"{groups}.{quoted(name)} = {own}.{quoted(name)}"
+                              for name in reference.columns)
+        sources = self.sources(target, own)
+        items = self.key_items(target, own) if target.key else [Item("1", INTEGER)]
+        items += [Item(f"{groups}.v{place}", value.type, value.is_exact)
+                  for place, value in enumerate(values)]
+        where = self.where(sources, chance=0.5)
+        return Query(f"{self.select(items)} FROM {target.quoted} AS {own} {kind} {inside} "
+                     f"AS {groups} ON {on}{where}", False)
+
+    def outer_groups(self):
+        """How many rows refer to each, those included that none refers to."""
+        rng = self.rng
+        table, reference = self.edge()
+        if table is None:
+            return self.total()
+        own, other = self.alias(), self.alias()
+        inner = self.sources(table, other)
+        keys = self.key_items(reference.target, own)
+        on = self.pairs(reference, other, own)
+        if rng.random() < 0.5:
+            on += f" AND {self.predicate(inner, 1)}"
+        values = [self.aggregate(inner) for _ in range(rng.randint(1, 2))]
+        sources = self.sources(reference.target, own)
+        group = ", ".join(key.text for key in keys)
+        return Query(f"{self.select([*keys, *values])} FROM {reference.target.quoted} AS {own} "
+                     f"LEFT JOIN {table.quoted} AS {other} ON {on}"
+                     f"{self.where(sources, chance=0.3)} GROUP BY {group}", False)

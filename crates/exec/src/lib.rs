@@ -8,6 +8,7 @@
 mod bitmaps;
 mod columns;
 mod scan;
+pub mod short;
 mod source;
 mod statistics;
 mod totals;

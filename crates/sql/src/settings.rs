@@ -156,6 +156,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     switch!(
+        "starfact.composed_blocks",
+        "find groups by a foreign key, and rows that refer to others, by ordinals",
+        scan.composed_blocks
+    ),
+    switch!(
         "starfact.hierarchy_codes",
         "look for sets of dimension rows by codes instead of row by row",
         scan.hierarchy_codes

@@ -7,6 +7,7 @@ use super::decimal::Operation;
 use arrow::array::{Array, Decimal128Array};
 use arrow::buffer::{NullBuffer, ScalarBuffer};
 use datafusion::logical_expr::Operator;
+use starfact_exec::short::{ShortOp, ShortSide, short};
 
 /// One side of an operator.
 #[derive(Clone, Copy)]
@@ -24,10 +25,15 @@ impl<'a> Side<'a> {
     /// All values are at least `-2^bits` and less than `2^bits`; those that are NULL are looked at
     /// like others.
     fn bits(self) -> u32 {
-        // A negative number has as many bits as the one before its opposite.
-        let values = self.array.values();
-        let any = values.iter().fold(0, |any, value| any | (value ^ (value >> 127)));
-        128 - any.leading_zeros()
+        starfact_exec::short::bits(self.array.values())
+    }
+
+    fn scaled(self, factor: i64) -> Option<ShortSide<'a>> {
+        let values: &[i128] = self.array.values();
+        Some(match self.is_scalar {
+            true => ShortSide::One(*values.first()?, factor),
+            false => ShortSide::Each(values, factor),
+        })
     }
 }
 
@@ -41,46 +47,19 @@ pub(super) fn evaluate(operation: &Operation, sides: [Side<'_>; 2]) -> Option<De
         factor => sides[at].bits() + 64 - factor.leading_zeros(),
     };
     let (left, right) = (bits(0), bits(1));
-    let bits = match operation.op {
-        Operator::Plus | Operator::Minus => left.max(right) + 1,
-        Operator::Multiply => left + right + 1,
+    let (op, bits) = match operation.op {
+        Operator::Plus => (ShortOp::Add, left.max(right) + 1),
+        Operator::Minus => (ShortOp::Subtract, left.max(right) + 1),
+        Operator::Multiply => (ShortOp::Multiply, left + right + 1),
         _ => return None,
     };
-    if bits > 63 || 1 << bits > operation.limit {
+    let [left, right] = sides;
+    let is_even = left.is_scalar || right.is_scalar || left.array.len() == right.array.len();
+    if bits > 63 || 1 << bits > operation.limit || !is_even {
         return None;
     }
-    let values = match operation.op {
-        Operator::Plus => both(sides, factors, i64::wrapping_add),
-        Operator::Minus => both(sides, factors, i64::wrapping_sub),
-        _ => both(sides, factors, i64::wrapping_mul),
-    };
-    Some(Decimal128Array::new(ScalarBuffer::from(values?), nulls(sides)?))
-}
-
-/// What `apply` gives for each row; `None` if the sides have not as many.
-fn both(
-    [left, right]: [Side<'_>; 2],
-    [left_factor, right_factor]: [i64; 2],
-    apply: impl Fn(i64, i64) -> i64,
-) -> Option<Vec<i128>> {
-    let of_left = |value: &i128| (*value as i64).wrapping_mul(left_factor);
-    let of_right = |value: &i128| (*value as i64).wrapping_mul(right_factor);
-    let (left_values, right_values) = (left.array.values(), right.array.values());
-    match (left.is_scalar, right.is_scalar) {
-        (false, false) | (true, true) if left_values.len() == right_values.len() => {
-            let pairs = left_values.iter().zip(right_values);
-            Some(pairs.map(|(a, b)| apply(of_left(a), of_right(b)).into()).collect())
-        }
-        (true, false) => {
-            let one = of_left(left_values.first()?);
-            Some(right_values.iter().map(|b| apply(one, of_right(b)).into()).collect())
-        }
-        (false, true) => {
-            let one = of_right(right_values.first()?);
-            Some(left_values.iter().map(|a| apply(of_left(a), one).into()).collect())
-        }
-        _ => None,
-    }
+    let values = short(op, left.scaled(factors[0])?, right.scaled(factors[1])?);
+    Some(Decimal128Array::new(ScalarBuffer::from(values), nulls(sides)?))
 }
 
 /// Which results are NULL; `None` if all of them are, because the one value of a side is.

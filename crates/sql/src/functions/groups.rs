@@ -5,7 +5,8 @@
 
 use super::exact::{Finish, Width, accumulate, out_of_range, with_integers};
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray, UInt64Array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, PrimitiveArray,
+    UInt64Array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
@@ -14,10 +15,8 @@ use arrow::datatypes::{
 };
 use datafusion::common::{Result, internal_err};
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+use starfact_exec::short::{FEW_GROUPS, SUMMED_BITS, SUMMED_VALUES, bits, sums_of_few};
 use std::sync::Arc;
-
-/// Groups of which a batch is added up in several sums each.
-const FEW_GROUPS: usize = 64;
 
 /// See the [module](self). `W` is what sums are added up in.
 pub(super) struct ExactGroups<W: Width> {
@@ -82,35 +81,26 @@ impl<W: Width> ExactGroups<W> {
         i128: From<T::Native>,
     {
         let count = self.sums.len();
-        let values = array.values();
-        if count > FEW_GROUPS || values.len() < 2 * FEW_GROUPS || values.len() > 1 << 14 {
+        if count > FEW_GROUPS || array.len() < 2 * FEW_GROUPS || array.len() > SUMMED_VALUES {
             return false;
         }
-        let widened = |value: &T::Native| -> i128 { (*value).into() };
-        let any = values.iter().map(widened).fold(0, |any, value| any | (value ^ (value >> 127)));
-        if any >= 1 << 48 {
+        let widened: Vec<i128>;
+        let values = match array.as_any().downcast_ref::<Decimal128Array>() {
+            Some(decimals) => decimals.values().as_ref(),
+            None => {
+                widened = array.values().iter().map(|value| (*value).into()).collect();
+                &widened
+            }
+        };
+        if bits(values) > SUMMED_BITS {
             return false;
         }
-        let mut sums = [[0_i64; FEW_GROUPS]; 4];
-        let mut counts = [[0_u32; FEW_GROUPS]; 4];
-        let (groups, values) = (groups.chunks(4), values.chunks(4));
-        for (groups, values) in groups.zip(values) {
-            for (lane, (group, value)) in groups.iter().zip(values).enumerate() {
-                let slot = group % FEW_GROUPS;
-                sums[lane][slot] += widened(value) as i64;
-                counts[lane][slot] += 1;
-            }
-        }
-        for (lane_sums, lane_counts) in sums.iter().zip(&counts) {
-            let of_lane = lane_sums.iter().zip(lane_counts);
-            for ((sum, known), (more, rows)) in
-                self.sums.iter_mut().zip(&mut self.counts).zip(of_lane)
-            {
-                // What 2^14 values of 48 bits come to cannot be too much, see `super::exact`.
-                let overflow = accumulate::<W>(sum, W::widen((*more).into()));
-                debug_assert!(!overflow, "a sum of decimals with more digits than declared");
-                *known += u64::from(*rows);
-            }
+        let added = sums_of_few(values, groups);
+        for ((sum, known), (more, rows)) in self.sums.iter_mut().zip(&mut self.counts).zip(added) {
+            // A batch of short values cannot be too much, see `super::exact`.
+            let overflow = accumulate::<W>(sum, W::widen(more.into()));
+            debug_assert!(!overflow, "a sum of decimals with more digits than declared");
+            *known += rows;
         }
         true
     }

@@ -40,6 +40,8 @@ pub(crate) struct ScanSettings {
     pub(crate) bitmaps: bool,
     /// `starfact.star_executor`
     pub(crate) star_executor: bool,
+    /// `starfact.composed_blocks`
+    pub(crate) composed_blocks: bool,
     /// `starfact.hierarchy_codes`
     pub(crate) hierarchy_codes: bool,
 }
@@ -61,6 +63,7 @@ impl Default for ScanSettings {
             encoded_aggregates: true,
             bitmaps: true,
             star_executor: true,
+            composed_blocks: true,
             hierarchy_codes: true,
         }
     }

@@ -6,13 +6,14 @@
 //! have a place for each that matters.
 
 use super::dimension::Index;
-use super::keyed::{Keyed, value_of};
+use super::flatten::relation;
+use super::keyed::{Keyed, value_name, value_of};
 use super::plan::{StarPlan, batch_of, misplaced};
 use crate::scan::external;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{and, filter, prep_null_mask_filter};
-use arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Int64Type, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::cast::as_boolean_array;
 use datafusion::common::runtime::SpawnedTask;
@@ -64,14 +65,23 @@ pub(super) struct Groups {
 /// The conditions of a query on a block, and the values of it that it asks for.
 pub(super) struct Asked<'a> {
     pub(super) having: &'a [Expr],
-    pub(super) schema: &'a DFSchema,
+    /// The place that expressions name the block by.
+    pub(super) place: usize,
     pub(super) given: Vec<usize>,
 }
 
 impl BlockPlan {
     pub(super) fn new(keyed: &Keyed, asked: Asked<'_>, session: &dyn Session) -> Result<Self> {
-        let (star, joined) = StarPlan::new(&keyed.star, &keyed.values, Some(keyed.key), session)?;
-        let schema = Schema::new(keyed.fields.iter().cloned().collect::<Vec<_>>());
+        // Values that nobody asks for are not computed.
+        let needed = asked.having.iter().flat_map(Expr::column_refs);
+        let needed = value_places(needed.map(|column| column.name())).ok_or_else(misplaced)?;
+        let mut needed: Vec<usize> = needed.into_iter().chain(asked.given.clone()).collect();
+        needed.sort_unstable();
+        needed.dedup();
+        let value = |value: &usize| keyed.values.get(*value).cloned();
+        let values: Vec<Expr> = needed.iter().filter_map(value).collect();
+        let (star, joined) = StarPlan::new(&keyed.star, &values, Some(keyed.key), session)?;
+        let schema = Schema::new(named_fields(keyed, &needed));
         let mut plan = Self {
             column: star.grouping_column().ok_or_else(misplaced)?,
             star,
@@ -80,11 +90,11 @@ impl BlockPlan {
             filters: Vec::new(),
             schema: Arc::new(schema),
             having: Vec::new(),
-            given: asked.given,
+            given: asked.given.iter().filter_map(|it| needed.binary_search(it).ok()).collect(),
             shown: String::new(),
         };
         let (props, context) = (session.execution_props(), PhysicalPlanningContext::default());
-        for value in &keyed.values {
+        for value in &values {
             let arrow = joined.as_arrow();
             let lowered = LoweredAggregateBuilder::new(value, &joined, arrow, props, &context);
             let LoweredAggregate { aggregate: function, filter, .. } =
@@ -96,7 +106,11 @@ impl BlockPlan {
             plan.functions.push(function);
             plan.filters.push(filter);
         }
-        let create = |expr: &Expr| create_physical_expr(expr, asked.schema, props, &context);
+        let schema = named_fields(keyed, &needed)
+            .into_iter()
+            .map(|field| (Some(relation(asked.place)), field));
+        let schema = DFSchema::new_with_metadata(schema.collect(), Default::default())?;
+        let create = |expr: &Expr| create_physical_expr(expr, &schema, props, &context);
         plan.having = asked.having.iter().map(create).collect::<Result<_>>()?;
         let names = plan.functions.iter().map(|function| function.name().to_owned());
         plan.shown = names.collect::<Vec<_>>().join(", ");
@@ -371,7 +385,16 @@ pub(super) fn references_end(table: &Table, column: ColumnId) -> Result<u64> {
     }
 }
 
+/// The fields of some values, as expressions name them.
+fn named_fields(keyed: &Keyed, values: &[usize]) -> Vec<FieldRef> {
+    let field = |value: &usize| {
+        let field = keyed.fields.get(*value)?.as_ref().clone();
+        Some(Arc::new(field.with_name(value_name(*value))))
+    };
+    values.iter().filter_map(field).collect()
+}
+
 /// The values that expressions on a block name.
-pub(super) fn value_places<'a>(names: impl Iterator<Item = &'a str>) -> Option<Vec<usize>> {
+fn value_places<'a>(names: impl Iterator<Item = &'a str>) -> Option<Vec<usize>> {
     names.map(value_of).collect()
 }

@@ -12,16 +12,15 @@
 
 use super::block::{BlockPlan, Groups, ordinals_at};
 use super::flatten::AsideKind;
-use super::order::{self, Estimate};
 use super::plan::misplaced;
-use crate::scan::{ScanExec, ordinal_position};
+use super::reading::read_all;
+use crate::scan::{ScanExec, ordinal_position, reference_position};
 use arrow::array::{
     Array, ArrayRef, AsArray, Int64Array, RecordBatch, UInt32Array, new_empty_array,
 };
 use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, Int64Type};
-use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_plan::ExecutionPlan;
@@ -29,20 +28,14 @@ use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder}
 use futures::future::{BoxFuture, FutureExt};
 use starfact_base::ColumnId;
 use starfact_encoding::{Members, OrdinalCodes, Predicate};
-use starfact_exec::ColumnFilter;
 use starfact_store::{ForeignKey, Table};
 use std::fmt;
 use std::sync::Arc;
-use tokio::task::JoinError;
 
 /// Stands for no row.
 const ABSENT: u32 = u32::MAX;
 /// Places of an array that cost as much as reading a row.
 const ORDINALS_PER_ROW: u64 = 16;
-/// Where at most one in so many ordinals is wanted, looking for these first pays.
-const FEW_SHARE: usize = 2;
-/// Rows that take longer to read than another thread takes to begin.
-const ROWS_FOR_A_THREAD: u64 = 1 << 14;
 
 /// How to read a dimension.
 #[derive(Clone, Debug)]
@@ -99,13 +92,13 @@ impl fmt::Display for DimensionPlan {
 
 /// A dimension that has been read.
 #[derive(Debug)]
-struct Dimension {
+pub(super) struct Dimension {
     /// What the references have to be, if that matters.
-    predicate: Option<Predicate>,
+    pub(super) predicate: Option<Predicate>,
     /// The column that has them; if there is none, they are the ordinals of the referring rows.
-    reference: Option<ColumnId>,
+    pub(super) reference: Option<ColumnId>,
     /// The share of the ordinals that it leaves.
-    share: f64,
+    pub(super) share: f64,
     index: Index,
     /// The ordinals that pass.
     members: Arc<Members>,
@@ -230,165 +223,8 @@ impl Built {
     }
 }
 
-/// The runtime has ended before the task.
-fn gone(error: JoinError) -> DataFusionError {
-    DataFusionError::ExecutionJoin(Box::new(error))
-}
-
-/// Reads the dimensions of a table, and narrows its scan by them.
-async fn read_all(
-    plans: &[&DimensionPlan],
-    scan: &ScanExec,
-    context: &Arc<TaskContext>,
-    metrics: &ExecutionPlanMetricsSet,
-) -> Result<(Vec<Dimension>, ScanExec)> {
-    // Threads that wait for the dimensions read the large ones of them meanwhile.
-    let reading: Vec<Option<SpawnedTask<Result<Dimension>>>> = plans
-        .iter()
-        .map(|plan| {
-            if plan.is_block() || plan.rows() < ROWS_FOR_A_THREAD {
-                return None;
-            }
-            let (plan, context) = ((*plan).clone(), Arc::clone(context));
-            let metrics = metrics.clone();
-            let read = async move { plan.read(&context, &metrics, None).await };
-            Some(SpawnedTask::spawn(read))
-        })
-        .collect();
-    let mut read: Vec<Option<Dimension>> = Vec::with_capacity(plans.len());
-    for (plan, reading) in plans.iter().zip(reading) {
-        read.push(match reading {
-            _ if plan.is_block() => None,
-            Some(reading) => Some(reading.join_unwind().await.map_err(gone)??),
-            None => Some(plan.read(context, metrics, None).await?),
-        });
-    }
-    let mut narrowed = narrowed(scan, read.iter().flatten())?;
-    for place in 0..plans.len() {
-        let Some(plan) = plans.get(place).filter(|plan| plan.is_block()) else { continue };
-        // Groups of rows that do not pass anyway need not be found.
-        let wanted = wanted(plan, &read, &narrowed, context, metrics).await?;
-        let block = plan.read(context, metrics, wanted).await?;
-        narrowed = self::narrowed(&narrowed, [&block])?;
-        if let Some(slot) = read.get_mut(place) {
-            *slot = Some(block);
-        }
-    }
-    let read: Option<Vec<Dimension>> = read.into_iter().collect();
-    let read = read.ok_or_else(misplaced)?;
-    // The order in which filters cost least is known when all of them are.
-    let narrowed = match plans.iter().any(|plan| plan.is_block()) {
-        true => self::narrowed(scan, &read)?,
-        false => narrowed,
-    };
-    Ok((read, narrowed))
-}
-
-/// The ordinals of which a block should have groups, if it is known that these are few: `scan` is
-/// that of the referring table, as far as other dimensions narrow it.
-async fn wanted(
-    plan: &DimensionPlan,
-    others: &[Option<Dimension>],
-    scan: &ScanExec,
-    context: &Arc<TaskContext>,
-    metrics: &ExecutionPlanMetricsSet,
-) -> Result<Option<Arc<Members>>> {
-    let is_few = |members: &Members| members.count() * FEW_SHARE <= plan.ordinal_end;
-    if plan.reference.is_some() {
-        let same = others.iter().flatten().filter(|other| other.reference == plan.reference);
-        let members = same.filter_map(|other| match &other.predicate {
-            Some(Predicate::Members(members)) => Some(members),
-            _ => None,
-        });
-        let fewest = members.min_by_key(|members| members.count());
-        return Ok(fewest.filter(|members| is_few(members)).cloned());
-    }
-    if !scan.is_narrowed() {
-        return Ok(None);
-    }
-    let members = ordinals(scan, plan.ordinal_end, context, metrics).await?;
-    Ok(Some(members).filter(|members| is_few(members)).map(Arc::new))
-}
-
-/// The ordinals of the rows of a scan.
-async fn ordinals(
-    scan: &ScanExec,
-    end: usize,
-    context: &Arc<TaskContext>,
-    metrics: &ExecutionPlanMetricsSet,
-) -> Result<Members> {
-    let scan = scan.with_projection(vec![ordinal_position(scan.table())])?;
-    let reading: Vec<SpawnedTask<Result<Members>>> = (0..scan.partition_count())
-        .map(|number| {
-            let prefix = format!("{}.", scan.table().name());
-            let mut partition = scan.partition(number, context, metrics, &prefix);
-            SpawnedTask::spawn(async move {
-                let mut members = Members::with_room(end);
-                while let Some(batch) = partition.next_batch()? {
-                    let ordinals = ordinals_at(&batch, 0).values().iter();
-                    members.insert_all(ordinals.map(|ordinal| *ordinal as usize));
-                    // So that the query can be cancelled.
-                    tokio::task::yield_now().await;
-                }
-                Ok(members)
-            })
-        })
-        .collect();
-    let mut all = Members::with_room(end);
-    for members in reading {
-        all.unite(&members.join_unwind().await.map_err(gone)??);
-    }
-    Ok(all)
-}
-
-/// A scan narrowed by dimensions that its table refers to.
-fn narrowed<'a>(
-    scan: &ScanExec,
-    dimensions: impl IntoIterator<Item = &'a Dimension>,
-) -> Result<ScanExec> {
-    let (mut stored, mut own) = (Vec::new(), Vec::new());
-    for dimension in dimensions {
-        match (&dimension.predicate, dimension.reference) {
-            (Some(predicate), Some(column)) => {
-                let filter = ColumnFilter { column, predicate: predicate.clone() };
-                stored.push((filter, dimension.share));
-            }
-            (Some(Predicate::Members(members)), None) => own.push(members),
-            _ => {}
-        }
-    }
-    let mut narrowed = scan.with_column_filters(in_order(scan.table(), stored))?;
-    for members in own {
-        narrowed = narrowed.among(members)?;
-    }
-    Ok(narrowed)
-}
-
-/// Filters of the references of a table, each with the share that it leaves, in the order in which
-/// they cost least. What a filter costs depends on the bytes that it looks at.
-fn in_order(table: &Table, filters: Vec<(ColumnFilter, f64)>) -> Vec<ColumnFilter> {
-    // References may be stored as a rule that leads to them from the key.
-    let columns = |filter: &ColumnFilter| {
-        let is_it = |key: &&ForeignKey| key.ordinal_column == filter.column;
-        let key = table.foreign_keys().iter().find(is_it);
-        let key = key.into_iter().flat_map(|key| key.columns.iter().copied());
-        key.chain([filter.column]).collect::<Vec<ColumnId>>()
-    };
-    let cost = |filter: &ColumnFilter| {
-        let columns = columns(filter);
-        let bytes = table.segments().iter().map(|segment| {
-            columns.iter().map(|column| segment.column_byte_len(*column)).sum::<u64>()
-        });
-        bytes.sum::<u64>() as f64
-    };
-    let estimates =
-        filters.iter().map(|(filter, share)| Estimate { cost: cost(filter), share: *share });
-    let order = order::cheapest(&estimates.collect::<Vec<_>>()).into_iter();
-    order.filter_map(|place| Some(filters.get(place)?.0.clone())).collect()
-}
-
 impl DimensionPlan {
-    fn is_block(&self) -> bool {
+    pub(super) fn is_block(&self) -> bool {
         matches!(self.origin, Origin::Block(_))
     }
 
@@ -424,7 +260,7 @@ impl DimensionPlan {
     }
 
     /// Whether each row of the dimension passes.
-    fn is_whole(&self) -> bool {
+    pub(super) fn is_whole(&self) -> bool {
         let keeps_all = |(child, _): &(Self, Option<usize>)| {
             child.is_outer() || child.aside.is_none() && child.is_whole() && !child.is_nullable
         };
@@ -453,6 +289,17 @@ impl DimensionPlan {
         own.chain(given).collect()
     }
 
+    /// Whether text is among the columns that it gives out.
+    pub(super) fn gives_text(&self) -> bool {
+        let is_text = |data_type: &DataType| *data_type == DataType::Utf8View;
+        match &self.origin {
+            Origin::Table { scan, own, children } if self.gives_columns => {
+                Self::types(scan, *own, children).iter().any(is_text)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether nothing depends on its rows.
     fn is_needless(&self) -> bool {
         let drops_none = self.is_outer() || self.aside.is_none() && self.is_whole();
@@ -471,8 +318,17 @@ impl DimensionPlan {
         }
     }
 
-    /// Reads it; of a block only the groups that are wanted.
-    fn read<'a>(
+    /// Where the references to it are among all columns of the referring table.
+    pub(super) fn reference_in(&self, table: &Table) -> usize {
+        let is_it = |key: &ForeignKey| Some(key.ordinal_column) == self.reference;
+        match table.foreign_keys().iter().position(is_it) {
+            Some(key) => reference_position(table, key),
+            None => ordinal_position(table),
+        }
+    }
+
+    /// Reads it, as far as it is wanted.
+    pub(super) fn read<'a>(
         &'a self,
         context: &'a Arc<TaskContext>,
         metrics: &'a ExecutionPlanMetricsSet,
@@ -491,7 +347,11 @@ impl DimensionPlan {
             }
             match &self.origin {
                 Origin::Table { scan, own, children } => {
-                    self.read_table(scan, *own, children, context, metrics).await
+                    let scan = match &wanted {
+                        Some(wanted) => scan.among(wanted)?,
+                        None => scan.as_ref().clone(),
+                    };
+                    self.read_table(&scan, *own, children, context, metrics).await
                 }
                 Origin::Block(block) => {
                     let end = self.ordinal_end;

@@ -42,7 +42,7 @@ impl Flat {
             true => (&join.left, &join.right),
             false => (&join.right, &join.left),
         };
-        let mut flat = Self { epoch: self.epoch, ..Self::default() };
+        let mut flat = self.beside();
         let outputs = flat.add(plan).ok()?;
         let scope = Scope { schema: plan.schema(), outputs: &outputs };
         let own = |(left, right): &(Expr, Expr)| {

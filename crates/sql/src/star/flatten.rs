@@ -12,7 +12,7 @@ use datafusion::catalog::default_table_source::source_as_provider;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, NullEquality, TableReference};
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{Aggregate, Expr, Join, JoinType, LogicalPlan, TableScan};
+use datafusion::logical_expr::{Aggregate, Expr, Join, JoinType, LogicalPlan, TableScan, when};
 use starfact_base::Epoch;
 use starfact_store::Table;
 use std::ops::Range;
@@ -24,6 +24,8 @@ pub(super) struct Flat {
     pub(super) tables: Vec<Leaf>,
     /// Of which all tables are: a row that is referred to at another epoch may be gone.
     pub(super) epoch: Option<Epoch>,
+    /// Whether groups may be blocks.
+    composes: bool,
     /// Conjuncts that every row satisfies, or that decide which rows an aside has.
     pub(super) conditions: Vec<Condition>,
     /// Tables of which a row only has to be there. No other may depend on which row it is.
@@ -97,6 +99,15 @@ impl Scope<'_> {
 }
 
 impl Flat {
+    pub(super) fn new(composes: bool) -> Self {
+        Self { composes, ..Self::default() }
+    }
+
+    /// Nothing yet, of the same snapshot.
+    pub(super) fn beside(&self) -> Self {
+        Self { epoch: self.epoch, ..Self::new(self.composes) }
+    }
+
     /// Takes in a plan; returns what each column of its output is.
     pub(super) fn add(&mut self, plan: &LogicalPlan) -> Result<Vec<Expr>, Refused> {
         match plan {
@@ -152,10 +163,13 @@ impl Flat {
     }
 
     fn add_groups(&mut self, aggregate: &Aggregate) -> Result<Vec<Expr>, Refused> {
+        if !self.composes {
+            return Err(Refused::Operator);
+        }
         if let Some(added) = self.add_outer_groups(aggregate) {
             return added;
         }
-        let mut inner = Self { epoch: self.epoch, ..Self::default() };
+        let mut inner = self.beside();
         let outputs = inner.add(&aggregate.input)?;
         let scope = Scope { schema: aggregate.input.schema(), outputs: &outputs };
         let written = |expr: &Expr| written_out(expr, &[scope.by_ref()]);
@@ -175,21 +189,49 @@ impl Flat {
         values: Vec<Expr>,
         fields: Vec<FieldRef>,
     ) -> Result<Vec<Expr>, Refused> {
+        let count = values.len();
         let (keyed, columns) = Keyed::of(inner, groups, values, fields)?;
         self.epoch = inner.epoch;
         let place = self.tables.len();
         let keys = columns.into_iter().map(|column| keyed::key_column(place, column));
-        let values = (0..keyed.values.len()).map(|value| keyed::value_column(place, value));
+        let values = (0..count).map(|value| keyed::value_column(place, value));
         let outputs = keys.chain(values).collect();
         self.tables.push(Leaf::Block(Arc::new(keyed)));
         Ok(outputs)
+    }
+
+    /// What the inner side of an outer join gives out: columns of a row that is not there are NULL
+    /// by themselves, everything else is NULL if the row is not there. What is compared for
+    /// equality is not NULL if it is there.
+    fn maybe(&self, outputs: Vec<Expr>, compared: Option<&Expr>) -> Result<Vec<Expr>, Refused> {
+        let present = || match compared {
+            Some(Expr::Column(column)) => {
+                let place = table_of(column).ok_or(Refused::Expression)?;
+                match self.tables.get(place) {
+                    Some(Leaf::Table(_)) => Ok(Expr::Column(column.clone())),
+                    Some(Leaf::Block(block)) => Ok(block.marker(place)),
+                    None => Err(Refused::Expression),
+                }
+            }
+            _ => Err(Refused::Expression),
+        };
+        let maybe = |output: Expr| match output {
+            Expr::Column(_) => Ok(output),
+            other => {
+                let case = when(present()?.is_not_null(), other).end();
+                case.map_err(|_| Refused::Expression)
+            }
+        };
+        outputs.into_iter().map(maybe).collect()
     }
 
     fn add_join(&mut self, join: &Join) -> Result<Vec<Expr>, Refused> {
         if join.null_equality != NullEquality::NullEqualsNothing || join.null_aware {
             return Err(Refused::NullJoin);
         }
-        if let Some(added) = self.add_existence(join) {
+        if self.composes
+            && let Some(added) = self.add_existence(join)
+        {
             return added;
         }
         // The side that may have no row for one of the other is the second here.
@@ -202,9 +244,11 @@ impl Flat {
             Scope { schema: join.left.schema(), outputs: &left },
             Scope { schema: join.right.schema(), outputs: &right },
         );
+        let mut compared = None;
         for (one, other) in &join.on {
             let one = written_out(one, &[left_scope.by_ref()])?;
             let other = written_out(other, &[right_scope.by_ref()])?;
+            compared.get_or_insert_with(|| (one.clone(), other.clone()));
             self.conditions.push(Condition { expr: one.eq(other), of: None });
         }
         if let Some(filter) = &join.filter {
@@ -222,6 +266,7 @@ impl Flat {
             }
             JoinType::Left => {
                 self.set_aside(middle..end, AsideKind::Outer, [own..self.conditions.len(), 0..0])?;
+                let right = self.maybe(right, compared.as_ref().map(|(_, right)| right))?;
                 Ok([left, right].concat())
             }
             JoinType::LeftAnti => {
@@ -231,6 +276,7 @@ impl Flat {
             JoinType::Right => {
                 let of = [conditions..own, after..self.conditions.len()];
                 self.set_aside(start..middle, AsideKind::Outer, of)?;
+                let left = self.maybe(left, compared.as_ref().map(|(left, _)| left))?;
                 Ok([left, right].concat())
             }
             JoinType::RightAnti => {

@@ -23,10 +23,12 @@
 use super::flatten::{Flat, relation};
 use super::refused::Refused;
 use super::shape::Star;
-use arrow::datatypes::FieldRef;
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::Column;
-use datafusion::logical_expr::Expr;
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::logical_expr::{Expr, lit};
 use starfact_base::{ColumnId, TableId};
+use std::sync::Arc;
 
 /// A block whose rows are groups.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ pub(super) struct Keyed {
     pub(super) key: usize,
     /// The table that this references.
     pub(super) parent: TableId,
-    /// What there is of each group, in terms of the block's own tables.
+    /// What there is of each group, in terms of the block's own tables; last the number of its rows.
     pub(super) values: Vec<Expr>,
     pub(super) fields: Vec<FieldRef>,
 }
@@ -52,7 +54,11 @@ pub(super) fn key_name(column: ColumnId) -> String {
 
 /// What a value is called among the columns of a block at a place.
 pub(super) fn value_column(place: usize, value: usize) -> Expr {
-    Expr::Column(Column::new(Some(relation(place)), format!("value {value}")))
+    Expr::Column(Column::new(Some(relation(place)), value_name(value)))
+}
+
+pub(super) fn value_name(value: usize) -> String {
+    format!("value {value}")
 }
 
 /// The value of a name, if it is one of a value.
@@ -61,6 +67,11 @@ pub(super) fn value_of(name: &str) -> Option<usize> {
 }
 
 impl Keyed {
+    /// A value that is not NULL where there is a group, if the block is at a place.
+    pub(super) fn marker(&self, place: usize) -> Expr {
+        value_column(place, self.values.len().saturating_sub(1))
+    }
+
     /// The columns of the parent that groups are of.
     pub(super) fn parent_columns(&self) -> &[ColumnId] {
         let root = self.star.tables.first().and_then(|of| of.leaf.table());
@@ -73,9 +84,11 @@ impl Keyed {
     pub(super) fn of(
         inner: &Flat,
         groups: &[Expr],
-        values: Vec<Expr>,
-        fields: Vec<FieldRef>,
+        mut values: Vec<Expr>,
+        mut fields: Vec<FieldRef>,
     ) -> Result<(Self, Vec<ColumnId>), Refused> {
+        values.push(count(lit(1)));
+        fields.push(Arc::new(Field::new("count", DataType::Int64, false)));
         let star = Star::of(inner)?;
         let root = star.tables.first().and_then(|of| of.leaf.table()).ok_or(Refused::Groups)?;
         let is = |expr: &Expr, place: usize, name: &str| match expr {

@@ -34,6 +34,7 @@ mod order;
 mod outer_groups;
 mod partial;
 mod plan;
+mod reading;
 mod refused;
 mod shape;
 

@@ -30,7 +30,8 @@ struct StarNode {
 impl StarNode {
     /// The star block that a plan is, if it is one and should be read as such.
     fn of(plan: &LogicalPlan, session: &dyn Session) -> Result<Self, Refused> {
-        let mut flat = Flat::default();
+        let settings = session.config().get_extension::<ScanSettings>();
+        let mut flat = Flat::new(settings.is_none_or(|settings| settings.composed_blocks));
         let outputs = flat.add(plan)?;
         if flat.tables.len() < 2 {
             return Err(Refused::NoKey);

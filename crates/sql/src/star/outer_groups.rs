@@ -69,7 +69,7 @@ impl Flat {
             true => (&join.left, &join.right),
             false => (&join.right, &join.left),
         };
-        let mut probe = Self { epoch: self.epoch, ..Self::default() };
+        let mut probe = self.beside();
         let outputs = probe.add(outer).ok()?;
         let scope = Scope { schema: outer.schema(), outputs: &outputs };
         let of_outer = |expr: &Expr| written_out(expr, &[scope.by_ref()]).ok();
@@ -77,7 +77,7 @@ impl Flat {
         if !is_joined_by_key(&Star::of(&probe).ok()?, &keys) {
             return None;
         }
-        let mut flat = Self { epoch: self.epoch, ..Self::default() };
+        let mut flat = self.beside();
         let outputs = flat.add(inner).ok()?;
         let scope = Scope { schema: inner.schema(), outputs: &outputs };
         let of_inner = |expr: &Expr| written_out(expr, &[scope.by_ref()]).ok();

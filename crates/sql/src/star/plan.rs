@@ -1,9 +1,9 @@
 //! What there is to do for a star block: scans of its tables, and where each column comes from.
 
-use super::block::{Asked, BlockPlan, ordinals_at, references_end, value_places};
+use super::block::{Asked, BlockPlan, ordinals_at, references_end};
 use super::dimension::{Built, DimensionPlan, Origin};
 use super::flatten::{Leaf, relation, table_of};
-use super::keyed::{Keyed, value_of};
+use super::keyed::{Keyed, value_name, value_of};
 use super::shape::{Reference, Star, StarTable};
 use crate::scan::{
     ScanExec, ScanSettings, ordinal_position, reference_position, schema_with_numbers,
@@ -389,15 +389,7 @@ impl Planner<'_> {
     fn block(&self, table: usize, block: &Keyed) -> Result<(DimensionPlan, Vec<(usize, usize)>)> {
         let given = self.columns_of(table);
         let StarTable { filters, place, referrer, .. } = self.table(table);
-        let named = filters.iter().flat_map(Expr::column_refs).map(|column| column.name());
-        value_places(named).ok_or_else(misplaced)?;
-        let fields = block.fields.iter().enumerate();
-        let fields = fields.map(|(value, field)| {
-            let field = field.as_ref().clone().with_name(format!("value {value}"));
-            (Some(relation(*place)), Arc::new(field))
-        });
-        let schema = DFSchema::new_with_metadata(fields.collect(), Default::default())?;
-        let asked = Asked { having: filters, schema: &schema, given: given.clone() };
+        let asked = Asked { having: filters, place: *place, given: given.clone() };
         let plan = BlockPlan::new(block, asked, self.session)?;
         // The parent need not be among the tables: other facts refer to it, too.
         let (referrer, reference) = referrer.ok_or_else(misplaced)?;
@@ -456,7 +448,7 @@ impl Planner<'_> {
                 }
                 Leaf::Block(block) => {
                     let field = block.fields.get(*position).ok_or_else(misplaced)?;
-                    let name = format!("value {position}");
+                    let name = value_name(*position);
                     Field::new(name, field.data_type().clone(), field.is_nullable() || is_in_aside)
                 }
             };

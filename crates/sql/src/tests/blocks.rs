@@ -55,6 +55,9 @@ const BLOCKS: &[&str] = &[
      count(*) AS n, sum(size) AS s FROM city GROUP BY nation) x ON x.nation = n.id WHERE s > 100",
     "SELECT p.id, q.n FROM sale p JOIN (SELECT parent, count(*) FILTER (WHERE count > 0) AS n \
      FROM sale GROUP BY parent) q ON q.parent = p.id WHERE q.n > 0",
+    "SELECT id, (SELECT count(*) FROM sale WHERE origin = city.id AND count > 30) FROM city",
+    "SELECT id, least, big FROM day LEFT JOIN (SELECT sold, coalesce(min(note), 'none') AS least, \
+     sum(count) > 100 AS big FROM sale GROUP BY sold) q ON q.sold = day.id",
     // Groups of an outer join.
     "SELECT n, count(*) FROM (SELECT city.id, count(sale.id) AS n FROM city LEFT JOIN sale \
      ON origin = city.id AND note IS NOT NULL GROUP BY city.id) q GROUP BY n",

@@ -16,12 +16,13 @@ use random::Random;
 use std::sync::Arc;
 
 /// The settings that are switched: all on, all off, and each alone.
-const SWITCHES: [&str; 6] = [
+const SWITCHES: [&str; 7] = [
     "zone_maps",
     "bitmaps",
     "encoded_filters",
     "encoded_aggregates",
     "star_executor",
+    "composed_blocks",
     "hierarchy_codes",
 ];
 

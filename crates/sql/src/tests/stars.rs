@@ -104,6 +104,10 @@ const STARS: &[&str] = &[
      WHERE name <> 'city 5' GROUP BY year",
     "SELECT origin, q.n, city.name FROM (SELECT origin, count(*) AS n FROM sale JOIN day \
      ON sold = day.id WHERE year = 2024 GROUP BY origin) q JOIN city ON city.id = q.origin",
+    "SELECT sale.id, c.size, c.full FROM sale LEFT JOIN (SELECT id, coalesce(size, -1) AS size, \
+     name IS NULL AS full FROM city WHERE id < 30) c ON origin = c.id",
+    "SELECT c.kind, count(*), sum(c.one) FROM (SELECT id, 1 AS one, 'known' AS kind FROM city \
+     WHERE size > 900) c RIGHT JOIN sale ON target = c.id GROUP BY c.kind",
     "SELECT CASE WHEN year = 2024 THEN name ELSE kind END AS k, count(*) FROM sale \
      JOIN day ON sold = day.id JOIN city ON target = city.id JOIN shelf USING (room, place) \
      GROUP BY k",

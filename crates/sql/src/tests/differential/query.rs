@@ -35,13 +35,15 @@ impl<'a> Generator<'a> {
 
     pub(super) fn query(&mut self) -> Query {
         let unordered = |sql| Query { sql, is_ordered: false };
-        match self.random.below(8) {
+        match self.random.below(10) {
             0 => unordered(self.rows()),
             1 => unordered(self.totals()),
             2 | 3 => unordered(self.groups()),
             4 => unordered(self.star_join()),
             5 => unordered(self.semi_join()),
             6 => Query { sql: self.top(), is_ordered: true },
+            7 => unordered(self.referring()),
+            8 => unordered(self.grouped()),
             _ => unordered(self.window()),
         }
     }
@@ -108,6 +110,55 @@ impl<'a> Generator<'a> {
             _ => format!("NOT EXISTS (SELECT 1 FROM d1 WHERE d1.k = f.fk1 AND {inner})"),
         };
         format!("SELECT count(*), sum(f.i), min(f.name) FROM f WHERE {membership} AND {outer}")
+    }
+
+    /// Dimension rows to which facts refer, or do not; facts beside others of the same dimension row.
+    fn referring(&mut self) -> String {
+        let maybe_not = self.random.pick(&["", "NOT "]);
+        let of_facts = self.condition("f", 1);
+        let of_dimension = self.condition("d1", 1);
+        match self.random.below(3) {
+            0 => format!(
+                "SELECT count(*), min(d1.label) FROM d1 WHERE {maybe_not}EXISTS \
+                 (SELECT 1 FROM f WHERE f.fk1 = d1.k AND {of_facts}) AND {of_dimension}"
+            ),
+            1 => format!(
+                "SELECT d1.kind, count(*) FROM d1 WHERE d1.k IN (SELECT fk1 FROM f WHERE {of_facts}) \
+                 GROUP BY d1.kind"
+            ),
+            _ => {
+                let value = self.random.pick(&["fk2", "s", "name", "d", "id", "dec"]);
+                format!(
+                    "SELECT count(*), min(g.id) FROM f g WHERE {maybe_not}EXISTS (SELECT 1 FROM f \
+                     WHERE f.fk1 = g.fk1 AND f.{value} <> g.{value} AND {of_facts}) AND g.id % 211 = 4"
+                )
+            }
+        }
+    }
+
+    /// Groups by a reference, joined with what they refer to or with facts.
+    fn grouped(&mut self) -> String {
+        let (of_facts, of_dimension) = (self.condition("f", 1), self.condition("d1", 1));
+        let value = self.random.pick(&["count(*)", "sum(s)", "min(name)", "max(d)", "avg(x)"]);
+        let groups = format!(
+            "(SELECT fk1, {value} AS v, count(i) AS n FROM f WHERE {of_facts} GROUP BY fk1)"
+        );
+        match self.random.below(4) {
+            0 => format!(
+                "SELECT d1.label, q.v, q.n FROM d1 JOIN {groups} q ON q.fk1 = d1.k WHERE {of_dimension}"
+            ),
+            1 => format!(
+                "SELECT d1.k, q.v, q.n FROM d1 LEFT JOIN {groups} q ON q.fk1 = d1.k WHERE {of_dimension}"
+            ),
+            2 => format!(
+                "SELECT count(*), sum(g.s), min(q.v) FROM f g JOIN {groups} q ON q.fk1 = g.fk1 \
+                 WHERE q.n > g.s"
+            ),
+            _ => format!(
+                "SELECT d1.k, count(f.id), sum(f.s), max(f.name) FROM d1 LEFT JOIN f ON f.fk1 = d1.k \
+                 AND {of_facts} GROUP BY d1.k"
+            ),
+        }
     }
 
     fn top(&mut self) -> String {

@@ -1,0 +1,210 @@
+//! In which order the dimensions of a table are read, and how far.
+//!
+//! ```text
+//!  1  dimensions that filter, and small ones      leave rows of the table
+//!  2  the rows that are left                      which rows of the others are referred to
+//!  3  large dimensions without a filter, groups   those alone
+//! ```
+//!
+//! The second step reads the references of rows that are read again later. It ends without an
+//! answer as soon as it shows that many rows are left.
+
+use super::block::ordinals_at;
+use super::dimension::{Dimension, DimensionPlan};
+use super::order::{self, Estimate};
+use super::plan::misplaced;
+use crate::scan::ScanExec;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use starfact_base::ColumnId;
+use starfact_encoding::{Members, Predicate};
+use starfact_exec::ColumnFilter;
+use starfact_store::{ForeignKey, Table};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::task::JoinError;
+
+/// Where at most one in so many ordinals is wanted, reading these alone pays.
+const FEW_SHARE: usize = 2;
+/// Where at most one in so many rows is left, looking at what they refer to pays.
+const LEFT_SHARE: u64 = 4;
+/// Rows of a dimension that are read faster than it is found out which of them are wanted.
+const SMALL_ROWS: u64 = 1 << 16;
+/// Rows of the table for each row of a large dimension, beyond which they are.
+const ROWS_PER_ROW: u64 = 32;
+/// Rows that take longer to read than another thread takes to begin.
+const ROWS_FOR_A_THREAD: u64 = 1 << 14;
+
+/// Reads the dimensions of a table, and narrows its scan by them.
+pub(super) async fn read_all(
+    plans: &[&DimensionPlan],
+    scan: &ScanExec,
+    context: &Arc<TaskContext>,
+    metrics: &ExecutionPlanMetricsSet,
+) -> Result<(Vec<Dimension>, ScanExec)> {
+    let waits = |plan: &DimensionPlan| plan.is_block() || is_large(plan, scan);
+    let first: Vec<&DimensionPlan> = plans.iter().filter(|plan| !waits(plan)).copied().collect();
+    let read = read_some(&first, &[], context, metrics).await?;
+    if first.len() == plans.len() {
+        let narrowed = narrowed(scan, &read)?;
+        return Ok((read, narrowed));
+    }
+    let second: Vec<&DimensionPlan> = plans.iter().filter(|plan| waits(plan)).copied().collect();
+    let left = narrowed(scan, &read)?;
+    let wanted = match left.is_narrowed() {
+        true => wanted(&second, &left, context, metrics).await?,
+        false => Vec::new(),
+    };
+    let others = read_some(&second, &wanted, context, metrics).await?;
+    let (mut read, mut others) = (read.into_iter(), others.into_iter());
+    let in_place = plans.iter().map(|plan| if waits(plan) { others.next() } else { read.next() });
+    let all = in_place.collect::<Option<Vec<_>>>().ok_or_else(misplaced)?;
+    let narrowed = narrowed(scan, &all)?;
+    Ok((all, narrowed))
+}
+
+/// Whether it may pay to find out first which rows of a dimension are wanted: numbers of all rows
+/// are read as fast.
+fn is_large(plan: &DimensionPlan, scan: &ScanExec) -> bool {
+    let rows = plan.rows();
+    plan.is_whole()
+        && plan.gives_text()
+        && rows > SMALL_ROWS
+        && rows.saturating_mul(ROWS_PER_ROW) > scan.rows_to_read()
+}
+
+/// Reads some dimensions, of each the rows that are wanted.
+async fn read_some(
+    plans: &[&DimensionPlan],
+    wanted: &[Option<Arc<Members>>],
+    context: &Arc<TaskContext>,
+    metrics: &ExecutionPlanMetricsSet,
+) -> Result<Vec<Dimension>> {
+    let of = |place: usize| wanted.get(place).cloned().flatten();
+    // Threads that wait for the dimensions read the large ones of them meanwhile. Blocks have
+    // threads of their own.
+    let reading: Vec<Option<SpawnedTask<Result<Dimension>>>> = plans
+        .iter()
+        .enumerate()
+        .map(|(place, plan)| {
+            if plan.is_block() || plan.rows() < ROWS_FOR_A_THREAD {
+                return None;
+            }
+            let (plan, context) = ((*plan).clone(), Arc::clone(context));
+            let (metrics, wanted) = (metrics.clone(), of(place));
+            let read = async move { plan.read(&context, &metrics, wanted).await };
+            Some(SpawnedTask::spawn(read))
+        })
+        .collect();
+    let mut read = Vec::with_capacity(plans.len());
+    for (place, (plan, reading)) in plans.iter().zip(reading).enumerate() {
+        read.push(match reading {
+            Some(reading) => reading.join_unwind().await.map_err(gone)??,
+            None => plan.read(context, metrics, of(place)).await?,
+        });
+    }
+    Ok(read)
+}
+
+/// The runtime has ended before the task.
+fn gone(error: JoinError) -> DataFusionError {
+    DataFusionError::ExecutionJoin(Box::new(error))
+}
+
+/// The ordinals of each dimension that the rows of a scan refer to, if these are few. Rows that
+/// refer to none do not count.
+async fn wanted(
+    plans: &[&DimensionPlan],
+    scan: &ScanExec,
+    context: &Arc<TaskContext>,
+    metrics: &ExecutionPlanMetricsSet,
+) -> Result<Vec<Option<Arc<Members>>>> {
+    let places: Vec<usize> = plans.iter().map(|plan| plan.reference_in(scan.table())).collect();
+    let scan = scan.with_projection(places)?;
+    let rooms: Vec<usize> = plans.iter().map(|plan| plan.ordinal_end).collect();
+    let left = Arc::new(AtomicU64::new(0));
+    let left_max = scan.rows_to_read() / LEFT_SHARE;
+    let reading: Vec<SpawnedTask<Result<Vec<Members>>>> = (0..scan.partition_count())
+        .map(|number| {
+            let prefix = format!("{}.", scan.table().name());
+            let mut partition = scan.partition(number, context, metrics, &prefix);
+            let (rooms, left) = (rooms.clone(), Arc::clone(&left));
+            SpawnedTask::spawn(async move {
+                let mut all: Vec<Members> = rooms.into_iter().map(Members::with_room).collect();
+                while left.load(Ordering::Relaxed) <= left_max {
+                    let Some(batch) = partition.next_batch()? else { break };
+                    left.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+                    for (place, members) in all.iter_mut().enumerate() {
+                        let ordinals = ordinals_at(&batch, place).iter().flatten();
+                        members.insert_all(ordinals.map(|ordinal| ordinal as usize));
+                    }
+                    // So that the query can be cancelled.
+                    tokio::task::yield_now().await;
+                }
+                Ok(all)
+            })
+        })
+        .collect();
+    let mut whole: Vec<Members> =
+        plans.iter().map(|plan| Members::with_room(plan.ordinal_end)).collect();
+    for part in reading {
+        let part = part.join_unwind().await.map_err(gone)??;
+        whole.iter_mut().zip(&part).for_each(|(whole, part)| whole.unite(part));
+    }
+    if left.load(Ordering::Relaxed) > left_max {
+        return Ok(Vec::new());
+    }
+    let few = |(members, plan): (Members, &&DimensionPlan)| {
+        let is_few = members.count().saturating_mul(FEW_SHARE) <= plan.ordinal_end;
+        is_few.then(|| Arc::new(members))
+    };
+    Ok(whole.into_iter().zip(plans).map(few).collect())
+}
+
+/// A scan narrowed by dimensions that its table refers to.
+fn narrowed<'a>(
+    scan: &ScanExec,
+    dimensions: impl IntoIterator<Item = &'a Dimension>,
+) -> Result<ScanExec> {
+    let (mut stored, mut own) = (Vec::new(), Vec::new());
+    for dimension in dimensions {
+        match (&dimension.predicate, dimension.reference) {
+            (Some(predicate), Some(column)) => {
+                let filter = ColumnFilter { column, predicate: predicate.clone() };
+                stored.push((filter, dimension.share));
+            }
+            (Some(Predicate::Members(members)), None) => own.push(members),
+            _ => {}
+        }
+    }
+    let mut narrowed = scan.with_column_filters(in_order(scan.table(), stored))?;
+    for members in own {
+        narrowed = narrowed.among(members)?;
+    }
+    Ok(narrowed)
+}
+
+/// Filters of the references of a table, each with the share that it leaves, in the order in which
+/// they cost least. What a filter costs depends on the bytes that it looks at.
+fn in_order(table: &Table, filters: Vec<(ColumnFilter, f64)>) -> Vec<ColumnFilter> {
+    // References may be stored as a rule that leads to them from the key.
+    let columns = |filter: &ColumnFilter| {
+        let is_it = |key: &&ForeignKey| key.ordinal_column == filter.column;
+        let key = table.foreign_keys().iter().find(is_it);
+        let key = key.into_iter().flat_map(|key| key.columns.iter().copied());
+        key.chain([filter.column]).collect::<Vec<ColumnId>>()
+    };
+    let cost = |filter: &ColumnFilter| {
+        let columns = columns(filter);
+        let bytes = table.segments().iter().map(|segment| {
+            columns.iter().map(|column| segment.column_byte_len(*column)).sum::<u64>()
+        });
+        bytes.sum::<u64>() as f64
+    };
+    let estimates =
+        filters.iter().map(|(filter, share)| Estimate { cost: cost(filter), share: *share });
+    let order = order::cheapest(&estimates.collect::<Vec<_>>()).into_iter();
+    order.filter_map(|place| Some(filters.get(place)?.0.clone())).collect()
+}
