@@ -38,7 +38,8 @@ pub(super) struct Keyed {
     pub(super) key: usize,
     /// The table that this references.
     pub(super) parent: TableId,
-    /// What there is of each group, in terms of the block's own tables; last the number of its rows.
+    /// What there is of each group, in terms of the block's own tables; last the number of its
+    /// rows.
     pub(super) values: Vec<Expr>,
     pub(super) fields: Vec<FieldRef>,
 }

@@ -12,8 +12,8 @@
 //! - The inner side refers to the outer one by a foreign key of its root, and the join has no other
 //!   condition that names the outer side.
 //! - All aggregates are of one column of the inner side each, without DISTINCT, FILTER or an order,
-//!   and leave out NULLs: of a row without a partner, whose columns there are NULL, `count` is 0 and
-//!   the others are NULL.
+//!   and leave out NULLs: of a row without a partner, whose columns there are NULL, `count` is 0
+//!   and the others are NULL.
 
 use super::existence::is_joined_by_key;
 use super::flatten::{AsideKind, Condition, Flat, Scope, written_out};

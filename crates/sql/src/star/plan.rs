@@ -64,8 +64,9 @@ pub(super) struct StarPlan {
 }
 
 impl StarPlan {
-    /// Plans a star block whose joined rows have the columns that `outputs` name, and the references
-    /// of a foreign key of the root if `grouping` says so; returns the schema of joined rows, too.
+    /// Plans a star block whose joined rows have the columns that `outputs` name, and the
+    /// references of a foreign key of the root if `grouping` says so; returns the schema of joined
+    /// rows, too.
     pub(super) fn new(
         star: &Star,
         outputs: &[Expr],
