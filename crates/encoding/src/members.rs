@@ -167,6 +167,13 @@ impl Members {
         }
     }
 
+    /// Those that are in another set, too.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        let words = self.words.iter().zip(&other.words);
+        Self::of(words.map(|(word, others)| word & others).collect())
+    }
+
     /// How many of them are below an integer, which is at most the bound.
     pub fn rank_of(&self, member: usize) -> usize {
         self.rank(member)
@@ -283,10 +290,14 @@ mod tests {
                 });
                 let expected = set.range(start..start + 384).map(|member| member - start);
                 prop_assert!(from.eq(expected));
-                prop_assert_eq!(members.rank_of(start.min(300)), set.range(..start.min(300)).count());
+                let start = start.min(300);
+                prop_assert_eq!(inserted.rank_of(start), set.range(..start).count());
             }
             let mut both = Members::with_room(300);
             both.insert_all([7, 250]);
+            prop_assert!(both.intersection(&members).iter().eq(
+                [7, 250].into_iter().filter(|member| set.contains(member))
+            ));
             both.unite(&members);
             let expected: BTreeSet<usize> = set.iter().copied().chain([7, 250]).collect();
             prop_assert!(both.iter().eq(expected));

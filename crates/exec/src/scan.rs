@@ -110,6 +110,10 @@ impl Scan {
     /// # Errors
     /// A file of ordinals that is missing or damaged.
     pub fn among(&self, members: Arc<Members>) -> Result<Self> {
+        let members = match &self.among {
+            Some(known) => Arc::new(known.intersection(&members)),
+            None => members,
+        };
         let mut morsels = Vec::new();
         for morsel in &self.morsels {
             let has_some = match self.segment(morsel)?.consecutive() {

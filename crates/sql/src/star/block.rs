@@ -1,6 +1,7 @@
 //! Blocks of groups, read once for a query: values in arrays by the ordinals of the parent.
 //!
-//! Nothing is hashed and no key is looked at: the group of a row is the ordinal that it refers to.
+//! Nothing is hashed and no key is looked at: an array says which group the ordinal is that a row
+//! refers to.
 //! Each thread has arrays of its own, which are merged at the end. Where only few rows of the
 //! parent matter, which its own filters tell before, the other rows are not read, and the arrays
 //! have a place for each that matters.
@@ -10,7 +11,9 @@ use super::flatten::relation;
 use super::keyed::{Keyed, value_name, value_of};
 use super::plan::{StarPlan, batch_of, misplaced};
 use crate::scan::external;
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, new_empty_array,
+};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{and, filter, prep_null_mask_filter};
 use arrow::datatypes::{DataType, FieldRef, Int64Type, Schema, SchemaRef};
@@ -181,7 +184,7 @@ impl BlockPlan {
                 partial.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
             match &mut whole {
                 None => whole = Some(partial),
-                Some(whole) => whole.merge(partial, slots.count())?,
+                Some(whole) => whole.merge(partial)?,
             }
         }
         let whole = whole.ok_or_else(misplaced)?;
@@ -191,56 +194,87 @@ impl BlockPlan {
     fn begin(&self, slots: &Slots, context: &Arc<TaskContext>) -> Result<Partial> {
         let memory = MemoryConsumer::new(format!("groups of {}", self.star.root.table().name()));
         let memory = memory.register(context.memory_pool());
-        let accumulators =
-            self.functions.iter().map(|function| function.create_groups_accumulator());
-        memory.try_grow(
-            slots.count() / 8 + slots.count() * size_of::<i128>() * self.functions.len(),
-        )?;
+        let accumulators = self.functions.iter().map(|it| it.create_groups_accumulator());
+        let (numbered, seen) = match self.functions.is_empty() {
+            true => (0, slots.count()),
+            false => (slots.count(), 0),
+        };
+        memory.try_grow(numbered * size_of::<u32>() + seen / 8)?;
         Ok(Partial {
-            seen: Members::with_room(slots.count()),
+            seen: Members::with_room(seen),
+            numbers: vec![NONE; numbered],
+            slots: Vec::new(),
             accumulators: accumulators.collect::<Result<_>>()?,
-            has_rows: false,
-            places: Vec::new(),
+            groups: Vec::new(),
             memory,
         })
     }
 
     /// What passes of the groups that were found.
     fn groups(&self, whole: Partial, slots: &Slots) -> Result<Groups> {
-        let Partial { mut seen, mut accumulators, has_rows, memory, .. } = whole;
-        let count = slots.count();
+        let Partial { seen, numbers, slots: found, mut accumulators, memory, .. } = whole;
+        if self.functions.is_empty() {
+            let mut members = Members::with_room(slots.end);
+            members.insert_all(slots.ordinals(seen.iter()));
+            return Ok(Groups { members, index: Index::default(), columns: Vec::new(), memory });
+        }
+        let count = found.len();
         let mut columns = Vec::new();
-        if !has_rows {
-            let empty = self.given.iter().map(|value| {
-                Ok(arrow::array::new_empty_array(self.schema.field(*value).data_type()))
+        for (place, accumulator) in accumulators.iter_mut().enumerate() {
+            columns.push(match count {
+                0 => new_empty_array(self.schema.field(place).data_type()),
+                _ => accumulator.evaluate(EmitTo::All)?,
             });
-            let columns = empty.collect::<Result<_>>()?;
-            return Ok(Groups { members: seen, index: Index::default(), columns, memory });
         }
-        for accumulator in &mut accumulators {
-            columns.push(accumulator.evaluate(EmitTo::All)?);
-        }
-        let mut passing = mask(&seen, count);
-        if !self.having.is_empty() {
-            let groups = batch_of(&self.schema, columns.clone(), count)?;
-            for condition in &self.having {
-                let found = condition.evaluate(&groups)?.into_array(count)?;
-                let found = as_boolean_array(&found)?;
-                passing = match found.null_count() {
-                    0 => and(&passing, found)?,
-                    _ => and(&passing, &prep_null_mask_filter(found))?,
-                };
+        let passing = match self.having.is_empty() || count == 0 {
+            true => None,
+            false => Some(self.passing(&columns, count)?),
+        };
+        let given = |value: &usize| {
+            let column = columns.get(*value).ok_or_else(misplaced)?;
+            match &passing {
+                Some(passing) => Ok(filter(column, passing)?),
+                None => Ok(Arc::clone(column)),
             }
-            seen = Members::with_room(count);
-            seen.insert_all(passing.values().set_indices());
-        }
-        let mut given = Vec::with_capacity(self.given.len());
-        for value in &self.given {
-            given.push(filter(columns.get(*value).ok_or_else(misplaced)?, &passing)?);
-        }
-        let members = slots.ordinals(seen);
-        let index = if given.is_empty() { Index::default() } else { Index::counting(&members) };
+        };
+        let given: Vec<ArrayRef> = self.given.iter().map(given).collect::<Result<_>>()?;
+        let (members, index) = match passing {
+            None if slots.wanted.is_none() => {
+                let mut members = Members::with_room(slots.end);
+                members.insert_all(found.iter().map(|slot| *slot as usize));
+                let index =
+                    if given.is_empty() { Index::default() } else { Index::new(0, numbers) };
+                (members, index)
+            }
+            passing => {
+                let passes = |group: usize| passing.as_ref().is_none_or(|it| it.value(group));
+                let kept = found.iter().enumerate().filter(|(group, _)| passes(*group));
+                let ordinals = slots.ordinals(kept.map(|(_, slot)| *slot as usize));
+                let mut members = Members::with_room(slots.end);
+                members.insert_all(ordinals.iter().copied());
+                let index = match given.is_empty() {
+                    true => Index::default(),
+                    false => Index::of_rows(&members, &ordinals),
+                };
+                (members, index)
+            }
+        };
         Ok(Groups { members, index, columns: given, memory })
+    }
+
+    /// Which groups satisfy the conditions on their values.
+    fn passing(&self, columns: &[ArrayRef], count: usize) -> Result<BooleanArray> {
+        let groups = batch_of(&self.schema, columns.to_vec(), count)?;
+        let mut passing = BooleanArray::new(BooleanBuffer::new_set(count), None);
+        for condition in &self.having {
+            let found = condition.evaluate(&groups)?.into_array(count)?;
+            let found = as_boolean_array(&found)?;
+            passing = match found.null_count() {
+                0 => and(&passing, found)?,
+                _ => and(&passing, &prep_null_mask_filter(found))?,
+            };
+        }
+        Ok(passing)
     }
 }
 
@@ -292,25 +326,33 @@ impl Slots {
         if is_there && ordinals.null_count() == 0 { Ok(()) } else { Err(misplaced()) }
     }
 
-    /// The ordinals of places.
-    fn ordinals(&self, places: Members) -> Members {
-        let Some(wanted) = &self.wanted else { return places };
-        let mut ordinals = Members::with_room(self.end);
-        let ranked = wanted.iter().enumerate();
-        let kept = ranked.filter(|(place, _)| places.contains(*place as i128));
-        ordinals.insert_all(kept.map(|(_, ordinal)| ordinal));
-        ordinals
+    /// The ordinals of places, in their order.
+    fn ordinals(&self, places: impl Iterator<Item = usize>) -> Vec<usize> {
+        match &self.wanted {
+            None => places.collect(),
+            Some(wanted) => {
+                let all: Vec<usize> = wanted.iter().collect();
+                places.filter_map(|place| all.get(place).copied()).collect()
+            }
+        }
     }
 }
 
-/// What one thread has found.
+/// Stands for no group.
+const NONE: u32 = u32::MAX;
+
+/// What one thread has found. Groups are numbered in the order in which they are seen first, which
+/// accumulators rely on.
 struct Partial {
-    /// The places that have rows.
+    /// The places that have rows, if there is nothing else to find.
     seen: Members,
+    /// The number of the group at each place.
+    numbers: Vec<u32>,
+    /// The place of each group.
+    slots: Vec<u32>,
     accumulators: Vec<Box<dyn GroupsAccumulator>>,
-    has_rows: bool,
     /// Of the rows of a batch.
-    places: Vec<usize>,
+    groups: Vec<usize>,
     memory: MemoryReservation,
 }
 
@@ -326,47 +368,60 @@ impl Partial {
         if count == 0 {
             return Ok(());
         }
-        self.has_rows = true;
-        slots.places(ordinals, &mut self.places)?;
-        self.seen.insert_all(self.places.iter().copied());
+        slots.places(ordinals, &mut self.groups)?;
+        if self.accumulators.is_empty() {
+            self.seen.insert_all(self.groups.iter().copied());
+            return Ok(());
+        }
+        for place in &mut self.groups {
+            *place = number(&mut self.numbers, &mut self.slots, *place)?;
+        }
+        let total = self.slots.len();
         let all = self.accumulators.iter_mut().zip(&plan.arguments).zip(&plan.filters);
         for ((accumulator, arguments), filter) in all {
             let evaluate = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(count);
             let values = arguments.iter().map(evaluate).collect::<Result<Vec<ArrayRef>>>()?;
             let filter = filter.as_ref().map(evaluate).transpose()?;
             let filter = filter.as_ref().map(|filter| as_boolean_array(filter)).transpose()?;
-            accumulator.update_batch(&values, &self.places, filter, slots.count())?;
+            accumulator.update_batch(&values, &self.groups, filter, total)?;
         }
-        let size: usize = self.accumulators.iter().map(|accumulator| accumulator.size()).sum();
-        self.memory.try_resize(slots.count() / 8 + size)
+        self.memory.try_resize(self.size())
     }
 
-    fn merge(&mut self, mut other: Self, count: usize) -> Result<()> {
-        if !other.has_rows {
-            return Ok(());
-        }
-        if !self.has_rows {
-            *self = other;
-            return Ok(());
-        }
+    fn size(&self) -> usize {
+        let accumulators = self.accumulators.iter().map(|accumulator| accumulator.size());
+        let numbers = (self.numbers.len() + self.slots.capacity()) * size_of::<u32>();
+        numbers + accumulators.sum::<usize>()
+    }
+
+    fn merge(&mut self, mut other: Self) -> Result<()> {
         self.seen.unite(&other.seen);
-        if self.accumulators.is_empty() {
+        if other.slots.len() > self.slots.len() {
+            std::mem::swap(self, &mut other);
+        }
+        if other.slots.is_empty() {
             return Ok(());
         }
-        let places: Vec<usize> = (0..count).collect();
+        let number = |slot: &u32| number(&mut self.numbers, &mut self.slots, *slot as usize);
+        let groups: Vec<usize> = other.slots.iter().map(number).collect::<Result<_>>()?;
+        let total = self.slots.len();
         for (accumulator, other) in self.accumulators.iter_mut().zip(&mut other.accumulators) {
             let states = other.state(EmitTo::All)?;
-            accumulator.merge_batch(&states, &places, count)?;
+            accumulator.merge_batch(&states, &groups, total)?;
         }
-        Ok(())
+        self.memory.try_resize(self.size())
     }
 }
 
-/// A bit for each place.
-fn mask(places: &Members, count: usize) -> BooleanArray {
-    let words: Vec<u64> = places.words_from(0).take(count.div_ceil(64)).collect();
-    let bits = BooleanBuffer::new(arrow::buffer::Buffer::from_vec(words), 0, count);
-    BooleanArray::new(bits, None)
+/// The number of the group at a place, a new one if it had none.
+#[inline]
+fn number(numbers: &mut [u32], slots: &mut Vec<u32>, place: usize) -> Result<usize> {
+    let number = numbers.get_mut(place).ok_or_else(misplaced)?;
+    if *number == NONE {
+        *number = slots.len() as u32;
+        slots.push(place as u32);
+    }
+    Ok(*number as usize)
 }
 
 /// The ordinals in a column of batches.

@@ -133,14 +133,19 @@ impl Index {
         self.get(ordinal).filter(|row| *row != ABSENT)
     }
 
-    /// The index of rows that are in the order of their ordinals.
-    pub(super) fn counting(members: &Members) -> Self {
+    /// The row of each ordinal from `first` on.
+    pub(super) fn new(first: usize, rows: Vec<u32>) -> Self {
+        Self { first, rows }
+    }
+
+    /// The index of rows of which these are the ordinals.
+    pub(super) fn of_rows(members: &Members, ordinals: &[usize]) -> Self {
         let (Some(first), Some(last)) = (members.first(), members.last()) else {
             return Self::default();
         };
         let mut rows = vec![ABSENT; last + 1 - first];
-        for (row, ordinal) in (0..).zip(members.iter()) {
-            if let Some(slot) = rows.get_mut(ordinal - first) {
+        for (row, ordinal) in (0..).zip(ordinals) {
+            if let Some(slot) = rows.get_mut(ordinal.wrapping_sub(first)) {
                 *slot = row;
             }
         }

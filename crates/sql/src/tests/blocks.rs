@@ -55,6 +55,13 @@ const BLOCKS: &[&str] = &[
      count(*) AS n, sum(size) AS s FROM city GROUP BY nation) x ON x.nation = n.id WHERE s > 100",
     "SELECT p.id, q.n FROM sale p JOIN (SELECT parent, count(*) FILTER (WHERE count > 0) AS n \
      FROM sale GROUP BY parent) q ON q.parent = p.id WHERE q.n > 0",
+    "SELECT id, (SELECT max(count) FROM sale WHERE origin = city.id AND (amount IS NULL OR id < 900)) \
+     FROM city",
+    "SELECT id FROM city WHERE size > 0 AND EXISTS (SELECT 1 FROM sale WHERE origin = city.id AND count = 3) \
+     AND EXISTS (SELECT 1 FROM sale WHERE target = city.id AND count = 4) AND NOT EXISTS \
+     (SELECT 1 FROM sale WHERE target = city.id AND count = 5)",
+    "SELECT id, (SELECT min(count) FROM sale WHERE origin = city.id AND count < id - 10) FROM city \
+     WHERE id < 5",
     "SELECT id, (SELECT count(*) FROM sale WHERE origin = city.id AND count > 30) FROM city",
     "SELECT id, least, big FROM day LEFT JOIN (SELECT sold, coalesce(min(note), 'none') AS least, \
      sum(count) > 100 AS big FROM sale GROUP BY sold) q ON q.sold = day.id",
