@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Offsets of an [`OffsetSet::Points`]: as many comparisons a row are still cheaper than a look-up.
 pub(crate) const POINTS_MAX: usize = 4;
+/// Offsets are numbers modulo this.
+const MODULUS: i128 = 1 << 64;
 /// The widest span of offsets that a bitmap covers: 8 KB.
 const BITS_SPAN_MAX: u64 = 1 << 16;
 
@@ -244,9 +246,9 @@ impl OffsetSet {
             Self::Nothing
         } else if members.has_all(start..=end) {
             Self::Everything
-        } else if let Ok(small) = i64::try_from(start) {
+        } else if start >= (members.words().len() as i128) * 64 - MODULUS && end < MODULUS {
             // Negative sums become numbers beyond all members.
-            Self::Members { members: Arc::clone(members), start: small as u64 }
+            Self::Members { members: Arc::clone(members), start: start as u64 }
         } else {
             let keys = members.iter().map(|member| member as i128);
             let inside = keys.filter(|key| (start..=end).contains(key));
@@ -409,6 +411,31 @@ mod tests {
         assert_eq!(below.offsets(i128::MIN, u64::MAX), OffsetSet::Everything);
         let not = keep(CompareOp::NotEqual, i128::MAX);
         assert_eq!(not.offsets(i128::MIN, u64::MAX), OffsetSet::Everything);
+    }
+
+    #[test]
+    fn members_of_bases_at_the_ends_of_the_domain_stay_a_set() {
+        let members: Arc<Members> = Arc::new((0..70_000).filter(|n| n % 25 == 3).collect());
+        for (shift, is_set) in [(0, true), (1, true), (-7, true), (1 << 40, true), (1 << 65, false)]
+        {
+            let set = KeySet::Members { members: Arc::clone(&members), shift };
+            for base in [i128::from(i64::MIN), -5, shift] {
+                // What columns of 64 bits have.
+                let Ok(max) = u64::try_from(i128::from(i64::MAX) - base) else { continue };
+                let offsets = set.offsets(base, max);
+                assert!(!is_set || !matches!(offsets, OffsetSet::Sorted(_)), "{shift} {base}");
+                for key in (shift - 30..shift + 70_100).step_by(13) {
+                    if let Some(offset) = u64::try_from(key - base).ok().filter(|it| *it <= max) {
+                        let found = offsets.contains(offset);
+                        assert_eq!(found, set.contains(key), "{key} {shift} {base}");
+                    }
+                }
+                for offset in [0, 3, 28, max / 2, max, max - 7] {
+                    let key = base + i128::from(offset);
+                    assert_eq!(offsets.contains(offset), set.contains(key), "{key} {shift} {base}");
+                }
+            }
+        }
     }
 
     #[test]

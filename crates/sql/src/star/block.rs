@@ -6,8 +6,8 @@
 //! parent matter, which its own filters tell before, the other rows are not read, and the arrays
 //! have a place for each that matters.
 
-use super::dimension::Index;
 use super::flatten::relation;
+use super::index::{ABSENT, Index};
 use super::keyed::{Keyed, value_name, value_of};
 use super::plan::{StarPlan, batch_of, misplaced};
 use crate::scan::external;
@@ -162,7 +162,8 @@ impl BlockPlan {
             .map(|number| {
                 let (this, star, built) = (self.clone(), star.clone(), Arc::clone(&built));
                 let (slots, context) = (Arc::clone(&slots), Arc::clone(context));
-                let mut partition = built.root.partition(number, &context, metrics, "");
+                let prefix = format!("groups_of_{}.", star.root.table().name());
+                let mut partition = built.root.partition(number, &context, metrics, &prefix);
                 let read = async move {
                     let mut partial = this.begin(&slots, &context)?;
                     while let Some(batch) = partition.next_batch()? {
@@ -202,7 +203,7 @@ impl BlockPlan {
         memory.try_grow(numbered * size_of::<u32>() + seen / 8)?;
         Ok(Partial {
             seen: Members::with_room(seen),
-            numbers: vec![NONE; numbered],
+            numbers: vec![ABSENT; numbered],
             slots: Vec::new(),
             accumulators: accumulators.collect::<Result<_>>()?,
             groups: Vec::new(),
@@ -338,9 +339,6 @@ impl Slots {
     }
 }
 
-/// Stands for no group.
-const NONE: u32 = u32::MAX;
-
 /// What one thread has found. Groups are numbered in the order in which they are seen first, which
 /// accumulators rely on.
 struct Partial {
@@ -417,7 +415,7 @@ impl Partial {
 #[inline]
 fn number(numbers: &mut [u32], slots: &mut Vec<u32>, place: usize) -> Result<usize> {
     let number = numbers.get_mut(place).ok_or_else(misplaced)?;
-    if *number == NONE {
+    if *number == ABSENT {
         *number = slots.len() as u32;
         slots.push(place as u32);
     }

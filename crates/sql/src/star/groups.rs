@@ -2,7 +2,8 @@
 
 use super::aggregate::{Aggregation, Key};
 use super::cells::Cells;
-use super::dimension::{Built, Index};
+use super::dimension::Built;
+use super::index::Index;
 use super::plan::{Joined, batch_of, misplaced};
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array, new_null_array};
 use arrow::compute::{concat, partition, take};

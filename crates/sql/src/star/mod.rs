@@ -28,6 +28,7 @@ mod exec;
 mod existence;
 mod flatten;
 mod groups;
+mod index;
 mod keyed;
 mod node;
 mod order;

@@ -128,7 +128,7 @@ async fn wanted(
     let left_max = scan.rows_to_read() / LEFT_SHARE;
     let reading: Vec<SpawnedTask<Result<Vec<Members>>>> = (0..scan.partition_count())
         .map(|number| {
-            let prefix = format!("{}.", scan.table().name());
+            let prefix = format!("wanted_by_{}.", scan.table().name());
             let mut partition = scan.partition(number, context, metrics, &prefix);
             let (rooms, left) = (rooms.clone(), Arc::clone(&left));
             SpawnedTask::spawn(async move {
