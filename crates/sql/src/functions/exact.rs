@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn short_results_are_those_of_long_sums() {
-        let sums = vec![0, 7, -7, 1_000_003, -25, i128::MAX / 3, 10_i128.pow(38) - 1];
+        let sums = [0, 7, -7, 1_000_003, -25, i128::MAX / 3, 10_i128.pow(38) - 1];
         let counts = [0, 2, 2, 3, 10, 1, 4];
         let average = Finish::DecimalAverage { zeros: 4, data_type: DataType::Decimal128(38, 6) };
         for finish in [average, Finish::Sum(DataType::Decimal128(38, 2))] {

@@ -432,7 +432,7 @@ impl Rows {
         }
         // Text of their own dimensions lies where these have it, and is counted there.
         let own = columns.iter().take(of.own).map(|column| column.get_array_memory_size());
-        let given = columns.iter().skip(of.own).map(|column| given_bytes(column));
+        let given = columns.iter().skip(of.own).map(given_bytes);
         let bytes = own.chain(given).sum();
         self.memory.try_grow(bytes)?;
         self.batches.push(columns);
