@@ -83,9 +83,11 @@ fn the_arguments_of_a_benchmark() {
     assert_eq!((options.warehouse, options.json), (Some("w".into()), Some("j".into())));
     let options = bench(&["bench", "ssb", "--generate-only", "--out", "d", "--threads", "2"]);
     assert_eq!((options.out, options.resources.threads), (Some("d".into()), Some(2)));
+    let options = bench(&["bench", "tpch", "--sf", "0.1"]);
+    assert_eq!(options.workload, Workload::Tpch);
     for line in [
         &["bench"][..],
-        &["bench", "tpch"],
+        &["bench", "tpcds"],
         &["bench", "ssb", "--sf", "-1"],
         &["bench", "ssb", "--sf", "much"],
         &["bench", "ssb", "--runs", "0"],
