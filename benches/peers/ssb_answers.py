@@ -15,14 +15,7 @@ import sys
 import datafusion
 import duckdb
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-TABLES = ["customer", "supplier", "part", "date", "lineorder"]
-
-
-def queries():
-    """Name and text of each query, in order."""
-    paths = sorted((ROOT / "queries" / "ssb").glob("Q*.sql"))
-    return [(path.stem, path.read_text()) for path in paths]
+from compare import ROOT, TABLES, queries
 
 
 def text(names, rows):
@@ -49,13 +42,13 @@ def main():
     parser.add_argument("--check", action="store_true", help="compare and write nothing")
     options = parser.parse_args()
     connection, context = duckdb.connect(), datafusion.SessionContext()
-    for table in TABLES:
+    for table in TABLES["ssb"]:
         path = options.parquet / f"{table}.parquet"
         connection.execute(f"CREATE VIEW \"{table}\" AS FROM read_parquet('{path}')")
         context.register_parquet(table, str(path))
     options.answers.mkdir(parents=True, exist_ok=True)
     wrong = 0
-    for name, sql in queries():
+    for name, sql in queries("ssb"):
         names, rows = from_duckdb(connection, sql)
         own_names, own_rows = from_datafusion(context, sql)
         # ORDER BY leaves the order of ties open; the stored order is DataFusion's.

@@ -136,15 +136,21 @@ mod tests {
     use crate::parquet::write_parquet;
     use crate::ssb::{Generator, queries};
 
+    /// The files of a small scale factor, and the evaluation over them.
+    fn small() -> (tempfile::TempDir, Generator, Reference) {
+        let folder = tempfile::tempdir().unwrap();
+        let generator = Generator::new("0.01".parse().unwrap());
+        write_parquet(&generator, folder.path(), 2, &Cancel::default(), &|_| {}).unwrap();
+        let reference = Reference::open::<Generator>(folder.path(), 2).unwrap();
+        (folder, generator, reference)
+    }
+
     /// The stored answers were made by other programs from the same files: see
     /// `datasets/ssb/answers`.
     #[test]
     fn agrees_with_the_stored_answers() {
-        let folder = tempfile::tempdir().unwrap();
-        let generator = Generator::new("0.01".parse().unwrap());
+        let (_folder, generator, reference) = small();
         let cancel = Cancel::default();
-        write_parquet(&generator, folder.path(), 2, &cancel, &|_| {}).unwrap();
-        let reference = Reference::open::<Generator>(folder.path(), 2).unwrap();
         for query in queries() {
             let stored = generator.stored_answer(query).unwrap();
             let answer = reference.answer(query, &cancel).unwrap();
@@ -157,11 +163,8 @@ mod tests {
 
     #[test]
     fn joins_that_sort_give_the_same_answers() {
-        let folder = tempfile::tempdir().unwrap();
-        let generator = Generator::new("0.01".parse().unwrap());
+        let (_folder, generator, reference) = small();
         let cancel = Cancel::default();
-        write_parquet(&generator, folder.path(), 2, &cancel, &|_| {}).unwrap();
-        let reference = Reference::open::<Generator>(folder.path(), 2).unwrap();
         for query in queries().iter().step_by(4) {
             let stored = generator.stored_answer(query).unwrap();
             let answer = reference.evaluate(query, &cancel, Joins::Sorted).unwrap().unwrap();

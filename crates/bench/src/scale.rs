@@ -28,7 +28,7 @@ impl ScaleFactor {
             let max = Self::MAX;
             return Err(Error::InvalidInput(format!(
                 "the scale factor must be between 0.000001 and {max}, not {scale}: \
-                 beyond {max} the order keys no longer fit an INTEGER"
+                 beyond {max} order keys of the Star Schema Benchmark do not fit an INTEGER"
             )));
         }
         Ok(Self { millionths: millionths as u64 })

@@ -68,3 +68,19 @@ pub struct Query {
     /// Columns of quotients and averages, whose last digit depends on how an engine rounds.
     pub(crate) quotients: &'static [usize],
 }
+
+#[cfg(test)]
+impl Query {
+    /// That the query orders by the columns of its answer that it is said to order by.
+    pub(crate) fn assert_orders_as_said(&self, answer: &Answer) {
+        let (_, order) = self.sql.rsplit_once("\nORDER BY").unwrap_or_default();
+        let order = order.split("\nLIMIT").next().unwrap_or_default();
+        let named = order.trim().trim_end_matches(';').split(", ");
+        let named: Vec<&str> = named
+            .map(|part| part.split(' ').next().unwrap_or_default())
+            .filter(|name| !name.is_empty())
+            .collect();
+        let said: Vec<&str> = self.order_by.iter().map(|&at| answer.column(at)).collect();
+        assert_eq!(said, named, "{}", self.name);
+    }
+}

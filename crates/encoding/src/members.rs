@@ -114,7 +114,7 @@ impl Members {
     }
 
     /// How many are below `end`, which is at most the bound.
-    fn rank(&self, end: usize) -> usize {
+    pub fn rank(&self, end: usize) -> usize {
         let before = self.ranks().get(end / 64).map_or(0, |count| *count as usize);
         let word = self.words.get(end / 64).copied().unwrap_or_default();
         before + (word & !(u64::MAX << (end % 64))).count_ones() as usize
@@ -172,11 +172,6 @@ impl Members {
     pub fn intersection(&self, other: &Self) -> Self {
         let words = self.words.iter().zip(&other.words);
         Self::of(words.map(|(word, others)| word & others).collect())
-    }
-
-    /// How many of them are below an integer, which is at most the bound.
-    pub fn rank_of(&self, member: usize) -> usize {
-        self.rank(member)
     }
 
     /// The bits from an integer on, its own the lowest of the first word, and no end of empty ones
@@ -291,7 +286,7 @@ mod tests {
                 let expected = set.range(start..start + 384).map(|member| member - start);
                 prop_assert!(from.eq(expected));
                 let start = start.min(300);
-                prop_assert_eq!(inserted.rank_of(start), set.range(..start).count());
+                prop_assert_eq!(inserted.rank(start), set.range(..start).count());
             }
             let mut both = Members::with_room(300);
             both.insert_all([7, 250]);

@@ -71,7 +71,7 @@ impl Scan {
         asked: &[TotalsAsked],
         totals: &mut Totals,
     ) -> Result<bool> {
-        if !self.options.zone_maps || !self.covers(morsel)? {
+        if !self.options.zone_maps || self.is_among() || !self.covers(morsel)? {
             return Ok(false);
         }
         let mut after = totals.columns.clone();

@@ -90,15 +90,7 @@ mod tests {
     #[test]
     fn queries_order_by_the_columns_they_are_said_to() {
         for query in queries() {
-            let answer = stored_answer(query, &generator("1")).unwrap();
-            let (_, order) = query.sql.split_once("ORDER BY").unwrap_or_default();
-            let named = order.trim().trim_end_matches(';').split(", ");
-            let named: Vec<&str> = named
-                .map(|part| part.split(' ').next().unwrap_or_default())
-                .filter(|name| !name.is_empty())
-                .collect();
-            let said: Vec<&str> = query.order_by.iter().map(|&at| answer.column(at)).collect();
-            assert_eq!(said, named, "{}", query.name);
+            query.assert_orders_as_said(&stored_answer(query, &generator("1")).unwrap());
         }
     }
 }

@@ -92,15 +92,7 @@ mod tests {
         for query in queries() {
             let answer = official_answer(query).unwrap();
             assert!(answer.row_count() > 0, "{} has no rows", query.name);
-            let (_, order) = query.sql.rsplit_once("\nORDER BY").unwrap_or_default();
-            let order = order.split("\nLIMIT").next().unwrap_or_default();
-            let named = order.trim().trim_end_matches(';').split(", ");
-            let named: Vec<&str> = named
-                .map(|part| part.split(' ').next().unwrap_or_default())
-                .filter(|name| !name.is_empty())
-                .collect();
-            let said: Vec<&str> = query.order_by.iter().map(|&at| answer.column(at)).collect();
-            assert_eq!(said, named, "{}", query.name);
+            query.assert_orders_as_said(&answer);
         }
     }
 }

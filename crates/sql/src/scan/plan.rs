@@ -235,6 +235,11 @@ impl ScanExec {
         self.settings.hierarchy_codes
     }
 
+    /// Whether `starfact.composed_blocks` is on.
+    pub(crate) fn composes(&self) -> bool {
+        self.settings.composed_blocks
+    }
+
     /// How many threads share the rows.
     pub(crate) fn partition_count(&self) -> usize {
         self.partitions

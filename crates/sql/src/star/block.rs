@@ -20,7 +20,8 @@ use arrow::datatypes::{DataType, FieldRef, Int64Type, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::cast::as_boolean_array;
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::{DFSchema, DataFusionError, Result, not_impl_err};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, DataFusionError, Result, not_impl_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
@@ -52,6 +53,7 @@ pub(super) struct BlockPlan {
     having: Vec<Arc<dyn PhysicalExpr>>,
     /// The values that are given out.
     given: Vec<usize>,
+    /// What is computed of a group, and the conditions on that, for EXPLAIN.
     shown: String,
 }
 
@@ -101,7 +103,7 @@ impl BlockPlan {
             let arrow = joined.as_arrow();
             let lowered = LoweredAggregateBuilder::new(value, &joined, arrow, props, &context);
             let LoweredAggregate { aggregate: function, filter, .. } =
-                lowered.with_name(value.schema_name().to_string()).build()?;
+                lowered.with_name(plain_name(value)?).build()?;
             if !function.order_bys().is_empty() || !function.groups_accumulator_supported() {
                 return not_impl_err!("an aggregate function without groups");
             }
@@ -115,8 +117,20 @@ impl BlockPlan {
         let schema = DFSchema::new_with_metadata(schema.collect(), Default::default())?;
         let create = |expr: &Expr| create_physical_expr(expr, &schema, props, &context);
         plan.having = asked.having.iter().map(create).collect::<Result<_>>()?;
-        let names = plan.functions.iter().map(|function| function.name().to_owned());
-        plan.shown = names.collect::<Vec<_>>().join(", ");
+        let names: Vec<String> = plan.functions.iter().map(|it| it.name().to_owned()).collect();
+        let named = |condition: &Arc<dyn PhysicalExpr>| {
+            let fields = plan.schema.fields().iter().enumerate().zip(&names);
+            fields.fold(condition.to_string(), |text, ((place, field), name)| {
+                text.replace(&format!("{}@{place}", field.name()), name)
+            })
+        };
+        if !names.is_empty() {
+            plan.shown = format!(" aggr [{}]", names.join(", "));
+        }
+        if !plan.having.is_empty() {
+            let having: Vec<String> = plan.having.iter().map(named).collect();
+            plan.shown = format!("{} having {}", plan.shown, having.join(" AND "));
+        }
         Ok(plan)
     }
 
@@ -243,8 +257,11 @@ impl BlockPlan {
             None if slots.wanted.is_none() => {
                 let mut members = Members::with_room(slots.end);
                 members.insert_all(found.iter().map(|slot| *slot as usize));
-                let index =
-                    if given.is_empty() { Index::default() } else { Index::new(0, numbers) };
+                let index = if given.is_empty() {
+                    Index::default()
+                } else {
+                    Index { first: 0, rows: numbers }
+                };
                 (members, index)
             }
             passing => {
@@ -288,15 +305,7 @@ impl fmt::Display for BlockPlan {
             .flat_map(|key| &key.columns)
             .filter_map(|id| root.table().column(*id).map(|column| column.name.as_str()));
         let names: Vec<&str> = names.collect();
-        write!(out, "groups of {} by {}", self.star.shown(), names.join(", "))?;
-        if !self.shown.is_empty() {
-            write!(out, " aggr [{}]", self.shown)?;
-        }
-        if !self.having.is_empty() {
-            let having: Vec<String> = self.having.iter().map(ToString::to_string).collect();
-            write!(out, " having {}", having.join(" AND "))?;
-        }
-        Ok(())
+        write!(out, "groups of {} by {}{}", self.star.shown(), names.join(", "), self.shown)
     }
 }
 
@@ -320,7 +329,7 @@ impl Slots {
         let values = ordinals.values().iter().map(|ordinal| *ordinal as usize);
         match &self.wanted {
             None => places.extend(values),
-            Some(wanted) => places.extend(values.map(|ordinal| wanted.rank_of(ordinal))),
+            Some(wanted) => places.extend(values.map(|ordinal| wanted.rank(ordinal))),
         }
         let count = self.count();
         let is_there = places.iter().all(|place| *place < count);
@@ -436,6 +445,17 @@ pub(super) fn references_end(table: &Table, column: ColumnId) -> Result<u64> {
         None if all_null => Ok(0),
         _ => Err(misplaced()),
     }
+}
+
+/// The name of an aggregate without the places of the tables of its columns.
+fn plain_name(value: &Expr) -> Result<String> {
+    let plain = value.clone().transform_up(|node| match node {
+        Expr::Column(column) => {
+            Ok(Transformed::yes(Expr::Column(Column::new_unqualified(column.name))))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(plain.data.schema_name().to_string())
 }
 
 /// The fields of some values, as expressions name them.

@@ -12,6 +12,7 @@ use datafusion::common::Column;
 use datafusion::functions_aggregate::expr_fn::{max, min};
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Join, JoinType, Operator};
+use starfact_store::Column as TableColumn;
 use std::sync::Arc;
 
 /// The inner side of a join, read as groups.
@@ -132,8 +133,18 @@ impl Flat {
     }
 }
 
-/// Whether the columns are those of a key of the root.
+/// Whether the columns are those of a key of the root. Rows may have NULL in a UNIQUE key, and then
+/// it does not tell them from others: that does not matter where NULLs meet nothing.
 pub(super) fn is_joined_by_key(star: &Star, columns: &[Expr]) -> bool {
+    is_key(star, columns, |_| true)
+}
+
+/// Whether the columns are those of a key of the root that has no NULLs.
+pub(super) fn is_grouped_by_key(star: &Star, columns: &[Expr]) -> bool {
+    is_key(star, columns, |column| !column.nullable)
+}
+
+fn is_key(star: &Star, columns: &[Expr], counts: impl Fn(&TableColumn) -> bool) -> bool {
     let Some((table, place)) =
         star.tables.first().and_then(|root| Some((root.leaf.table()?, root.place)))
     else {
@@ -148,8 +159,8 @@ pub(super) fn is_joined_by_key(star: &Star, columns: &[Expr]) -> bool {
     table.keys().iter().any(|key| {
         key.columns.len() == columns.len()
             && key.columns.iter().all(|id| {
-                let name = table.column(*id).map(|column| column.name.as_str());
-                name.is_some_and(|name| columns.iter().any(|expr| is(expr, name)))
+                let column = table.column(*id).filter(|column| counts(column));
+                column.is_some_and(|column| columns.iter().any(|expr| is(expr, &column.name)))
             })
     })
 }

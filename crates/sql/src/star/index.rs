@@ -32,11 +32,6 @@ impl Index {
         self.get(ordinal).filter(|row| *row != ABSENT)
     }
 
-    /// The row of each ordinal from `first` on.
-    pub(super) fn new(first: usize, rows: Vec<u32>) -> Self {
-        Self { first, rows }
-    }
-
     /// The index of rows of which these are the ordinals.
     pub(super) fn of_rows(members: &Members, ordinals: &[usize]) -> Self {
         let (Some(first), Some(last)) = (members.first(), members.last()) else {

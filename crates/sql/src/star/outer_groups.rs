@@ -7,15 +7,15 @@
 //! ```
 //!
 //! Conditions:
-//! - Grouped by the columns of one key of the outer side's root, and the outer side is a star: then
-//!   each of its rows is a group of its own.
+//! - Grouped by the columns of one key of the outer side's root, none of which may be NULL, and the
+//!   outer side is a star: then each of its rows is a group of its own.
 //! - The inner side refers to the outer one by a foreign key of its root, and the join has no other
 //!   condition that names the outer side.
 //! - All aggregates are of one column of the inner side each, without DISTINCT, FILTER or an order,
 //!   and leave out NULLs: of a row without a partner, whose columns there are NULL, `count` is 0
 //!   and the others are NULL.
 
-use super::existence::is_joined_by_key;
+use super::existence::is_grouped_by_key;
 use super::flatten::{AsideKind, Condition, Flat, Scope, written_out};
 use super::refused::Refused;
 use super::shape::Star;
@@ -74,7 +74,7 @@ impl Flat {
         let scope = Scope { schema: outer.schema(), outputs: &outputs };
         let of_outer = |expr: &Expr| written_out(expr, &[scope.by_ref()]).ok();
         let keys: Vec<Expr> = groups.iter().map(of_outer).collect::<Option<_>>()?;
-        if !is_joined_by_key(&Star::of(&probe).ok()?, &keys) {
+        if !is_grouped_by_key(&Star::of(&probe).ok()?, &keys) {
             return None;
         }
         let mut flat = self.beside();

@@ -402,6 +402,10 @@ impl Planner<'_> {
                 references_end(referrer, key.ordinal_column)?.max(plan.references_end()?)
             }
         };
+        // Places of groups are counted in 32 bits.
+        if end > u32::MAX.into() {
+            return Err(misplaced());
+        }
         let origin = Origin::Block(Box::new(plan));
         let plan = self.referred(table, origin, end, !given.is_empty())?;
         Ok((plan, given.into_iter().map(|value| (table, value)).collect()))

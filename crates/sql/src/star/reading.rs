@@ -69,7 +69,8 @@ pub(super) async fn read_all(
 /// are read as fast.
 fn is_large(plan: &DimensionPlan, scan: &ScanExec) -> bool {
     let rows = plan.rows();
-    plan.is_whole()
+    scan.composes()
+        && plan.is_whole()
         && plan.gives_text()
         && rows > SMALL_ROWS
         && rows.saturating_mul(ROWS_PER_ROW) > scan.rows_to_read()

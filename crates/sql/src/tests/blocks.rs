@@ -117,6 +117,70 @@ fn tables_without_rows_have_answers() {
 }
 
 #[test]
+fn keys_with_nulls_make_one_group() {
+    let session = session(&[
+        "CREATE TABLE d (id INTEGER PRIMARY KEY, code INTEGER UNIQUE, name VARCHAR)",
+        "CREATE TABLE f (d INTEGER REFERENCES d, n INTEGER)",
+        "INSERT INTO d VALUES (1, NULL, 'a'), (2, NULL, 'b'), (3, 7, 'c')",
+        "INSERT INTO f VALUES (1, 10), (2, 20), (2, 30), (NULL, 40)",
+    ]);
+    let of = |key: &str| {
+        format!("SELECT {key}, count(n), sum(n) FROM d LEFT JOIN f ON f.d = d.id GROUP BY {key}")
+    };
+    assert_eq!(both(&session, &of("code")), "7|0|NULL; NULL|3|60");
+    assert_eq!(both(&session, &of("id")), "1|1|10; 2|2|50; 3|0|NULL");
+}
+
+/// Dimensions that are large enough to be looked at only where the fact refers to them.
+#[test]
+fn large_dimensions_are_read_as_far_as_they_are_wanted() {
+    let session = session(&[
+        "CREATE TABLE maker (id INTEGER PRIMARY KEY, label VARCHAR)",
+        "CREATE TABLE item (id INTEGER PRIMARY KEY, name VARCHAR, maker INTEGER REFERENCES maker)",
+        "CREATE TABLE sold (id INTEGER PRIMARY KEY, item INTEGER REFERENCES item, n INTEGER)",
+        "INSERT INTO maker SELECT value, 'maker ' || value % 40 FROM range(50)",
+        "INSERT INTO item SELECT value, CASE WHEN value % 5 <> 1 THEN 'item ' || value % 1000 END, \
+         CASE WHEN value % 3 = 0 THEN value % 50 END FROM range(70000)",
+        "INSERT INTO sold SELECT value, CASE WHEN value % 11 <> 3 THEN value * 7 % 70000 END, \
+         value % 200 FROM range(40000)",
+    ]);
+    let queries = [
+        "SELECT name, count(*), sum(n) FROM sold JOIN item ON item = item.id WHERE n < 4 GROUP BY name",
+        "SELECT sold.id, name FROM sold LEFT JOIN item ON item = item.id WHERE n BETWEEN 7 AND 9",
+        "SELECT label, min(name), count(*) FROM sold JOIN item ON item = item.id \
+         LEFT JOIN maker ON maker = maker.id WHERE n = 77 GROUP BY label",
+        "SELECT name, count(*) FROM sold JOIN item ON item = item.id WHERE n < 0 GROUP BY name",
+    ];
+    for step in
+        ["SELECT 1", "DELETE FROM sold WHERE id % 3 = 1", "UPDATE item SET name = 'x' || id"]
+    {
+        answer(&session, step);
+        for sql in queries {
+            let plan = answer(&session, &format!("EXPLAIN ANALYZE {sql}"));
+            assert!(plan.contains("wanted_by_sold"), "{sql}\n{plan}");
+            let late = both(&session, sql);
+            run(&session, &["SET composed_blocks = off"]);
+            let plan = answer(&session, &format!("EXPLAIN ANALYZE {sql}"));
+            assert!(!plan.contains("wanted_by_sold"), "{sql}\n{plan}");
+            assert_eq!(both(&session, sql), late, "{sql}");
+            run(&session, &["SET composed_blocks = on"]);
+        }
+    }
+}
+
+#[test]
+fn explain_names_what_groups_are_of() {
+    let session = session(TABLES);
+    let plan = answer(
+        &session,
+        "EXPLAIN SELECT name FROM city WHERE id IN \
+         (SELECT target FROM sale GROUP BY target HAVING sum(count) > 300)",
+    );
+    let shown = "groups of sale by target aggr [sum(count)] having sum(count) > 300";
+    assert!(plan.contains(shown), "{plan}");
+}
+
+#[test]
 fn what_blocks_do_not_answer_stays_as_it_is() {
     let session = session(TABLES);
     for sql in [
