@@ -157,7 +157,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     switch!(
         "starfact.composed_blocks",
-        "find groups by a foreign key, and rows that refer to others or are referred to, by ordinals",
+        "find groups by a foreign key, and rows that refer or are referred to, by ordinal",
         scan.composed_blocks
     ),
     switch!(
