@@ -1,5 +1,6 @@
 -- The TPC-H schema with its keys and references (TPC Benchmark H, revision 3, section 1.4). Orders
--- and lines are sorted by the order, so that the lines of one order stand together.
+-- are sorted by their date, and lines by their order: the lines of one order stand together, and
+-- those of one month too.
 
 CREATE TABLE region (
     r_regionkey BIGINT PRIMARY KEY,
@@ -66,7 +67,7 @@ CREATE TABLE orders (
     o_clerk         VARCHAR NOT NULL,
     o_shippriority  INTEGER NOT NULL,
     o_comment       VARCHAR NOT NULL
-) SORTED BY (o_orderkey);
+) SORTED BY (o_orderdate, o_orderkey);
 
 CREATE TABLE lineitem (
     l_orderkey      BIGINT NOT NULL REFERENCES orders,

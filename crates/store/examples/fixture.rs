@@ -1,7 +1,7 @@
 //! Makes the warehouse that every later version must be able to open.
 //!
 //! ```sh
-//! cargo run -p starfact-store --example fixture -- datasets/fixtures/warehouse-v4
+//! cargo run -p starfact-store --example fixture -- datasets/fixtures/warehouse-v5
 //! ```
 //!
 //! To be run once for each version of the manifest, in a new folder; `LOCK` is not part of the
@@ -69,7 +69,8 @@ fn main() -> Result<()> {
     }
     change_rows(&store)?;
     evolve(&store)?;
-    list_keys(&store)
+    list_keys(&store)?;
+    cluster(&store)
 }
 
 /// Since version 3: rows that changed, some in the log and some in files, and a manifest between.
@@ -163,6 +164,24 @@ fn list_keys(store: &Store) -> Result<()> {
     load(store, place, vec![Arc::new(Int32Array::from_iter_values((0..5_000).map(place_of)))])?;
     let trips = (0..12_000).map(|n| (n % 1_000 != 7).then(|| place_of(n * 7_919 % 5_000)));
     load(store, trip, vec![Arc::new(Int32Array::from_iter(trips))])
+}
+
+/// Since version 5: rows in the order of those that they reference.
+fn cluster(store: &Store) -> Result<()> {
+    let mut transaction = store.begin()?;
+    let stop = transaction.create_table(&TableDefinition {
+        name: "stop".into(),
+        columns: vec![ColumnDefinition::new("nation", DataType::Integer)],
+        foreign_keys: vec![ForeignKeyDefinition {
+            columns: vec!["nation".into()],
+            parent: "nation".into(),
+            ..ForeignKeyDefinition::default()
+        }],
+        sorted_by: vec!["nation".into()],
+        ..TableDefinition::default()
+    })?;
+    transaction.commit()?;
+    load(store, stop, vec![Arc::new(Int32Array::from(vec![None, Some(7), Some(9), Some(1)]))])
 }
 
 fn key(column: &str) -> KeyDefinition {

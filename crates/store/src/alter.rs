@@ -190,8 +190,9 @@ fn drop_column(schema: &mut Schema, id: ColumnId) -> Result<()> {
     if let Some(user) = key_or_reference(schema, id) {
         return refused(format!("it is in {user}"));
     }
-    if schema.sorted_by.contains(&id) {
-        let order = schema.column_names(&schema.sorted_by);
+    let order = schema.declared_order();
+    if order.contains(&id) {
+        let order = schema.column_names(&order);
         return refused(format!("the table is SORTED BY ({order})"));
     }
     schema.columns.retain(|column| column.id != id);

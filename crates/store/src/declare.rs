@@ -39,8 +39,16 @@ pub(crate) fn declare<'a>(
         schema.checks.push(Check { name: check.name.clone(), sql: check.sql.clone() });
     }
     check_constraint_names_differ(&schema)?;
-    schema.sorted_by = column_ids(&schema, &definition.sorted_by, "SORTED BY")?;
+    let sorted_by = column_ids(&schema, &definition.sorted_by, "SORTED BY")?;
+    schema.sorted_by = sorted_by.into_iter().map(|id| sort_column(&schema, id)).collect();
     Ok(schema)
+}
+
+/// The column that rows are sorted by to be in the order of `id`: where that references another
+/// table, rows go in the order of the rows there, whatever order that is.
+fn sort_column(schema: &Schema, id: ColumnId) -> ColumnId {
+    let is_it = |key: &&ForeignKey| key.columns == [id] && key.parent != schema.id;
+    schema.foreign_keys.iter().find(is_it).map_or(id, |key| key.ordinal_column)
 }
 
 /// The name may be that of a table beside `others`.

@@ -293,8 +293,12 @@ fn write_column(
     Ok(FileRecord::new(column.id, column.data_type, &writer.finish()?))
 }
 
-/// The order of rows that the table declares; `None` if they are in it.
+/// The order of rows that the table declares; `None` if they are in it, or what they are sorted by
+/// is not known before they are there.
 fn order(table: &Table, columns: &[ArrayRef], rows: usize) -> Result<Option<UInt32Array>> {
+    if table.schema.is_clustered() {
+        return Ok(None);
+    }
     let Some(layout) = sort_layout(table)? else { return Ok(None) };
     let mut sorted_by = Vec::with_capacity(table.sorted_by().len());
     for id in table.sorted_by() {

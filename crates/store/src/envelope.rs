@@ -14,7 +14,10 @@ use starfact_base::{Corruption, Error, Result};
 
 /// The newest version of manifests that this build reads. What is written says the least version
 /// that has all of it, so that older builds open what they can.
-pub const MANIFEST_VERSION: u32 = 4;
+pub const MANIFEST_VERSION: u32 = 5;
+
+/// The version of manifests without tables in the order of those that they reference.
+pub(crate) const KEY_LISTS_VERSION: u32 = 4;
 
 /// The version of manifests without lists of keys.
 pub(crate) const ROWS_VERSION: u32 = 3;

@@ -5,6 +5,8 @@
 //!             check    gather    sort and    merge, if   unique  ordinals of   made one, if
 //!             every    rows      write       there are   and     parents       there are
 //!             row                            several     indexed               many
+//!                                │
+//!                                └ ordinals of parents first where rows are sorted by these
 //!                    ─► columns that follow from others, made smaller
 //!                    ─► text as codes of dictionaries that segments have in common
 //!                    ─► bitmap indexes
@@ -16,6 +18,7 @@
 //! that comes in order. Nothing is visible until the transaction publishes it.
 
 mod chunk;
+mod clustered;
 mod input;
 mod merged;
 mod numbers;
@@ -39,6 +42,7 @@ use crate::workers::Workers;
 use crate::{derive, dictionaries, edges, indexes, shared_keys};
 use arrow::record_batch::RecordBatch;
 use chunk::Chunk;
+use clustered::Clustered;
 use input::Input;
 use runs::RunsWriter;
 use starfact_base::{Error, Result, TableId};
@@ -108,6 +112,8 @@ pub(crate) struct Job<'a> {
     pub(crate) before: &'a Table,
     /// The columns of the rows that are written.
     pub(crate) columns: &'a [RowColumn],
+    /// What is looked up of the rows before they are sorted; `None` if they have it already.
+    pub(crate) clustered: Option<&'a Clustered<'a>>,
     pub(crate) memory_bytes: usize,
     pub(crate) workers: &'a Workers,
 }
@@ -121,9 +127,12 @@ pub(crate) fn load(
     options: &LoadOptions,
     workers: &Workers,
 ) -> Result<Option<(Table, u64)>> {
-    let columns = RowColumn::visible_of(before);
+    let clustered = Clustered::new(before);
+    let mut columns = RowColumn::visible_of(before);
+    columns.extend(clustered.columns());
     let memory_bytes = options.memory_bytes;
-    let job = Job { files, tables, before, columns: &columns, memory_bytes, workers };
+    let clustered = Some(&clustered);
+    let job = Job { files, tables, before, columns: &columns, clustered, memory_bytes, workers };
     let mut input = Input::new(before, options.progress.as_deref());
     let mut rows = batches.filter_map(|batch| batch.and_then(|it| input.check(it)).transpose());
     let layout = sort_layout(before)?;
@@ -161,8 +170,7 @@ pub(crate) fn sort_layout(table: &Table) -> Result<Option<Layout>> {
     if table.sorted_by().is_empty() {
         return Ok(None);
     }
-    let columns = table.sorted_by().iter().filter_map(|id| table.column(*id));
-    Layout::for_sort(columns.map(|column| (column.data_type, column.nullable))).map(Some)
+    Layout::for_sort(table.schema.sort_types()).map(Some)
 }
 
 /// Sorts rows and writes them as segments; `None` if there are none.

@@ -5,7 +5,9 @@
 //! newer Starfact may add some that older ones can do without; what they cannot do without raises
 //! the version in the header line.
 
-use crate::envelope::{DICTIONARIES_VERSION, FIRST_VERSION, MANIFEST_VERSION, ROWS_VERSION};
+use crate::envelope::{
+    DICTIONARIES_VERSION, FIRST_VERSION, KEY_LISTS_VERSION, MANIFEST_VERSION, ROWS_VERSION,
+};
 use crate::records::{Catalog, FileRecord, OrdinalsRecord, SegmentRecord, TableRecord};
 use crate::{envelope, paths, verify};
 use starfact_base::{Corruption, DataType, Error, Result, Version};
@@ -81,8 +83,11 @@ fn version_of(table: &TableRecord) -> u32 {
     let is_renumbered = |segment: &SegmentRecord| {
         segment.first_row.is_some() || segment.ordinals == OrdinalsRecord::Stored
     };
-    if table.segments.iter().any(has_shared_keys) {
+    if table.schema.is_clustered() {
         return MANIFEST_VERSION;
+    }
+    if table.segments.iter().any(has_shared_keys) {
+        return KEY_LISTS_VERSION;
     }
     if table.deletions.is_some()
         || table.next_row.is_some()

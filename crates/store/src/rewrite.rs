@@ -57,6 +57,7 @@ impl Rewriting<'_> {
             tables: self.tables,
             before: table,
             columns: &columns,
+            clustered: None,
             memory_bytes: self.options.memory_bytes,
             workers: self.workers,
         };

@@ -100,6 +100,8 @@ pub(crate) struct Schema {
     pub(crate) foreign_keys: Vec<ForeignKey>,
     #[serde(default)]
     pub(crate) checks: Vec<Check>,
+    /// Visible columns, and hidden ones of foreign keys: rows are in the order of what they
+    /// reference then.
     #[serde(default)]
     pub(crate) sorted_by: Vec<ColumnId>,
     /// The number that the next column gets, visible or hidden.
@@ -126,13 +128,38 @@ impl Schema {
         self.keys.iter().find(|key| key.columns == columns)
     }
 
+    /// The foreign key whose hidden column this is.
+    pub(crate) fn reference_in(&self, id: ColumnId) -> Option<&ForeignKey> {
+        self.foreign_keys.iter().find(|key| key.ordinal_column == id)
+    }
+
+    /// The columns that the sort order was declared with: those of foreign keys for hidden ones.
+    pub(crate) fn declared_order(&self) -> Vec<ColumnId> {
+        let declared = |id: &ColumnId| match self.reference_in(*id) {
+            Some(key) => key.columns.first().copied().unwrap_or(*id),
+            None => *id,
+        };
+        self.sorted_by.iter().map(declared).collect()
+    }
+
+    /// The type of each column of the sort order, and whether it has NULLs.
+    pub(crate) fn sort_types(&self) -> impl Iterator<Item = (DataType, bool)> {
+        self.sorted_by.iter().zip(self.declared_order()).filter_map(|(id, declared)| {
+            Some((self.type_of(*id)?, self.column(declared)?.nullable))
+        })
+    }
+
+    /// Whether rows are in the order of others that they reference.
+    pub(crate) fn is_clustered(&self) -> bool {
+        self.sorted_by.iter().any(|id| self.column(*id).is_none())
+    }
+
     /// The type that values of a column have, hidden ones included.
     pub(crate) fn type_of(&self, id: ColumnId) -> Option<DataType> {
-        let is_ordinal = |key: &ForeignKey| key.ordinal_column == id;
         match self.column(id) {
             Some(column) => Some(column.data_type),
             None if id == ORDINALS => Some(DataType::BigInt),
-            None => self.foreign_keys.iter().any(is_ordinal).then_some(DataType::BigInt),
+            None => self.reference_in(id).map(|_| DataType::BigInt),
         }
     }
 

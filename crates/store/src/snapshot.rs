@@ -178,9 +178,16 @@ impl Table {
         &self.schema.checks
     }
 
-    /// The declared sort order: ascending, NULLs last; empty if none was declared.
+    /// The columns that rows are sorted by: ascending, NULLs last; empty if no order was declared.
+    /// Hidden columns of foreign keys are among them where rows are in the order of those that they
+    /// reference.
     pub fn sorted_by(&self) -> &[ColumnId] {
         &self.schema.sorted_by
+    }
+
+    /// The columns that the sort order was declared with.
+    pub fn declared_order(&self) -> Vec<ColumnId> {
+        self.schema.declared_order()
     }
 
     /// Whether all rows, in the order of the segments, follow the declared sort order: ascending,

@@ -60,13 +60,16 @@ pub(crate) fn resolve(
     let new = table.segments.get(from..).unwrap_or_default().to_vec();
     let rows = new.iter().map(|segment| segment.row_count()).sum::<u64>();
     let mut parents: Vec<Parent> = Vec::with_capacity(schema.foreign_keys.len());
-    for foreign_key in &schema.foreign_keys {
+    // Those that rows are sorted by are resolved before.
+    let is_open = |key: &&ForeignKey| !schema.sorted_by.contains(&key.ordinal_column);
+    let foreign_keys = || schema.foreign_keys.iter().filter(is_open);
+    for foreign_key in foreign_keys() {
         let memory_bytes = job.memory_bytes / DENSE_SHARE;
         parents.push(Parent::open(job.tables, table, foreign_key, rows, memory_bytes)?);
     }
     let mut tasks = Vec::with_capacity(parents.len() * new.len());
     for (segment_idx, segment) in new.iter().enumerate() {
-        for (foreign_key, parent) in schema.foreign_keys.iter().zip(&parents) {
+        for (foreign_key, parent) in foreign_keys().zip(&parents) {
             tasks.push(Task { segment_idx, segment, foreign_key, parent, file: None, fault: None });
         }
     }
@@ -133,7 +136,7 @@ enum Lookup<K> {
 
 impl Parent {
     /// `rows` rows reference it; the keys of all parents of `table` may take `memory_bytes`.
-    fn open(
+    pub(crate) fn open(
         tables: &BTreeMap<TableId, Arc<Table>>,
         table: &Table,
         foreign_key: &ForeignKey,
@@ -161,6 +164,78 @@ impl Parent {
         };
         let columns = parent.schema.column_names(&key.columns);
         Ok(Self { table: parent.clone(), columns, layout, keys })
+    }
+
+    /// The names of the table and its columns, for messages.
+    pub(crate) fn names(&self) -> (&str, &str) {
+        (self.table.name(), &self.columns)
+    }
+
+    /// What rows with `values` in the referencing columns reference.
+    pub(crate) fn look_up(&self, values: &[ArrayRef]) -> Result<Referenced> {
+        match &self.keys {
+            ParentKeys::Word(lookup) => self.look_up_with(values, lookup),
+            ParentKeys::Double(lookup) => self.look_up_with(values, lookup),
+            ParentKeys::Bytes(lookup) => self.look_up_with(values, lookup),
+        }
+    }
+
+    fn look_up_with<K: NormalKey>(
+        &self,
+        values: &[ArrayRef],
+        lookup: &Lookup<K>,
+    ) -> Result<Referenced> {
+        let mut keys = Keys::default();
+        keys.push(&self.layout, values.to_vec())?;
+        self.find(keys, lookup)
+    }
+
+    fn find<K: NormalKey>(&self, keys: Keys<K>, lookup: &Lookup<K>) -> Result<Referenced> {
+        let Keys { keys, is_null } = keys;
+        let ordinals = lookup.find(&self.table, &self.layout, keys)?;
+        let rows = ordinals.iter().zip(&is_null).enumerate();
+        let missed = rows.filter(|(_, (ordinal, is_null))| ordinal.is_none() && !**is_null);
+        let misses = missed.map(|(row, _)| row as u64).collect();
+        Ok(Referenced { ordinals, misses })
+    }
+}
+
+/// What rows reference.
+pub(crate) struct Referenced {
+    /// `None` where any of the referencing columns is NULL, and where there is no such row.
+    pub(crate) ordinals: Vec<Option<u64>>,
+    /// The rows that reference what does not exist.
+    pub(crate) misses: Vec<u64>,
+}
+
+/// The keys that rows reference.
+struct Keys<K> {
+    /// `None` where there is no such key.
+    keys: Vec<Option<K>>,
+    /// Whether the row references nothing.
+    is_null: Vec<bool>,
+}
+
+impl<K> Default for Keys<K> {
+    fn default() -> Self {
+        Self { keys: Vec::new(), is_null: Vec::new() }
+    }
+}
+
+impl<K: NormalKey> Keys<K> {
+    fn push(&mut self, layout: &Layout, values: Vec<ArrayRef>) -> Result<()> {
+        let nulls = nulls_of(&values);
+        // A value that the parent's type cannot hold becomes NULL: it references nothing.
+        let fitted = layout.fit(values)?;
+        let misfits = nulls_of(&fitted);
+        for (row, key) in K::encode(layout, &fitted)?.into_iter().enumerate() {
+            let is_set = |nulls: &Option<NullBuffer>| {
+                nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
+            };
+            self.is_null.push(is_set(&nulls));
+            self.keys.push((!is_set(&misfits)).then_some(key));
+        }
+        Ok(())
     }
 }
 
@@ -280,27 +355,14 @@ impl Task<'_> {
         lookup: &Lookup<K>,
     ) -> Result<Vec<Int64Array>> {
         let first_row = (blocks.start * BLOCK_ROWS) as u64;
-        let mut keys = Vec::new();
-        let mut is_null: Vec<bool> = Vec::new();
+        let mut keys = Keys::default();
         for block in blocks {
             let values = self.segment.decode(&self.foreign_key.columns, block)?;
-            let nulls = nulls_of(&values);
-            // A value that the parent's type cannot hold becomes NULL: it references nothing.
-            let fitted = self.parent.layout.fit(values)?;
-            let misfits = nulls_of(&fitted);
-            for (row, key) in K::encode(&self.parent.layout, &fitted)?.into_iter().enumerate() {
-                let is_set = |nulls: &Option<NullBuffer>| {
-                    nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
-                };
-                is_null.push(is_set(&nulls));
-                keys.push((!is_set(&misfits)).then_some(key));
-            }
+            keys.push(&self.parent.layout, values)?;
         }
-        let ordinals = lookup.find(&self.parent.table, &self.parent.layout, keys)?;
-        for (row, (ordinal, is_null)) in ordinals.iter().zip(&is_null).enumerate() {
-            if ordinal.is_none() && !is_null {
-                self.fault.get_or_insert_default().push(first_row + row as u64);
-            }
+        let Referenced { ordinals, misses } = self.parent.find(keys, lookup)?;
+        for row in misses {
+            self.fault.get_or_insert_default().push(first_row + row);
         }
         let array = |chunk: &[Option<u64>]| -> Int64Array {
             chunk.iter().map(|ordinal| ordinal.map(|ordinal| ordinal as i64)).collect()
@@ -326,6 +388,5 @@ fn report(tasks: &[Task<'_>], table: &Table, numbers: &RowNumbers, first_row: u6
     let columns = &task.foreign_key.columns;
     let values = table.blocks_values(task.segment, columns, block as usize)?;
     let text = violation::columns_and_values(&table.schema, columns, &values, row as usize);
-    let parent = (task.parent.table.name(), task.parent.columns.as_str());
-    Err(violation::unresolved(&table.schema, &text, number, parent))
+    Err(violation::unresolved(&table.schema, &text, number, task.parent.names()))
 }

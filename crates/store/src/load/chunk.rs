@@ -31,6 +31,8 @@ pub(crate) struct Chunk {
     row_count: usize,
     byte_len: usize,
     batches: Vec<Vec<ArrayRef>>,
+    /// Columns that were looked up: they come after those of the batches.
+    added: Vec<ArrayRef>,
 }
 
 impl Chunk {
@@ -52,6 +54,16 @@ impl Chunk {
         self.batches.push(rows.columns);
     }
 
+    /// Rows of the input before it.
+    pub(crate) fn first_row(&self) -> u64 {
+        self.first_row
+    }
+
+    /// Adds a column that comes after all others.
+    pub(crate) fn add(&mut self, column: ArrayRef) {
+        self.added.push(column);
+    }
+
     /// This chunk, leaving the empty one that follows it.
     pub(crate) fn take(&mut self) -> Self {
         let next = Self { first_row: self.first_row + self.row_count as u64, ..Self::default() };
@@ -60,7 +72,12 @@ impl Chunk {
 
     /// The values of one column; the one after the last are the numbers of the rows in the input,
     /// from 1.
-    fn column(&self, idx: usize) -> Result<ArrayRef> {
+    pub(crate) fn column(&self, idx: usize) -> Result<ArrayRef> {
+        let from_input = self.batches.first().map_or(0, Vec::len);
+        let added = idx.checked_sub(from_input).and_then(|idx| self.added.get(idx));
+        if let Some(added) = added {
+            return Ok(Arc::clone(added));
+        }
         let parts: Vec<&dyn Array> =
             self.batches.iter().filter_map(|batch| batch.get(idx)).map(AsRef::as_ref).collect();
         match parts.as_slice() {

@@ -48,8 +48,11 @@ impl<'a, K: NormalKey> RunsWriter<'a, K> {
     }
 
     /// Sorts and writes a chunk; the end of the input may come with it.
-    pub(crate) fn add(&mut self, chunk: Chunk, is_last: bool) -> Result<()> {
+    pub(crate) fn add(&mut self, mut chunk: Chunk, is_last: bool) -> Result<()> {
         let is_only = is_last && self.rows == 0;
+        if let Some(clustered) = self.job.clustered {
+            clustered.resolve(self.job, &mut chunk, is_only)?;
+        }
         let workers = self.job.workers;
         let chunk = match self.layout {
             None => SortedChunk::as_it_is(chunk),

@@ -72,6 +72,12 @@ fn warehouses_of_every_version_open_and_take_rows() {
             });
             assert_eq!(values(&trip, ColumnId(1)), trips.collect::<Vec<String>>());
         }
+        if version >= 5 {
+            let stop = table(&store, "stop");
+            assert!(stop.is_sorted());
+            assert_eq!(read(&store, "stop", "nation"), ["1", "9", "7", "NULL"]);
+            assert_eq!(values(&stop, stop.sorted_by()[0]), ["0", "3", "4", "NULL"]);
+        }
         let rows = |id, name| batch(vec![ints([id]), texts([name])]);
         assert!(insert(&store, "nation", vec![rows(7, "Oman")]).is_err());
         assert!(insert(&store, "nation", vec![rows(8, "Fiji")]).is_err());

@@ -192,7 +192,8 @@ impl Changes {
         }
         let mut built = Vec::new();
         if let Some(rows) = rows {
-            let run = if before.sorted_by().is_empty() { 0 } else { before.next_run };
+            let is_in_order = !before.sorted_by().is_empty() && !before.schema.is_clustered();
+            let run = if is_in_order { before.next_run } else { 0 };
             let (first_row, next_ordinal) = (before.next_row, before.next_ordinal);
             let mut place = Place { id: number(), first_row, next_ordinal, run };
             for rows in parts(rows) {
@@ -206,6 +207,7 @@ impl Changes {
             }
             (after.next_row, after.next_ordinal) = (place.first_row, place.next_ordinal);
             after.next_run = after.next_run.max(place.run);
+            after.is_sorted &= is_in_order;
             if after.is_sorted
                 && let Some(layout) = sort_layout(before)?
             {

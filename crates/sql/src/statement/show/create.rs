@@ -52,7 +52,7 @@ pub(super) fn create_table_sql(table: &Table, snapshot: &Snapshot) -> String {
     sql.push_str(&lines.join(",\n    "));
     sql.push_str("\n)");
     if !table.sorted_by().is_empty() {
-        sql.push_str(&format!(" SORTED BY ({})", column_names(table, table.sorted_by())));
+        sql.push_str(&format!(" SORTED BY ({})", column_names(table, &table.declared_order())));
     }
     sql.push(';');
     sql
