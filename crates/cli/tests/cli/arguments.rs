@@ -100,7 +100,7 @@ fn wrong_command_lines_are_usage_errors() {
         &["backup", "w"],
         &["import", "w", "t"],
         &["bench"],
-        &["bench", "tpch"],
+        &["bench", "tpcds"],
     ] {
         let ended = folder.run(line);
         ended.is(2, "");
