@@ -46,6 +46,15 @@ pub struct Codes {
     pub nulls: Option<NullBuffer>,
 }
 
+/// Places of the texts of some rows, see [`Block::places_of_texts`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextPlaces {
+    /// For each row, the place of its text among the distinct ones.
+    pub places: Vec<u32>,
+    /// Which rows are NULL; `None` if none is.
+    pub nulls: Option<NullBuffer>,
+}
+
 /// A parsed block. What it hands out may share the memory of its bytes.
 #[derive(Clone, Debug)]
 pub struct Block {
@@ -241,7 +250,28 @@ impl Block {
     ) -> Result<Option<(StringViewArray, Vec<u32>)>, Corruption> {
         let Values::Text(text) = &self.values else { return Ok(None) };
         let Some(texts) = self.distinct_texts()? else { return Ok(None) };
-        Ok(Some((texts, text.distinct_codes(self.rows)?)))
+        Ok(Some((texts, text.distinct_codes(&Rows::Range(0..self.rows))?)))
+    }
+
+    /// For each selected row the place of its text in [`Block::distinct_texts`]; that of a row that
+    /// is NULL is some place. `None` if the encoding does not keep distinct texts.
+    ///
+    /// # Errors
+    /// Damage, and a selection of another number of rows.
+    pub fn places_of_texts(&self, selection: &Selection) -> Result<Option<TextPlaces>, Corruption> {
+        let Values::Text(text @ (Text::Dictionary(_) | Text::Constant(_))) = &self.values else {
+            return Ok(None);
+        };
+        if selection.rows() != self.rows {
+            return Err(Corruption::new(0, "rows of a selection", self.rows, selection.rows()));
+        }
+        let indices = selection.indices();
+        let rows = match selection.is_all() {
+            true => Rows::Range(0..self.rows),
+            false => Rows::Indices(&indices),
+        };
+        let (places, nulls) = (text.distinct_codes(&rows)?, self.nulls(&rows)?);
+        Ok(Some(TextPlaces { places, nulls }))
     }
 
     pub(crate) fn validity(&self) -> &Integers {
@@ -292,6 +322,34 @@ impl Block {
             }
             _ => Ok(None),
         }
+    }
+
+    /// The numbers of consecutive rows as they are stored, decimals without their point, in 64
+    /// bits; `None` if the column is none of such.
+    ///
+    /// # Errors
+    /// Damage, and rows that the block does not have.
+    pub fn decode_words(&self, rows: Range<usize>) -> Result<Option<ArrayRef>, Corruption> {
+        let end = rows.end.max(rows.start);
+        self.fetch_words(&Rows::Range(rows.start..end))
+    }
+
+    /// The same of single rows, in the order given.
+    ///
+    /// # Errors
+    /// Damage, and rows that the block does not have.
+    pub fn take_words(&self, rows: &[u32]) -> Result<Option<ArrayRef>, Corruption> {
+        self.fetch_words(&Rows::Indices(rows))
+    }
+
+    fn fetch_words(&self, rows: &Rows<'_>) -> Result<Option<ArrayRef>, Corruption> {
+        let Values::Keys(keys) = &self.values else { return Ok(None) };
+        if self.ty.physical() != Physical::Integer || self.ty == DataType::Boolean {
+            return Ok(None);
+        }
+        rows.check(self.rows)?;
+        let words: Vec<i64> = keys.fetch(rows)?;
+        Ok(Some(Arc::new(Int64Array::new(words.into(), self.nulls(rows)?))))
     }
 
     fn fetch(&self, rows: &Rows<'_>) -> Result<ArrayRef, Corruption> {

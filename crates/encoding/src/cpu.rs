@@ -8,7 +8,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A loop without calls that are not inlined.
-pub(crate) trait Kernel {
+pub trait Kernel {
+    /// What it gives.
     type Output;
 
     /// Runs the loop. Implementations are `#[inline(always)]`, so that they are compiled for the
@@ -107,7 +108,7 @@ impl InstructionSet {
 }
 
 /// Runs a kernel with the best instruction set.
-pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
+pub fn run<K: Kernel>(kernel: K) -> K::Output {
     run_at(InstructionSet::best(), kernel)
 }
 

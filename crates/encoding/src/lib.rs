@@ -60,8 +60,8 @@ pub use bitmap::{
     BITMAP_VALUES_MAX, BitmapDirectory, BitmapMatch, BitmapPage, BitmapSide, BlockCost, Containers,
     bitmaps,
 };
-pub use block::{Block, Codes, SampledKeys};
-pub use cpu::InstructionSet;
+pub use block::{Block, Codes, SampledKeys, TextPlaces};
+pub use cpu::{InstructionSet, Kernel, run as run_kernel};
 pub use derive::{
     Derivation, Found, PARAMETER_MAX, Rounding, Rule, Sample, choose_rules, encode_derived,
     find_rules,

@@ -4,10 +4,12 @@
 //! it at once, and what is handed out is no larger than what was asked for.
 
 use crate::source::Missing;
-use arrow::array::{ArrayRef, Int64Array};
+use crate::text_numbers::TextNumbers;
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringViewArray};
 use arrow::compute::concat;
+use arrow::datatypes::{DataType as ArrowType, Decimal128Type, Int16Type, Int32Type};
 use starfact_base::{ColumnId, Error, Result};
-use starfact_encoding::{Codes, OrdinalCodes, Selection, SharedDictionary, Widening};
+use starfact_encoding::{Codes, OrdinalCodes, Selection, SharedDictionary, TextPlaces, Widening};
 use starfact_format::{ColumnBlock, ColumnFile};
 use std::ops::Range;
 use std::sync::Arc;
@@ -55,6 +57,17 @@ pub(crate) enum OpenColumn {
     Coded(Box<OpenColumn>, Arc<OrdinalCodes>),
     /// Codes of ordinals, all of them the same.
     Code(u32),
+    /// Numbers in 64 bits.
+    Words(Box<OpenColumn>),
+}
+
+/// What is given out of a column instead of its values.
+#[derive(Clone, Debug)]
+pub enum Given {
+    /// Codes of the ordinals that it has.
+    Codes(Arc<OrdinalCodes>),
+    /// Its numbers in 64 bits, decimals without their point; whoever asks knows that they fit.
+    Words,
 }
 
 impl MorselColumns {
@@ -63,8 +76,34 @@ impl MorselColumns {
     /// # Errors
     /// Damage.
     pub fn decode(&self, selection: &Selection) -> Result<Vec<ArrayRef>> {
+        self.decode_coded(selection, &mut [])
+    }
+
+    /// The same with the numbers of texts, as BIGINT, in the places of columns for which `texts`
+    /// has such.
+    ///
+    /// # Errors
+    /// Damage.
+    pub fn decode_coded(
+        &self,
+        selection: &Selection,
+        texts: &mut [Option<TextNumbers>],
+    ) -> Result<Vec<ArrayRef>> {
         let plan = Fetch::plan(selection, self.rows);
-        self.columns.iter().map(|column| column.fetch(&plan)).collect()
+        let mut texts = texts.iter_mut();
+        let column = |(place, column): (usize, &OpenColumn)| {
+            let Some(Some(numbers)) = texts.next() else { return column.fetch(&plan) };
+            if let Some(ColumnCodes { dictionary, codes }) = self.codes(place, selection)? {
+                let numbers = numbers.of_codes(&dictionary, &codes);
+                return Ok(Arc::new(Int64Array::from(numbers)) as ArrayRef);
+            }
+            let numbers = match column.distinct(selection)? {
+                Some((texts, places)) => numbers.of_places(&texts, &places),
+                None => numbers.of_array(&column.fetch(&plan)?),
+            };
+            Ok(Arc::new(Int64Array::from(numbers)) as ArrayRef)
+        };
+        self.columns.iter().enumerate().map(column).collect()
     }
 }
 
@@ -97,6 +136,14 @@ impl MorselColumns {
 }
 
 impl OpenColumn {
+    /// The distinct texts of the block, and where those of the selected rows are among them, if the
+    /// block keeps them.
+    fn distinct(&self, selection: &Selection) -> Result<Option<(StringViewArray, TextPlaces)>> {
+        let Self::Block(block, None) = self else { return Ok(None) };
+        let Some(places) = block.places_of_texts(selection)? else { return Ok(None) };
+        Ok(block.distinct_texts()?.map(|texts| (texts, places)))
+    }
+
     fn fetch(&self, plan: &Fetch) -> Result<ArrayRef> {
         match self {
             Self::Block(block, None) => fetch(block, plan),
@@ -112,6 +159,15 @@ impl OpenColumn {
                 }
                 codes.of_array(&ordinals.fetch(plan)?).map_err(Error::internal)
             }
+            Self::Words(column) => {
+                if let Self::Block(block, None) = column.as_ref()
+                    && let Some(found) = fetch_words(block, plan)?
+                {
+                    return Ok(found);
+                }
+                let words = words_of(&column.fetch(plan)?);
+                words.ok_or_else(|| Error::internal("numbers that 64 bits do not hold"))
+            }
             Self::Code(code) => {
                 Ok(Arc::new(Int64Array::from_value((*code).into(), plan.row_count())))
             }
@@ -124,17 +180,51 @@ fn fetch(block: &ColumnBlock, plan: &Fetch) -> Result<ArrayRef> {
         Fetch::All(rows) => block.decode(0..*rows),
         Fetch::Rows(rows) => block.take(rows),
         Fetch::Ranges(ranges) => {
-            let parts: Vec<ArrayRef> =
-                ranges.iter().map(|range| block.decode(range.clone())).collect::<Result<_>>()?;
-            match parts.as_slice() {
-                [one] => Ok(Arc::clone(one)),
-                parts => {
-                    let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
-                    concat(&parts).map_err(|error| Error::internal(error.to_string()))
-                }
-            }
+            let parts = ranges.iter().map(|range| block.decode(range.clone()));
+            together(&parts.collect::<Result<Vec<_>>>()?)
         }
     }
+}
+
+fn fetch_words(block: &ColumnBlock, plan: &Fetch) -> Result<Option<ArrayRef>> {
+    match plan {
+        Fetch::All(rows) => block.decode_words(0..*rows),
+        Fetch::Rows(rows) => block.take_words(rows),
+        Fetch::Ranges(ranges) => {
+            let parts = ranges.iter().map(|range| block.decode_words(range.clone()));
+            let parts = parts.collect::<Result<Option<Vec<_>>>>()?;
+            parts.map(|parts| together(&parts)).transpose()
+        }
+    }
+}
+
+fn together(parts: &[ArrayRef]) -> Result<ArrayRef> {
+    match parts {
+        [one] => Ok(Arc::clone(one)),
+        parts => {
+            let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
+            concat(&parts).map_err(|error| Error::internal(error.to_string()))
+        }
+    }
+}
+
+/// Numbers in 64 bits; `None` if they do not fit.
+fn words_of(array: &ArrayRef) -> Option<ArrayRef> {
+    let words: Int64Array = match array.data_type() {
+        ArrowType::Decimal128(..) => {
+            let decimals = array.as_primitive::<Decimal128Type>();
+            let is_word = |row: usize| i64::try_from(decimals.value(row)).is_ok();
+            if !(0..decimals.len()).all(|row| decimals.is_null(row) || is_word(row)) {
+                return None;
+            }
+            decimals.unary(|value| value as i64)
+        }
+        ArrowType::Int16 => array.as_primitive::<Int16Type>().unary(i64::from),
+        ArrowType::Int32 => array.as_primitive::<Int32Type>().unary(i64::from),
+        ArrowType::Int64 => return Some(Arc::clone(array)),
+        _ => return None,
+    };
+    Some(Arc::new(words))
 }
 
 /// How to get at the selected rows of a block.

@@ -7,14 +7,17 @@
 
 mod bitmaps;
 mod columns;
+pub mod narrow;
 mod scan;
 pub mod short;
 mod source;
 mod statistics;
+mod text_numbers;
 mod totals;
 
 pub use bitmaps::{BitmapAnswers, Bitmaps};
-pub use columns::{ColumnCodes, MorselColumns, OpenBlocks};
+pub use columns::{ColumnCodes, Given, MorselColumns, OpenBlocks};
 pub use scan::{ColumnFilter, Morsel, Removed, Scan, ScanOptions};
-pub use statistics::{ColumnBounds, column_bounds};
+pub use statistics::{ColumnBounds, column_bounds, distinct_count};
+pub use text_numbers::TextNumbers;
 pub use totals::{ColumnTotals, Totals, TotalsAsked};

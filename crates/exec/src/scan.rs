@@ -5,7 +5,7 @@
 //! [`Scan::decode`], narrow the selection, and decode the rest.
 
 use crate::bitmaps::{self, BitmapAnswers, Bitmaps};
-use crate::columns::{MorselColumns, OpenBlocks, OpenColumn};
+use crate::columns::{Given, MorselColumns, OpenBlocks, OpenColumn};
 use crate::source::{Question, Source};
 use arrow::array::{ArrayRef, Int64Array};
 use starfact_base::limits::BLOCK_ROWS;
@@ -378,7 +378,7 @@ impl Scan {
     }
 
     /// Opens columns of a morsel, to decode it piece by piece; `blocks` are those that are open
-    /// already. Columns of ordinals of which there are codes will give those of the selected rows.
+    /// already. Columns for which something else is to be given out will give that.
     ///
     /// # Errors
     /// A column that the table does not have; damage.
@@ -386,23 +386,24 @@ impl Scan {
         &self,
         morsel: &Morsel,
         columns: &[ColumnId],
-        codes: &[Option<Arc<OrdinalCodes>>],
+        given: &[Option<Given>],
         blocks: &mut OpenBlocks,
     ) -> Result<MorselColumns> {
-        let mut open = |(column, codes): (&ColumnId, Option<&Arc<OrdinalCodes>>)| {
-            if let Some(codes) = codes {
-                return match self.common_code(morsel, *column, codes)? {
-                    Some(code) => Ok(OpenColumn::Code(code)),
-                    None => {
-                        let ordinals = self.open_one(morsel, *column, blocks)?;
-                        Ok(OpenColumn::Coded(Box::new(ordinals), Arc::clone(codes)))
-                    }
-                };
+        let mut open = |(column, given): (&ColumnId, Option<&Given>)| match given {
+            None => self.open_one(morsel, *column, blocks),
+            Some(Given::Words) => {
+                Ok(OpenColumn::Words(Box::new(self.open_one(morsel, *column, blocks)?)))
             }
-            self.open_one(morsel, *column, blocks)
+            Some(Given::Codes(codes)) => match self.common_code(morsel, *column, codes)? {
+                Some(code) => Ok(OpenColumn::Code(code)),
+                None => {
+                    let ordinals = self.open_one(morsel, *column, blocks)?;
+                    Ok(OpenColumn::Coded(Box::new(ordinals), Arc::clone(codes)))
+                }
+            },
         };
-        let codes = codes.iter().map(Option::as_ref).chain(std::iter::repeat(None));
-        let columns = columns.iter().zip(codes).map(&mut open).collect::<Result<_>>()?;
+        let given = given.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+        let columns = columns.iter().zip(given).map(&mut open).collect::<Result<_>>()?;
         Ok(MorselColumns { columns, rows: morsel.rows })
     }
 

@@ -64,6 +64,45 @@ pub fn column_bounds(table: &Table, column: ColumnId) -> Result<ColumnBounds> {
     Ok(bounds)
 }
 
+/// How many distinct values a column has at most, if its zone maps name all of them and these are
+/// no more than `most`; NULL counts for none.
+///
+/// # Errors
+/// A column file that is missing or damaged.
+pub fn distinct_count(table: &Table, column: ColumnId, most: usize) -> Result<Option<usize>> {
+    let mut values: Vec<Scalar> = Vec::new();
+    for segment in table.segments() {
+        let file = match Source::of(table, segment, column)? {
+            Source::File(file, None) => file,
+            Source::File(_, Some(_)) => return Ok(None),
+            Source::Missing(Missing { value, .. }) => {
+                if let Some(value) = value.filter(|value| !values.contains(value)) {
+                    values.push(value);
+                }
+                continue;
+            }
+        };
+        for zone in file.zones().iter().map(|zone| &zone.stats) {
+            let is_one = zone.min == zone.max && zone.min_exact && zone.max_exact;
+            let all = match (&zone.min, zone.present.as_slice()) {
+                _ if zone.nulls == zone.rows => &[],
+                (Some(only), []) if is_one => std::slice::from_ref(only),
+                (_, []) => return Ok(None),
+                (_, present) => present,
+            };
+            for value in all {
+                if !values.contains(value) {
+                    values.push(value.clone());
+                }
+            }
+        }
+        if values.len() > most {
+            return Ok(None);
+        }
+    }
+    Ok(Some(values.len()))
+}
+
 /// Replaces `bound` by `candidate` if it lies further in the direction of `order`.
 fn widen(bound: &mut Option<Scalar>, candidate: &Option<Scalar>, order: Ordering) {
     let Some(candidate) = candidate else { return };

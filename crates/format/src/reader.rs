@@ -16,8 +16,8 @@ use starfact_base::data_type::Physical;
 use starfact_base::{ColumnId, Corruption, DataType, Error, Result};
 use starfact_encoding::{
     Aggregate, BitmapDirectory, BitmapPage, Block, Codes, Derivation, FilterError, OrdinalCodes,
-    Predicate, Rule, SampledKeys, Selection, SharedDictionary, SharedKeys, bitmaps as bitmap_page,
-    encode_derived, encode_shared,
+    Predicate, Rule, SampledKeys, Selection, SharedDictionary, SharedKeys, TextPlaces,
+    bitmaps as bitmap_page, encode_derived, encode_shared,
 };
 use starfact_vfs::{Dir, ReadFile};
 use std::ops::Range;
@@ -397,6 +397,22 @@ impl ColumnBlock {
     /// Decodes the rows at these ascending indices.
     pub fn take(&self, rows: &[u32]) -> Result<ArrayRef> {
         self.block.take(rows).map_err(|damage| self.blame(damage))
+    }
+
+    /// For each selected row the place of its text among the distinct ones of the block, see
+    /// [`Block::places_of_texts`].
+    pub fn places_of_texts(&self, selection: &Selection) -> Result<Option<TextPlaces>> {
+        self.block.places_of_texts(selection).map_err(|damage| self.blame(damage))
+    }
+
+    /// The numbers of a range of rows in 64 bits, see [`Block::decode_words`].
+    pub fn decode_words(&self, rows: Range<usize>) -> Result<Option<ArrayRef>> {
+        self.block.decode_words(rows).map_err(|damage| self.blame(damage))
+    }
+
+    /// The numbers of the rows at these ascending indices in 64 bits.
+    pub fn take_words(&self, rows: &[u32]) -> Result<Option<ArrayRef>> {
+        self.block.take_words(rows).map_err(|damage| self.blame(damage))
     }
 
     /// The codes of the ordinals at these ascending indices; `None` if some row of the block has

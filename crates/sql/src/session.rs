@@ -417,8 +417,8 @@ fn build_state(schema: &Arc<WarehouseSchema>, env: Arc<RuntimeEnv>) -> SessionSt
         .with_optimizer_rules(optimizer_rules())
         .with_physical_optimizer_rules(physical_optimizer_rules())
         .with_query_planner(Arc::new(StarPlanner))
-        .with_physical_optimizer_rule(Arc::new(StarAggregates))
         .with_physical_optimizer_rule(Arc::new(EncodedTotals))
+        .with_physical_optimizer_rule(Arc::new(StarAggregates))
         .with_physical_optimizer_rule(Arc::new(TableOrder))
         .with_physical_optimizer_rule(Arc::new(CooperativeJoins))
         .build();

@@ -96,7 +96,8 @@ fn columns(schema: &Schema) -> Verified {
     let is_ahead = last < schema.next_column && schema.next_column.0 < u32::MAX / 2;
     check(is_ahead, schema, "next column number", "above all others")?;
     distinct_columns(schema, &schema.declared_order(), "sort order")?;
-    let is_own = |id: &ColumnId| schema.reference_in(*id).is_some_and(|key| key.parent == schema.id);
+    let is_own =
+        |id: &ColumnId| schema.reference_in(*id).is_some_and(|key| key.parent == schema.id);
     check(!schema.sorted_by.iter().any(is_own), schema, "sort order", "references to other tables")
 }
 

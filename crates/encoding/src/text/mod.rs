@@ -165,12 +165,12 @@ impl Text {
         }
     }
 
-    /// For each of all `rows` rows the place of its text in [`Text::distinct`], if that has it.
-    pub(crate) fn distinct_codes(&self, rows: usize) -> Result<Vec<u32>, Corruption> {
+    /// For each row the place of its text in [`Text::distinct`], if that has it.
+    pub(crate) fn distinct_codes(&self, rows: &Rows<'_>) -> Result<Vec<u32>, Corruption> {
         match self {
-            Self::Dictionary(node) => node.codes(&Rows::Range(0..rows)),
+            Self::Dictionary(node) => node.codes(rows),
             Self::Constant(_) | Self::Strings(_) | Self::Fsst(_) | Self::Shared(_) => {
-                Ok(vec![0; rows])
+                Ok(vec![0; rows.len()])
             }
         }
     }

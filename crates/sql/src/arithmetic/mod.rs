@@ -26,6 +26,7 @@ mod whole;
 
 pub(crate) use decimal::divide_rounded;
 pub(crate) use rounding::to_nearest;
+pub(crate) use short::short_operation;
 
 use crate::functions::{time_text, timestamp_text};
 use crate::keep_names::map_expressions;

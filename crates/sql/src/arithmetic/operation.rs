@@ -32,6 +32,11 @@ pub(super) fn function(op: Operator) -> Arc<ScalarUDF> {
     })
 }
 
+/// The operator that a function is.
+pub(super) fn operator(function: &ScalarUDF) -> Option<Operator> {
+    function.inner().downcast_ref::<Operation>().map(|operation| operation.op)
+}
+
 fn make(op: Operator) -> Arc<ScalarUDF> {
     let signature = Signature::any(2, Volatility::Immutable);
     Arc::new(ScalarUDF::new_from_impl(Operation { op, signature }))

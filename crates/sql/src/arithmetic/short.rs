@@ -6,7 +6,8 @@
 use super::decimal::Operation;
 use arrow::array::{Array, Decimal128Array};
 use arrow::buffer::{NullBuffer, ScalarBuffer};
-use datafusion::logical_expr::Operator;
+use arrow::datatypes::DataType;
+use datafusion::logical_expr::{Operator, ScalarUDF};
 use starfact_exec::short::{ShortOp, ShortSide, short};
 
 /// One side of an operator.
@@ -60,6 +61,44 @@ pub(super) fn evaluate(operation: &Operation, sides: [Side<'_>; 2]) -> Option<De
     }
     let values = short(op, left.scaled(factors[0])?, right.scaled(factors[1])?);
     Some(Decimal128Array::new(ScalarBuffer::from(values), nulls(sides)?))
+}
+
+/// An operator of two columns of numbers, or of numbers and a constant.
+pub(crate) struct ShortOperation {
+    pub(crate) op: ShortOp,
+    /// What either side is multiplied by first.
+    pub(crate) factors: [i64; 2],
+    /// What results are more than the opposite of, and less than.
+    pub(crate) limit: i128,
+}
+
+/// What a function does of which the arguments have these types, if it is an operator that
+/// [`evaluate`] or [`super::whole`] may know.
+pub(crate) fn short_operation(
+    function: &ScalarUDF,
+    left: &DataType,
+    right: &DataType,
+) -> Option<ShortOperation> {
+    let op = super::operation::operator(function)?;
+    let short_op = match op {
+        Operator::Plus => ShortOp::Add,
+        Operator::Minus => ShortOp::Subtract,
+        Operator::Multiply => ShortOp::Multiply,
+        _ => return None,
+    };
+    let limit = match (left, right) {
+        (DataType::Decimal128(_, 0..), DataType::Decimal128(_, 0..)) => {
+            let operation = super::decimal::operation(op, left, right).ok()?;
+            let factors = [operation.left.factor?, operation.right.factor?];
+            let factors = [i64::try_from(factors[0]).ok()?, i64::try_from(factors[1]).ok()?];
+            return Some(ShortOperation { op: short_op, factors, limit: operation.limit });
+        }
+        (DataType::Int16, DataType::Int16) => i128::from(i16::MAX),
+        (DataType::Int32, DataType::Int32) => i128::from(i32::MAX),
+        (DataType::Int64, DataType::Int64) => i128::from(i64::MAX),
+        _ => return None,
+    };
+    Some(ShortOperation { op: short_op, factors: [1, 1], limit })
 }
 
 /// Which results are NULL; `None` if all of them are, because the one value of a side is.

@@ -81,7 +81,7 @@ impl Width for Decimal256Type {
 pub(crate) const DIGITS_IN_128_BITS: u8 = 19;
 
 /// Whether values of a type must be added up in 256 bits.
-pub(super) fn is_wide(data_type: &DataType) -> bool {
+pub(crate) fn is_wide(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Decimal128(precision, _) if *precision > DIGITS_IN_128_BITS)
 }
 

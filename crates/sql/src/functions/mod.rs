@@ -4,6 +4,7 @@
 mod accumulator;
 mod aggregate;
 mod aliases;
+mod bounds;
 mod calendar;
 mod careful_rules;
 mod date_bin;
@@ -28,8 +29,9 @@ mod version;
 
 pub(crate) use aggregate::{is_exact_total, is_sum};
 pub(crate) use aliases::register_aliases;
+pub(crate) use bounds::is_max;
 pub(crate) use careful_rules::adapt_rule;
-pub(crate) use exact::DIGITS_IN_128_BITS;
+pub(crate) use exact::{DIGITS_IN_128_BITS, is_wide};
 pub(crate) use nullable::{hidden, nullable};
 pub(crate) use signed_ranks::SignedRanks;
 pub(crate) use time_text::time_text;
@@ -41,7 +43,8 @@ use std::sync::Arc;
 /// The aggregate functions.
 pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
     use aggregate::{Exact, Kind};
-    [Kind::Sum, Kind::Average].map(|kind| Arc::new(Exact::new(kind).into())).to_vec()
+    let totals = [Kind::Sum, Kind::Average].map(|kind| Exact::new(kind).into());
+    totals.into_iter().chain(bounds::bounds().map(Into::into)).map(Arc::new).collect()
 }
 
 /// The scalar functions.

@@ -31,14 +31,18 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
 };
-use starfact_base::{ColumnId, DataType};
+use starfact_base::data_type::Physical;
+use starfact_base::{ColumnId, DataType, Scalar};
 use starfact_encoding::Members;
-use starfact_exec::{ColumnFilter, Scan};
+use starfact_exec::{ColumnFilter, Scan, column_bounds, distinct_count};
 use starfact_store::{ForeignKey, Table};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 
+/// Texts that zone maps name, of which there are few.
+const NAMED_TEXTS_MAX: usize = 256;
 /// A filter is taken to leave one row in this many, as the query engine takes it.
 const FILTER_SHARE: usize = 5;
 
@@ -106,8 +110,41 @@ impl ScanExec {
         self.projection.iter().map(at).collect()
     }
 
-    pub(super) fn settings(&self) -> ScanSettings {
+    pub(crate) fn settings(&self) -> ScanSettings {
         self.settings
+    }
+
+    /// About how many texts there are at a place of the output, if these are few: its dictionaries
+    /// have so many, or its zone maps name them.
+    pub(crate) fn text_count(&self, place: usize) -> Option<usize> {
+        let (column, data_type) = self.output_column(place)?;
+        if data_type != DataType::Varchar {
+            return None;
+        }
+        let mut count = None;
+        for (_, file) in self.table.dictionaries().iter().filter(|(of, _)| *of == column) {
+            count = Some(count.unwrap_or(0) + file.values().ok()?.len());
+        }
+        count.or_else(|| distinct_count(&self.table, column, NAMED_TEXTS_MAX).ok()?)
+    }
+
+    /// What the numbers at a place of the output are between, as they are stored; `None` if they
+    /// are no numbers of 64 bits, or nobody knows.
+    pub(crate) fn word_bounds(&self, place: usize) -> Option<RangeInclusive<i128>> {
+        let (column, data_type) = self.output_column(place)?;
+        let is_number = match data_type {
+            DataType::SmallInt | DataType::Integer | DataType::BigInt => true,
+            DataType::Decimal { .. } => data_type.physical() == Physical::Integer,
+            _ => false,
+        };
+        if !is_number {
+            return None;
+        }
+        let bounds = column_bounds(&self.table, column).ok()?;
+        match (bounds.min, bounds.max) {
+            (Some(Scalar::Integer(min)), Some(Scalar::Integer(max))) => Some(min..=max),
+            _ => None,
+        }
     }
 
     /// The column at a place of the output, if it is in files.

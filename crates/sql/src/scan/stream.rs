@@ -9,7 +9,7 @@ use super::filter::{Columns, batch, evaluate, merge_bounds, translate};
 use crate::progress::Progress;
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType as ArrowType, Schema, SchemaRef};
 use datafusion::common::Result;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::utils::split_conjunction;
@@ -18,10 +18,10 @@ use datafusion::physical_expr_common::physical_expr::{
 };
 use datafusion::physical_plan::metrics::{Count, Time};
 use starfact_base::ColumnId;
-use starfact_encoding::{OrdinalCodes, Selection};
+use starfact_encoding::Selection;
 use starfact_exec::{
-    BitmapAnswers, ColumnFilter, Morsel, MorselColumns, OpenBlocks, Removed, Scan, Totals,
-    TotalsAsked,
+    BitmapAnswers, ColumnFilter, Given, Morsel, MorselColumns, OpenBlocks, Removed, Scan,
+    TextNumbers, Totals, TotalsAsked,
 };
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -107,8 +107,10 @@ pub(crate) struct Partition {
     /// What became of the rows of the blocks that were read.
     pub(super) ledger: ScanLedger,
     dynamic: Vec<Option<Dynamic>>,
-    /// For columns in files, codes to be given out in the places of ordinals.
-    codes: Vec<Option<Arc<OrdinalCodes>>>,
+    /// What is given out in the places of the values of columns in files.
+    given: Vec<Option<Given>>,
+    /// For columns of text in files, the numbers that are given out in their place.
+    texts: Vec<Option<TextNumbers>>,
     /// The morsel that is being read, and the rows of it that are still to be decoded.
     open: Option<(Morsel, MorselColumns)>,
     pieces: VecDeque<Selection>,
@@ -137,22 +139,50 @@ impl Partition {
             bitmap_pruned: Count::new(),
             ledger: ScanLedger::default(),
             dynamic,
-            codes: Vec::new(),
+            given: Vec::new(),
+            texts: Vec::new(),
             open: None,
             pieces: VecDeque::new(),
         }
     }
 
-    /// Gives out the codes of ordinals in the place of a column of these.
-    pub(crate) fn give_codes(&mut self, place: usize, codes: Arc<OrdinalCodes>) {
-        let before = self.columns.get(..place).unwrap_or_default();
-        let slot = stored(before).len();
-        if self.codes.len() <= slot {
-            self.codes.resize(slot + 1, None);
+    /// Gives out something else in the place of the values of a column in files.
+    pub(crate) fn give(&mut self, place: usize, given: Given) {
+        let slot = self.slot(place);
+        self.given.resize(self.given.len().max(slot + 1), None);
+        if let Some(known) = self.given.get_mut(slot) {
+            *known = Some(given);
         }
-        if let Some(known) = self.codes.get_mut(slot) {
-            *known = Some(codes);
+        self.give_words(place);
+    }
+
+    /// Gives out numbers in the place of the texts of a column in files.
+    pub(crate) fn give_numbers(&mut self, place: usize) {
+        let slot = self.slot(place);
+        self.texts.resize(self.texts.len().max(slot + 1), None);
+        if let Some(known) = self.texts.get_mut(slot) {
+            *known = Some(TextNumbers::default());
         }
+        self.give_words(place);
+    }
+
+    /// The numbers that were given out so far.
+    pub(crate) fn numbers(&self, place: usize) -> Option<&TextNumbers> {
+        self.texts.get(self.slot(place))?.as_ref()
+    }
+
+    /// The place of a column among those in files.
+    fn slot(&self, place: usize) -> usize {
+        stored(self.columns.get(..place).unwrap_or_default()).len()
+    }
+
+    /// Says of a column that it is given out in 64 bits.
+    fn give_words(&mut self, place: usize) {
+        let fields = self.schema.fields().iter().enumerate().map(|(known, field)| {
+            let field = field.as_ref().clone();
+            if known == place { field.with_data_type(ArrowType::Int64) } else { field }
+        });
+        self.schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     }
 
     /// The next batch, of at most `batch_rows` rows.
@@ -171,7 +201,7 @@ impl Partition {
             if !selection.is_empty() {
                 self.pieces = pieces(&selection, self.batch_rows).into();
                 let columns = stored(&self.columns);
-                let open = self.scan.open_coded(&morsel, &columns, &self.codes, &mut blocks);
+                let open = self.scan.open_coded(&morsel, &columns, &self.given, &mut blocks);
                 let open = open.map_err(external)?;
                 self.open = Some((morsel, open));
             }
@@ -207,7 +237,7 @@ impl Partition {
         let _timer = time.timer();
         let columns = match &self.open {
             Some((morsel, open)) => {
-                let decoded = open.decode(piece).map_err(external)?;
+                let decoded = open.decode_coded(piece, &mut self.texts).map_err(external)?;
                 with_numbers(&self.scan, morsel, &self.columns, piece, decoded)?
             }
             None => Vec::new(),

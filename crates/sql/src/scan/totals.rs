@@ -14,7 +14,7 @@
 
 use super::plan::ScanExec;
 use super::statistics::scalar_value;
-use crate::functions::{DIGITS_IN_128_BITS, is_exact_total};
+use crate::functions::{DIGITS_IN_128_BITS, is_exact_total, is_max};
 use crate::operators::{StatesSchema, with_states, without_inputs};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
@@ -23,7 +23,6 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Result, ScalarValue, internal_err};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::functions_aggregate::count::Count;
-use datafusion::functions_aggregate::min_max::{Max, Min};
 use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
@@ -125,9 +124,9 @@ impl States {
             };
             return is_narrow.then_some(Self::Sum(place));
         }
-        match (inner.is::<Min>(), inner.is::<Max>()) {
-            (true, _) if !is_float => Some(Self::Min(place)),
-            (_, true) if !is_float => Some(Self::Max(place)),
+        match is_max(function.fun()) {
+            Some(false) if !is_float => Some(Self::Min(place)),
+            Some(true) if !is_float => Some(Self::Max(place)),
             _ => None,
         }
     }

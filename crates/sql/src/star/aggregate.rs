@@ -7,14 +7,16 @@
 //! ```
 //!
 //! The keys of a dimension are numbered once for each of its rows that pass, so a row of the fact
-//! costs a look-up and an addition for each dimension. What leaves is what a partial aggregation of
+//! costs a look-up and an addition for each dimension. Texts of the fact have numbers, too, where
+//! its dictionaries have few. What leaves is what a partial aggregation of
 //! the query engine would give, so its final one merges the threads, and spills if it must.
 
 use super::exec::StarExec;
+use super::functions::Functions;
 use super::partial::StarAggregateExec;
 use super::plan::{Source, StarPlan, misplaced};
 use crate::operators::{StatesSchema, with_states};
-use crate::scan::remap;
+use crate::scan::ScanExec;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
@@ -24,10 +26,10 @@ use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::coop::CooperativeExec;
-use std::collections::BTreeSet;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::{ExecutionPlan, InputOrderMode};
 use std::sync::Arc;
 
 /// Puts [`StarAggregateExec`] in the place of partial aggregations over star blocks.
@@ -57,11 +59,7 @@ fn states(
     aggregate: &AggregateExec,
     schema: &StatesSchema<'_>,
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-    let mut input = aggregate.input();
-    while let Some(cooperative) = input.downcast_ref::<CooperativeExec>() {
-        input = cooperative.input();
-    }
-    let Some(star) = input.downcast_ref::<StarExec>() else { return Ok(None) };
+    let input = without_yields(aggregate.input());
     if !aggregate.group_expr().is_single() {
         return Ok(None);
     }
@@ -72,7 +70,44 @@ fn states(
     if !functions.iter().all(is_known) {
         return Ok(None);
     }
-    Ok(Some(Arc::new(StarAggregateExec::new(star, aggregate, schema()?)?)))
+    if let Some(star) = input.downcast_ref::<StarExec>() {
+        return Ok(Some(Arc::new(StarAggregateExec::new(star, aggregate, schema()?)?)));
+    }
+    if *aggregate.input_order_mode() != InputOrderMode::Linear {
+        return Ok(None);
+    }
+    let Some(table) = table_alone(input)? else { return Ok(None) };
+    let exec = StarAggregateExec::new(&table, aggregate, schema()?)?;
+    Ok(exec.pays_for_a_table().then(|| Arc::new(exec) as _))
+}
+
+/// What is below operators that let others run in between.
+fn without_yields(mut plan: &Arc<dyn ExecutionPlan>) -> &Arc<dyn ExecutionPlan> {
+    while let Some(cooperative) = plan.downcast_ref::<CooperativeExec>() {
+        plan = cooperative.input();
+    }
+    plan
+}
+
+/// A table that is read without dimensions, as a star block.
+fn table_alone(input: &Arc<dyn ExecutionPlan>) -> Result<Option<StarExec>> {
+    let (scan, outputs) = match input.downcast_ref::<ProjectionExec>() {
+        Some(projection) => (without_yields(projection.input()), Some(projection.expr())),
+        None => (input, None),
+    };
+    let Some(scan) = scan.downcast_ref::<ScanExec>() else { return Ok(None) };
+    if !scan.settings().star_executor || scan.fetch().is_some() {
+        return Ok(None);
+    }
+    let outputs = match outputs {
+        Some(outputs) => outputs.iter().map(|output| Arc::clone(&output.expr)).collect(),
+        None => {
+            let fields = scan.schema();
+            let fields = fields.fields().iter().enumerate();
+            fields.map(|(place, field)| Arc::new(Column::new(field.name(), place)) as _).collect()
+        }
+    };
+    Ok(Some(StarExec::of_table(scan.fresh(), outputs, input.schema())))
 }
 
 /// Where a key of a group comes from.
@@ -80,9 +115,14 @@ fn states(
 pub(super) enum Key {
     /// The keys of a dimension, and a place among them.
     Dimension(usize, usize),
+    /// A place among the columns of text that are read as numbers.
+    Text(usize),
     /// A place among the keys that are evaluated row by row.
     Row(usize),
 }
+
+/// Combinations of the numbers of texts up to which these are read as such.
+const TEXT_CELLS_MAX: usize = 1 << 16;
 
 /// What there is to aggregate.
 #[derive(Debug)]
@@ -91,11 +131,12 @@ pub(super) struct Aggregation {
     pub(super) keys: Vec<Key>,
     /// Dimensions with keys, and the places of these among the columns of the dimension.
     pub(super) dimensions: Vec<(usize, Vec<usize>)>,
+    /// Places of the columns of the root that are read as numbers of their texts, and how many of
+    /// these their dictionaries have.
+    pub(super) texts: Vec<(usize, usize)>,
     pub(super) row_keys: Vec<Arc<dyn PhysicalExpr>>,
     pub(super) row_schema: SchemaRef,
-    pub(super) functions: Vec<Arc<AggregateFunctionExpr>>,
-    pub(super) arguments: Vec<Vec<Arc<dyn PhysicalExpr>>>,
-    pub(super) filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
+    pub(super) functions: Functions,
     /// Of the states that leave it.
     pub(super) schema: SchemaRef,
 }
@@ -107,13 +148,30 @@ impl Aggregation {
         schema: SchemaRef,
     ) -> Result<Self> {
         let inlined = |expr: &Arc<dyn PhysicalExpr>| inline(expr, &star.outputs);
+        let functions = aggregate.aggr_expr().to_vec();
+        let arguments = functions
+            .iter()
+            .map(|function| function.expressions().iter().map(inlined).collect::<Result<_>>())
+            .collect::<Result<Vec<Vec<_>>>>()?;
+        let filters = aggregate.filter_expr().iter();
+        let filters = filters.map(|filter| filter.as_ref().map(inlined).transpose());
+        let filters = filters.collect::<Result<Vec<_>>>()?;
+        let wanted = aggregate.group_expr().expr().iter();
+        let wanted = wanted.map(|(expr, _)| inlined(expr)).collect::<Result<Vec<_>>>()?;
+        let texts = Texts::new(
+            &star.star,
+            &wanted,
+            arguments.iter().flatten().chain(filters.iter().flatten()),
+        );
         let mut keys = Vec::new();
         let mut dimensions: Vec<(usize, Vec<usize>)> = Vec::new();
         let (mut row_keys, mut row_fields) = (Vec::new(), Vec::new());
-        for (place, (expr, _)) in aggregate.group_expr().expr().iter().enumerate() {
-            let expr = inlined(expr)?;
+        for (place, expr) in wanted.into_iter().enumerate() {
             let column = expr.downcast_ref::<Column>().map(Column::index);
             match column.and_then(|column| star.star.sources.get(column)) {
+                Some(Source::Root(column)) if texts.place(*column).is_some() => {
+                    keys.push(Key::Text(texts.place(*column).unwrap_or_default()));
+                }
                 Some(Source::Dimension(dimension, column)) => {
                     let known = dimensions.iter().position(|(known, _)| known == dimension);
                     let known = known.unwrap_or_else(|| {
@@ -132,58 +190,60 @@ impl Aggregation {
                 }
             }
         }
-        let functions = aggregate.aggr_expr().to_vec();
-        let arguments = functions
-            .iter()
-            .map(|function| function.expressions().iter().map(inlined).collect::<Result<_>>())
-            .collect::<Result<Vec<Vec<_>>>>()?;
-        let filters = aggregate.filter_expr().iter();
-        let filters = filters.map(|filter| filter.as_ref().map(inlined).transpose());
-        let filters = filters.collect::<Result<Vec<_>>>()?;
+        let others: Vec<_> = row_keys.iter().chain(&star.star.residuals).cloned().collect();
+        let functions = Functions::new(&star.star, functions, arguments, filters, &others);
+        let (functions, star, row_keys) = functions.pruned(&star.star, &row_keys)?;
         let row_schema = Arc::new(Schema::new(row_fields));
-        let star = star.star.as_ref().clone();
-        let whole = Self {
-            star,
-            keys,
-            dimensions,
-            row_keys,
-            row_schema,
-            functions,
-            arguments,
-            filters,
-            schema,
-        };
-        whole.pruned()
+        let texts = texts.0;
+        Ok(Self { star, keys, dimensions, texts, row_keys, row_schema, functions, schema })
     }
 
-    /// The same without the columns of joined rows that nothing needs.
-    fn pruned(self) -> Result<Self> {
-        let used: BTreeSet<usize> = self
-            .arguments
-            .iter()
-            .flatten()
-            .chain(self.filters.iter().flatten())
-            .chain(&self.row_keys)
-            .chain(&self.star.residuals)
-            .flat_map(collect_columns)
-            .map(|column| column.index())
-            .collect();
-        let used: Vec<usize> = used.into_iter().collect();
-        let moved = |expr: &Arc<dyn PhysicalExpr>| {
-            remap(expr, &|column| used.binary_search(&column).ok()).ok_or_else(misplaced)
-        };
-        let all = |list: &[Arc<dyn PhysicalExpr>]| list.iter().map(moved).collect::<Result<_>>();
-        let mut star = self.star.with_columns(&used)?;
-        star.residuals = all(&star.residuals)?;
-        let arguments = self.arguments.iter().map(|list| all(list));
-        let filters = self.filters.iter().map(|it| it.as_ref().map(moved).transpose());
-        Ok(Self {
-            star,
-            row_keys: all(&self.row_keys)?,
-            arguments: arguments.collect::<Result<_>>()?,
-            filters: filters.collect::<Result<_>>()?,
-            ..self
-        })
+    /// Whether this is better than what the query engine has for a table without dimensions: it
+    /// reads numbers instead of texts, or nothing but words.
+    pub(super) fn pays_for_a_table(&self) -> bool {
+        match self.keys.is_empty() {
+            true => self.functions.narrow.is_all(),
+            false => self.keys.iter().all(|key| matches!(key, Key::Text(_))),
+        }
+    }
+}
+
+/// The columns of text that are read as numbers: keys of which dictionaries have all texts that are
+/// in files, and of which nothing but the key is asked.
+struct Texts(Vec<(usize, usize)>);
+
+impl Texts {
+    fn new<'a>(
+        star: &'a StarPlan,
+        keys: &'a [Arc<dyn PhysicalExpr>],
+        others: impl Iterator<Item = &'a Arc<dyn PhysicalExpr>>,
+    ) -> Self {
+        let source = |column: usize| star.sources.get(column).copied();
+        let is_plain = |key: &&'a Arc<dyn PhysicalExpr>| key.is::<Column>();
+        let others = others.chain(keys.iter().filter(|key| !is_plain(key))).chain(&star.residuals);
+        let others: Vec<Option<Source>> =
+            others.flat_map(collect_columns).map(|column| source(column.index())).collect();
+        let mut texts: Vec<(usize, usize)> = Vec::new();
+        let mut cells = 1_usize;
+        for key in keys.iter().filter_map(|key| key.downcast_ref::<Column>()) {
+            let Some(Source::Root(place)) = source(key.index()) else { continue };
+            let is_known = texts.iter().any(|(known, _)| *known == place);
+            if is_known || others.contains(&Some(Source::Root(place))) {
+                continue;
+            }
+            let Some(count) = star.root.text_count(place) else { continue };
+            // One more for NULL.
+            match cells.checked_mul(count + 1).filter(|cells| *cells <= TEXT_CELLS_MAX) {
+                Some(more) => cells = more,
+                None => continue,
+            }
+            texts.push((place, count));
+        }
+        Self(texts)
+    }
+
+    fn place(&self, column: usize) -> Option<usize> {
+        self.0.iter().position(|(known, _)| *known == column)
     }
 }
 

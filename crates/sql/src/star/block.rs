@@ -7,9 +7,10 @@
 //! have a place for each that matters.
 
 use super::flatten::relation;
+use super::functions::{Accumulators, Functions};
 use super::index::{ABSENT, Index};
 use super::keyed::{Keyed, value_name, value_of};
-use super::plan::{StarPlan, batch_of, misplaced};
+use super::plan::{Joined, StarPlan, batch_of, misplaced};
 use crate::scan::external;
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, new_empty_array,
@@ -24,11 +25,9 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, DataFusionError, Result, not_impl_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{EmitTo, Expr, GroupsAccumulator};
-use datafusion::physical_expr::aggregate::{
-    AggregateFunctionExpr, LoweredAggregate, LoweredAggregateBuilder,
-};
+use datafusion::physical_expr::aggregate::{LoweredAggregate, LoweredAggregateBuilder};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use starfact_base::{ColumnId, Scalar};
@@ -44,9 +43,7 @@ pub(super) struct BlockPlan {
     star: StarPlan,
     /// The column of references that rows are grouped by.
     column: ColumnId,
-    functions: Vec<Arc<AggregateFunctionExpr>>,
-    arguments: Vec<Vec<Arc<dyn PhysicalExpr>>>,
-    filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
+    functions: Functions,
     /// Of the values.
     pub(super) schema: SchemaRef,
     /// Conditions on the values of a group.
@@ -90,15 +87,14 @@ impl BlockPlan {
         let mut plan = Self {
             column: star.grouping_column().ok_or_else(misplaced)?,
             star,
-            functions: Vec::new(),
-            arguments: Vec::new(),
-            filters: Vec::new(),
+            functions: Functions::default(),
             schema: Arc::new(schema),
             having: Vec::new(),
             given: asked.given.iter().filter_map(|it| needed.binary_search(it).ok()).collect(),
             shown: String::new(),
         };
         let (props, context) = (session.execution_props(), PhysicalPlanningContext::default());
+        let (mut functions, mut arguments, mut filters) = (Vec::new(), Vec::new(), Vec::new());
         for value in &values {
             let arrow = joined.as_arrow();
             let lowered = LoweredAggregateBuilder::new(value, &joined, arrow, props, &context);
@@ -107,17 +103,20 @@ impl BlockPlan {
             if !function.order_bys().is_empty() || !function.groups_accumulator_supported() {
                 return not_impl_err!("an aggregate function without groups");
             }
-            plan.arguments.push(function.expressions());
-            plan.functions.push(function);
-            plan.filters.push(filter);
+            arguments.push(function.expressions());
+            functions.push(function);
+            filters.push(filter);
         }
+        let names: Vec<String> = functions.iter().map(|it| it.name().to_owned()).collect();
+        let others = plan.star.residuals.clone();
+        let functions = Functions::new(&plan.star, functions, arguments, filters, &others);
+        (plan.functions, plan.star, _) = functions.pruned(&plan.star, &[])?;
         let schema = named_fields(keyed, &needed)
             .into_iter()
             .map(|field| (Some(relation(asked.place)), field));
         let schema = DFSchema::new_with_metadata(schema.collect(), Default::default())?;
         let create = |expr: &Expr| create_physical_expr(expr, &schema, props, &context);
         plan.having = asked.having.iter().map(create).collect::<Result<_>>()?;
-        let names: Vec<String> = plan.functions.iter().map(|it| it.name().to_owned()).collect();
         let named = |condition: &Arc<dyn PhysicalExpr>| {
             let fields = plan.schema.fields().iter().enumerate().zip(&names);
             fields.fold(condition.to_string(), |text, ((place, field), name)| {
@@ -178,12 +177,13 @@ impl BlockPlan {
                 let (slots, context) = (Arc::clone(&slots), Arc::clone(context));
                 let prefix = format!("groups_of_{}.", star.root.table().name());
                 let mut partition = built.root.partition(number, &context, metrics, &prefix);
+                this.functions.ask(&mut partition);
                 let read = async move {
                     let mut partial = this.begin(&slots, &context)?;
                     while let Some(batch) = partition.next_batch()? {
                         let joined = star.joined(&built, &batch)?;
                         let ordinals = star.groups(&joined.root)?;
-                        partial.add(&this, &slots, &joined.rows, ordinals)?;
+                        partial.add(&this, &slots, &joined, ordinals)?;
                         // So that the query can be cancelled.
                         tokio::task::yield_now().await;
                     }
@@ -209,8 +209,8 @@ impl BlockPlan {
     fn begin(&self, slots: &Slots, context: &Arc<TaskContext>) -> Result<Partial> {
         let memory = MemoryConsumer::new(format!("groups of {}", self.star.root.table().name()));
         let memory = memory.register(context.memory_pool());
-        let accumulators = self.functions.iter().map(|it| it.create_groups_accumulator());
-        let (numbered, seen) = match self.functions.is_empty() {
+        let accumulators = self.functions.accumulators()?;
+        let (numbered, seen) = match accumulators.is_empty() {
             true => (0, slots.count()),
             false => (slots.count(), 0),
         };
@@ -219,7 +219,7 @@ impl BlockPlan {
             seen: Members::with_room(seen),
             numbers: vec![ABSENT; numbered],
             slots: Vec::new(),
-            accumulators: accumulators.collect::<Result<_>>()?,
+            accumulators,
             groups: Vec::new(),
             memory,
         })
@@ -228,19 +228,17 @@ impl BlockPlan {
     /// What passes of the groups that were found.
     fn groups(&self, whole: Partial, slots: &Slots) -> Result<Groups> {
         let Partial { seen, numbers, slots: found, mut accumulators, memory, .. } = whole;
-        if self.functions.is_empty() {
+        if accumulators.is_empty() {
             let mut members = Members::with_room(slots.end);
             members.insert_all(slots.ordinals(seen.iter()));
             return Ok(Groups { members, index: Index::default(), columns: Vec::new(), memory });
         }
         let count = found.len();
-        let mut columns = Vec::new();
-        for (place, accumulator) in accumulators.iter_mut().enumerate() {
-            columns.push(match count {
-                0 => new_empty_array(self.schema.field(place).data_type()),
-                _ => accumulator.evaluate(EmitTo::All)?,
-            });
-        }
+        let fields = self.schema.fields().iter();
+        let columns: Vec<ArrayRef> = match count {
+            0 => fields.map(|field| new_empty_array(field.data_type())).collect(),
+            _ => accumulators.values(&self.functions)?,
+        };
         let passing = match self.having.is_empty() || count == 0 {
             true => None,
             false => Some(self.passing(&columns, count)?),
@@ -272,7 +270,7 @@ impl BlockPlan {
                 members.insert_all(ordinals.iter().copied());
                 let index = match given.is_empty() {
                     true => Index::default(),
-                    false => Index::of_rows(&members, &ordinals),
+                    false => Index::of_rows(&members, ordinals),
                 };
                 (members, index)
             }
@@ -357,7 +355,7 @@ struct Partial {
     numbers: Vec<u32>,
     /// The place of each group.
     slots: Vec<u32>,
-    accumulators: Vec<Box<dyn GroupsAccumulator>>,
+    accumulators: Accumulators,
     /// Of the rows of a batch.
     groups: Vec<usize>,
     memory: MemoryReservation,
@@ -368,11 +366,10 @@ impl Partial {
         &mut self,
         plan: &BlockPlan,
         slots: &Slots,
-        rows: &RecordBatch,
+        joined: &Joined,
         ordinals: &Int64Array,
     ) -> Result<()> {
-        let count = rows.num_rows();
-        if count == 0 {
+        if joined.rows.num_rows() == 0 {
             return Ok(());
         }
         slots.places(ordinals, &mut self.groups)?;
@@ -384,21 +381,13 @@ impl Partial {
             *place = number(&mut self.numbers, &mut self.slots, *place)?;
         }
         let total = self.slots.len();
-        let all = self.accumulators.iter_mut().zip(&plan.arguments).zip(&plan.filters);
-        for ((accumulator, arguments), filter) in all {
-            let evaluate = |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(count);
-            let values = arguments.iter().map(evaluate).collect::<Result<Vec<ArrayRef>>>()?;
-            let filter = filter.as_ref().map(evaluate).transpose()?;
-            let filter = filter.as_ref().map(|filter| as_boolean_array(filter)).transpose()?;
-            accumulator.update_batch(&values, &self.groups, filter, total)?;
-        }
+        self.accumulators.add(&plan.functions, joined, &self.groups, total)?;
         self.memory.try_resize(self.size())
     }
 
     fn size(&self) -> usize {
-        let accumulators = self.accumulators.iter().map(|accumulator| accumulator.size());
         let numbers = (self.numbers.len() + self.slots.capacity()) * size_of::<u32>();
-        numbers + accumulators.sum::<usize>()
+        numbers + self.accumulators.size()
     }
 
     fn merge(&mut self, mut other: Self) -> Result<()> {
@@ -412,10 +401,7 @@ impl Partial {
         let number = |slot: &u32| number(&mut self.numbers, &mut self.slots, *slot as usize);
         let groups: Vec<usize> = other.slots.iter().map(number).collect::<Result<_>>()?;
         let total = self.slots.len();
-        for (accumulator, other) in self.accumulators.iter_mut().zip(&mut other.accumulators) {
-            let states = other.state(EmitTo::All)?;
-            accumulator.merge_batch(&states, &groups, total)?;
-        }
+        self.accumulators.merge(other.accumulators, &groups, total)?;
         self.memory.try_resize(self.size())
     }
 }

@@ -12,14 +12,15 @@
 
 use super::block::{BlockPlan, Groups, ordinals_at};
 use super::flatten::AsideKind;
-use super::index::{ABSENT, Index};
+use super::index::Index;
 use super::plan::misplaced;
-use super::reading::read_all;
+use super::reading::{gone, read_all};
 use crate::scan::{ScanExec, ordinal_position, reference_position};
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_empty_array};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, new_empty_array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::Result;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_plan::ExecutionPlan;
@@ -344,32 +345,89 @@ impl DimensionPlan {
             .register(context.memory_pool());
         let plans: Vec<&Self> = children.iter().map(|(child, _)| child).collect();
         let (read, narrowed) = read_all(&plans, scan, context, metrics).await?;
-        let mut rows = Rows::new(self, memory)?;
         let prefix = format!("{}.", scan.table().name());
-        let mut partition = narrowed.undivided().partition(0, context, metrics, &prefix);
-        let of = Joining { own, children, read: &read };
-        while let Some(batch) = partition.next_batch()? {
-            rows.add(self, &of, &batch)?;
-            // So that the query can be cancelled.
-            tokio::task::yield_now().await;
-        }
-        let columns = match self.gives_columns {
-            true => rows.columns(&Self::types(scan, own, children))?,
-            false => Vec::new(),
+        // Rows of a small dimension are read by one thread sooner than another begins.
+        let scan_of_rows = match narrowed.rows_to_read() < ROWS_FOR_MORE_THREADS {
+            true => narrowed.undivided(),
+            false => narrowed.fresh().in_order(),
         };
-        let Rows { members, index, memory, .. } = rows;
-        let index = if self.gives_columns { Index::of(&members, &index) } else { Index::default() };
-        let mut dimension = self.dimension(members, index, columns, memory);
+        let read = Arc::new(read);
+        let count = scan_of_rows.partition_count();
+        let mut reading = Vec::with_capacity(count);
+        for number in 0..count {
+            let mut partition = scan_of_rows.partition(number, context, metrics, &prefix);
+            let (plan, read) = (self.clone(), Arc::clone(&read));
+            let mut rows = Rows::new(self, &memory)?;
+            let all = async move {
+                while let Some(batch) = partition.next_batch()? {
+                    rows.add(&plan, &read, &batch)?;
+                    // So that the query can be cancelled.
+                    tokio::task::yield_now().await;
+                }
+                Ok(rows)
+            };
+            reading.push(match count {
+                1 => Reading::Here(all.boxed()),
+                _ => Reading::Beside(SpawnedTask::spawn(all)),
+            });
+        }
+        let mut parts = Vec::with_capacity(count);
+        for part in reading {
+            parts.push(part.rows().await?);
+        }
+        let of = (own, children);
+        let mut dimension = self.together(parts, &Self::types(scan, of.0, of.1), memory)?;
+        let read = Arc::into_inner(read).ok_or_else(misplaced)?;
         dimension.memory.extend(read.into_iter().flat_map(|child| child.memory));
         Ok(dimension)
     }
+
+    /// A dimension of rows that were read in parts.
+    fn together(
+        &self,
+        parts: Vec<Rows>,
+        types: &[DataType],
+        memory: MemoryReservation,
+    ) -> Result<Dimension> {
+        let mut members = Members::with_room(self.ordinal_end);
+        let (mut batches, mut ordinals) = (Vec::new(), Vec::new());
+        for part in parts {
+            members.unite(&part.members);
+            batches.extend(part.batches);
+            ordinals.extend(part.ordinals);
+            memory.try_grow(part.memory.size())?;
+        }
+        if !self.gives_columns {
+            return Ok(self.dimension(members, Index::default(), Vec::new(), memory));
+        }
+        let places =
+            members.last().zip(members.first()).map_or(0, |(last, first)| last + 1 - first);
+        memory.try_grow(places * size_of::<u32>())?;
+        let all = ordinals.iter().flat_map(|some| some.values().iter());
+        let index = Index::of_rows(&members, all.map(|ordinal| *ordinal as usize));
+        let columns = columns_of(&batches, types)?;
+        Ok(self.dimension(members, index, columns, memory))
+    }
 }
 
-/// What there is of a dimension's own dimensions.
-struct Joining<'a> {
-    own: usize,
-    children: &'a [(DimensionPlan, Option<usize>)],
-    read: &'a [Dimension],
+/// Rows from which on several threads read those of a dimension.
+const ROWS_FOR_MORE_THREADS: u64 = 1 << 17;
+
+/// A part of the rows of a dimension that is being read.
+enum Reading<'a> {
+    /// By the thread that asks for it.
+    Here(BoxFuture<'a, Result<Rows>>),
+    /// By others.
+    Beside(SpawnedTask<Result<Rows>>),
+}
+
+impl Reading<'_> {
+    async fn rows(self) -> Result<Rows> {
+        match self {
+            Self::Here(rows) => rows.await,
+            Self::Beside(rows) => rows.join_unwind().await.map_err(gone)?,
+        }
+    }
 }
 
 /// Bytes of rows that were taken from an array, without the text that they share with it.
@@ -383,46 +441,39 @@ fn given_bytes(taken: &ArrayRef) -> usize {
 /// The rows that were read so far.
 struct Rows {
     members: Members,
-    index: Vec<u32>,
+    /// If there are columns, the ordinals of the rows.
+    ordinals: Vec<Int64Array>,
     batches: Vec<Vec<ArrayRef>>,
-    count: usize,
     memory: MemoryReservation,
 }
 
 impl Rows {
-    fn new(plan: &DimensionPlan, memory: MemoryReservation) -> Result<Self> {
-        let indexed = if plan.gives_columns { plan.ordinal_end } else { 0 };
-        memory.try_grow(plan.ordinal_end / 8 + indexed * size_of::<u32>())?;
+    fn new(plan: &DimensionPlan, memory: &MemoryReservation) -> Result<Self> {
+        let memory = memory.new_empty();
+        memory.try_grow(plan.ordinal_end / 8)?;
         Ok(Self {
             members: Members::with_room(plan.ordinal_end),
-            index: vec![if plan.is_outer() { ABSENT } else { 0 }; indexed],
+            ordinals: Vec::new(),
             batches: Vec::new(),
-            count: 0,
             memory,
         })
     }
 
-    fn add(&mut self, plan: &DimensionPlan, of: &Joining<'_>, batch: &RecordBatch) -> Result<()> {
+    fn add(&mut self, plan: &DimensionPlan, read: &[Dimension], batch: &RecordBatch) -> Result<()> {
         let ordinals = batch.columns().last().ok_or_else(misplaced)?;
-        let ordinals = ordinals.as_primitive::<Int64Type>().values();
+        let ordinals = ordinals.as_primitive::<Int64Type>();
         let is_there = |ordinal: &i64| (*ordinal as usize) < plan.ordinal_end;
-        if !ordinals.iter().all(is_there) {
+        if !ordinals.values().iter().all(is_there) {
             return Err(misplaced());
         }
-        self.members.insert_all(ordinals.iter().map(|ordinal| *ordinal as usize));
-        if plan.gives_columns {
-            for (row, ordinal) in (self.count..).zip(ordinals) {
-                if let Some(slot) = self.index.get_mut(*ordinal as usize) {
-                    *slot = row as u32;
-                }
-            }
-        }
-        self.count += batch.num_rows();
+        self.members.insert_all(ordinals.values().iter().map(|ordinal| *ordinal as usize));
+        let Origin::Table { own, children, .. } = &plan.origin else { return Err(misplaced()) };
         if !plan.gives_columns {
             return Ok(());
         }
-        let mut columns: Vec<ArrayRef> = batch.columns().iter().take(of.own).cloned().collect();
-        for ((child_plan, reference), child) in of.children.iter().zip(of.read) {
+        self.ordinals.push(ordinals.clone());
+        let mut columns: Vec<ArrayRef> = batch.columns().iter().take(*own).cloned().collect();
+        for ((child_plan, reference), child) in children.iter().zip(read) {
             let Some(reference) = reference else { continue };
             let references = ordinals_at(batch, *reference);
             let rows = child.index.rows(references, child_plan.is_outer())?;
@@ -431,25 +482,25 @@ impl Rows {
             }
         }
         // Text of their own dimensions lies where these have it, and is counted there.
-        let own = columns.iter().take(of.own).map(|column| column.get_array_memory_size());
-        let given = columns.iter().skip(of.own).map(given_bytes);
-        let bytes = own.chain(given).sum();
+        let kept = columns.iter().take(*own).map(|column| column.get_array_memory_size());
+        let given = columns.iter().skip(*own).map(given_bytes);
+        let bytes = kept.chain(given).sum::<usize>() + ordinals.len() * size_of::<i64>();
         self.memory.try_grow(bytes)?;
         self.batches.push(columns);
         Ok(())
     }
+}
 
-    /// The columns of all of them.
-    fn columns(&self, types: &[DataType]) -> Result<Vec<ArrayRef>> {
-        if self.batches.is_empty() {
-            return Ok(types.iter().map(new_empty_array).collect());
-        }
-        let width = self.batches.first().map_or(0, Vec::len);
-        let column = |place: usize| {
-            let parts: Vec<&dyn Array> =
-                self.batches.iter().filter_map(|batch| Some(batch.get(place)?.as_ref())).collect();
-            Ok(concat(&parts)?)
-        };
-        (0..width).map(column).collect()
+/// The columns of all batches.
+fn columns_of(batches: &[Vec<ArrayRef>], types: &[DataType]) -> Result<Vec<ArrayRef>> {
+    if batches.is_empty() {
+        return Ok(types.iter().map(new_empty_array).collect());
     }
+    let width = batches.first().map_or(0, Vec::len);
+    let column = |place: usize| {
+        let parts: Vec<&dyn Array> =
+            batches.iter().filter_map(|batch| Some(batch.get(place)?.as_ref())).collect();
+        Ok(concat(&parts)?)
+    };
+    (0..width).map(column).collect()
 }

@@ -4,6 +4,7 @@ use super::dimension::Built;
 use super::plan::{StarPlan, batch_of};
 use super::shape::Star;
 use crate::operators::without_inputs;
+use crate::scan::ScanExec;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::Session;
@@ -62,6 +63,25 @@ impl StarExec {
     }
 }
 
+impl StarExec {
+    /// A table that is read without dimensions, of which `outputs` are over the columns.
+    pub(super) fn of_table(
+        scan: ScanExec,
+        outputs: Vec<Arc<dyn PhysicalExpr>>,
+        schema: SchemaRef,
+    ) -> Self {
+        let properties = properties(&schema, scan.partition_count());
+        Self {
+            star: Arc::new(StarPlan::of_table(scan)),
+            outputs: outputs.into(),
+            schema,
+            properties,
+            built: Arc::default(),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+}
+
 /// Rows in no order.
 pub(super) fn properties(schema: &SchemaRef, partitions: usize) -> Arc<PlanProperties> {
     Arc::new(PlanProperties::new(
@@ -74,9 +94,14 @@ pub(super) fn properties(schema: &SchemaRef, partitions: usize) -> Arc<PlanPrope
 
 impl DisplayAs for StarPlan {
     fn fmt_as(&self, _format: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "fact={}", self.root.table().name())?;
         let names = self.dimensions.iter().map(ToString::to_string).collect::<Vec<_>>();
-        write!(out, ", dimensions=[{}]", names.join(", "))?;
+        match names.as_slice() {
+            [] => write!(out, "table={}", self.root.table().name())?,
+            names => {
+                let (fact, names) = (self.root.table().name(), names.join(", "));
+                write!(out, "fact={fact}, dimensions=[{names}]")?;
+            }
+        }
         if !self.root.shown().is_empty() {
             write!(out, ", filters=[{}]", self.root.shown().join(" AND "))?;
         }

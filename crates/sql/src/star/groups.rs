@@ -3,21 +3,25 @@
 use super::aggregate::{Aggregation, Key};
 use super::cells::Cells;
 use super::dimension::Built;
+use super::functions::Accumulators;
 use super::index::Index;
 use super::plan::{Joined, batch_of, misplaced};
-use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array, new_null_array};
+use crate::scan::Partition;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array, new_null_array};
 use arrow::compute::{concat, partition, take};
-use arrow::datatypes::{Field, Schema};
-use datafusion::common::cast::as_boolean_array;
+use arrow::datatypes::{Field, Int64Type, Schema};
 use datafusion::common::{Result, resources_datafusion_err};
 use datafusion::execution::memory_pool::MemoryReservation;
-use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::logical_expr::EmitTo;
 use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
 use starfact_encoding::OrdinalCodes;
+use starfact_exec::TextNumbers;
 use std::collections::VecDeque;
 use std::sync::Arc;
+
+/// Texts of a column for which there is room beside those of its dictionaries.
+const MORE_TEXTS: usize = 15;
 
 /// The keys of a dimension.
 #[derive(Debug)]
@@ -102,15 +106,18 @@ pub(super) struct Prepared {
 pub(super) struct GroupedRows {
     aggregation: Arc<Aggregation>,
     prepared: Arc<Prepared>,
-    /// How far apart the cells of neighbouring codes of each dimension are.
+    /// How far apart the cells of neighbouring codes of each dimension are, and then those of
+    /// neighbouring texts.
     strides: Vec<u64>,
+    /// How many texts of each column there is room for.
+    rooms: Vec<u64>,
     /// The combinations of codes.
     cells: Cells,
     /// The combinations of the keys that are evaluated row by row.
     row_values: Option<Box<dyn GroupValues>>,
     /// The combinations of both.
     pairs: Cells,
-    accumulators: Vec<Box<dyn GroupsAccumulator>>,
+    accumulators: Accumulators,
     memory: MemoryReservation,
     has_rows: bool,
     /// Of the rows of a batch.
@@ -125,18 +132,10 @@ impl GroupedRows {
         prepared: Arc<Prepared>,
         memory: MemoryReservation,
     ) -> Result<Self> {
-        let mut combinations = 1_u64;
-        let mut strides = Vec::with_capacity(prepared.coded.len());
-        for coded in &prepared.coded {
-            strides.push(combinations);
-            let product = combinations.checked_mul(coded.count.max(1) as u64);
-            combinations = product.ok_or_else(|| {
-                resources_datafusion_err!(
-                    "a query has too many combinations of keys of dimensions; \
-                     SET starfact.star_executor = off answers it"
-                )
-            })?;
-        }
+        // One more for NULL, and some for rows that are not in files yet.
+        let room = |(_, texts): &(usize, usize)| (texts + 1 + MORE_TEXTS) as u64;
+        let rooms: Vec<u64> = aggregation.texts.iter().map(room).collect();
+        let (strides, combinations) = strides(&prepared.coded, &rooms)?;
         let row_values = match aggregation.row_keys.is_empty() {
             true => None,
             false => {
@@ -144,10 +143,9 @@ impl GroupedRows {
                 Some(new_group_values(schema, &GroupOrdering::None)?)
             }
         };
-        let accumulators = aggregation.functions.iter();
-        let accumulators = accumulators.map(|function| function.create_groups_accumulator());
         Ok(Self {
-            accumulators: accumulators.collect::<Result<_>>()?,
+            accumulators: aggregation.functions.accumulators()?,
+            rooms,
             cells: Cells::new(Some(combinations)),
             pairs: Cells::new(None),
             aggregation,
@@ -162,27 +160,49 @@ impl GroupedRows {
         })
     }
 
-    /// Adds rows of the root.
-    pub(super) fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+    /// Makes room for all texts that have a number, when the groups have left.
+    pub(super) fn make_room(&mut self, rows: &Partition) -> Result<()> {
+        for (room, (place, _)) in self.rooms.iter_mut().zip(&self.aggregation.texts) {
+            let count = rows.numbers(*place).map_or(0, TextNumbers::len) as u64;
+            if count > *room {
+                *room = 2 * count;
+            }
+        }
+        let (strides, combinations) = strides(&self.prepared.coded, &self.rooms)?;
+        (self.strides, self.cells) = (strides, Cells::new(Some(combinations)));
+        Ok(())
+    }
+
+    /// Adds rows of the root; tells whether there was room for their texts, else nothing is added.
+    pub(super) fn add(&mut self, batch: &RecordBatch) -> Result<bool> {
         let joined = self.aggregation.star.joined(&self.prepared.built, batch)?;
         let Joined { rows, root } = &joined;
         if rows.num_rows() == 0 {
-            return Ok(());
+            return Ok(true);
+        }
+        if !self.has_room(root) {
+            return Ok(false);
         }
         self.has_rows = true;
         self.find_groups(rows, root)?;
         let total = self.total();
         let of = Arc::clone(&self.aggregation);
-        let all = self.accumulators.iter_mut().zip(&of.arguments).zip(&of.filters);
-        for ((accumulator, arguments), filter) in all {
-            let evaluate =
-                |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(rows.num_rows());
-            let values = arguments.iter().map(evaluate).collect::<Result<Vec<ArrayRef>>>()?;
-            let filter = filter.as_ref().map(evaluate).transpose()?;
-            let filter = filter.as_ref().map(|filter| as_boolean_array(filter)).transpose()?;
-            accumulator.update_batch(&values, &self.groups, filter, total)?;
-        }
-        Ok(())
+        self.accumulators.add(&of.functions, &joined, &self.groups, total)?;
+        Ok(true)
+    }
+
+    /// Whether there is room for the texts of some rows.
+    fn has_room(&self, root: &RecordBatch) -> bool {
+        self.aggregation.texts.iter().zip(&self.rooms).all(|((place, _), room)| {
+            let numbers = root.column(*place).as_primitive::<Int64Type>().values();
+            let greatest = numbers.iter().fold(0, |greatest, number| greatest.max(*number));
+            (greatest as u64) < *room
+        })
+    }
+
+    /// Whether there are keys that have codes.
+    fn has_codes(&self) -> bool {
+        !(self.aggregation.dimensions.is_empty() && self.aggregation.texts.is_empty())
     }
 
     /// How many groups there are. Without keys and rows there is none: of no states at all the
@@ -191,7 +211,7 @@ impl GroupedRows {
         match &self.row_values {
             _ if self.aggregation.keys.is_empty() => usize::from(self.has_rows),
             None => self.cells.len(),
-            Some(values) if self.aggregation.dimensions.is_empty() => values.len(),
+            Some(values) if !self.has_codes() => values.len(),
             Some(_) => self.pairs.len(),
         }
     }
@@ -208,7 +228,7 @@ impl GroupedRows {
             let keys = self.aggregation.row_keys.iter();
             let keys = keys.map(|key| key.evaluate(rows)?.into_array(count));
             values.intern(&keys.collect::<Result<Vec<_>>>()?, &mut self.row_groups)?;
-            if self.aggregation.dimensions.is_empty() {
+            if self.aggregation.dimensions.is_empty() && self.aggregation.texts.is_empty() {
                 std::mem::swap(&mut self.groups, &mut self.row_groups);
                 return Ok(());
             }
@@ -237,6 +257,13 @@ impl GroupedRows {
                 *cell += u64::from(code) * stride;
             }
         }
+        let text_strides = self.strides.iter().skip(self.prepared.coded.len());
+        for ((place, _), stride) in self.aggregation.texts.iter().zip(text_strides) {
+            let numbers = root.column(*place).as_primitive::<Int64Type>().values();
+            for (cell, number) in self.row_cells.iter_mut().zip(numbers) {
+                *cell += number.cast_unsigned() * stride;
+            }
+        }
         self.cells.groups(&self.row_cells, &mut self.groups);
         if self.row_values.is_some() {
             let pairs = self.groups.iter().zip(&self.row_groups);
@@ -250,23 +277,24 @@ impl GroupedRows {
     /// Whether there is no memory for more groups; then they have to leave.
     pub(super) fn is_full(&mut self) -> bool {
         let values = self.row_values.as_ref().map_or(0, |values| values.size());
-        let accumulators = self.accumulators.iter().map(|accumulator| accumulator.size());
         let groups = self.cells.size() + self.pairs.size();
-        let size = groups + values + accumulators.sum::<usize>();
+        let size = groups + values + self.accumulators.size();
         self.memory.try_resize(size).is_err()
     }
 
     /// Gives out the states of all groups, and forgets them.
-    pub(super) fn emit(&mut self, batch_rows: usize) -> Result<VecDeque<RecordBatch>> {
+    pub(super) fn emit(
+        &mut self,
+        batch_rows: usize,
+        rows: &Partition,
+    ) -> Result<VecDeque<RecordBatch>> {
         let total = self.total();
         if total == 0 {
             return Ok(VecDeque::new());
         }
         let of = Arc::clone(&self.aggregation);
-        let mut columns = self.key_columns()?;
-        for accumulator in &mut self.accumulators {
-            columns.extend(accumulator.state(EmitTo::All)?);
-        }
+        let mut columns = self.key_columns(rows)?;
+        columns.extend(self.accumulators.states(&of.functions)?);
         self.cells.clear();
         self.pairs.clear();
         self.has_rows = false;
@@ -277,7 +305,8 @@ impl GroupedRows {
     }
 
     /// The keys of all groups.
-    fn key_columns(&mut self) -> Result<Vec<ArrayRef>> {
+    fn key_columns(&mut self, rows: &Partition) -> Result<Vec<ArrayRef>> {
+        let has_codes = self.has_codes();
         let of = Arc::clone(&self.aggregation);
         let row_values = match &mut self.row_values {
             Some(values) => {
@@ -292,33 +321,60 @@ impl GroupedRows {
         // The combination of codes and that of other keys of each group.
         let parts: Vec<(usize, usize)> = match self.row_values.is_some() {
             false => (0..cells.len()).map(|group| (group, 0)).collect(),
-            true if of.dimensions.is_empty() => {
+            true if !has_codes => {
                 let count = row_values.first().map_or(0, |values| values.len());
                 (0..count).map(|row| (0, row)).collect()
             }
             true => self.pairs.cells().iter().map(|pair| parts_of(*pair)).collect(),
         };
+        let codes = |at: usize, count: u64| -> Result<Vec<u32>> {
+            let stride = self.strides.get(at).ok_or_else(misplaced)?;
+            let code = |(group, _): &(usize, usize)| {
+                let cell = cells.get(*group).copied().unwrap_or_default();
+                (cell / stride % count.max(1)) as u32
+            };
+            Ok(parts.iter().map(code).collect())
+        };
         let column = |key: &Key| {
-            let (values, numbers): (&ArrayRef, Vec<u32>) = match *key {
+            let (values, numbers): (ArrayRef, Vec<u32>) = match *key {
                 Key::Dimension(dimension, place) => {
                     let coded = self.prepared.coded.get(dimension).ok_or_else(misplaced)?;
-                    let stride = self.strides.get(dimension).ok_or_else(misplaced)?;
-                    let code = |(group, _): &(usize, usize)| {
-                        let cell = cells.get(*group).copied().unwrap_or_default();
-                        (cell / stride % coded.count.max(1) as u64) as u32
-                    };
                     let values = coded.values.get(place).ok_or_else(misplaced)?;
-                    (values, parts.iter().map(code).collect())
+                    (Arc::clone(values), codes(dimension, coded.count as u64)?)
+                }
+                Key::Text(text) => {
+                    let (place, _) = of.texts.get(text).ok_or_else(misplaced)?;
+                    let room = self.rooms.get(text).ok_or_else(misplaced)?;
+                    let texts = rows.numbers(*place).ok_or_else(misplaced)?.texts();
+                    (Arc::new(texts), codes(self.prepared.coded.len() + text, *room)?)
                 }
                 Key::Row(place) => {
                     let values = row_values.get(place).ok_or_else(misplaced)?;
-                    (values, parts.iter().map(|(_, row)| *row as u32).collect())
+                    (Arc::clone(values), parts.iter().map(|(_, row)| *row as u32).collect())
                 }
             };
-            Ok(take(values, &UInt32Array::from(numbers), None)?)
+            Ok(take(&values, &UInt32Array::from(numbers), None)?)
         };
         of.keys.iter().map(column).collect()
     }
+}
+
+/// How far apart the cells of neighbouring codes of dimensions and of texts are, and how many
+/// cells there are.
+fn strides(coded: &[Coded], rooms: &[u64]) -> Result<(Vec<u64>, u64)> {
+    let mut combinations = 1_u64;
+    let mut strides = Vec::with_capacity(coded.len() + rooms.len());
+    let counts = coded.iter().map(|coded| coded.count.max(1) as u64);
+    for count in counts.chain(rooms.iter().copied()) {
+        strides.push(combinations);
+        combinations = combinations.checked_mul(count).ok_or_else(|| {
+            resources_datafusion_err!(
+                "a query has too many combinations of keys of dimensions; \
+                 SET starfact.star_executor = off answers it"
+            )
+        })?;
+    }
+    Ok((strides, combinations))
 }
 
 /// Two numbers below 2³² as one.

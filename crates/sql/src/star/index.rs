@@ -33,7 +33,7 @@ impl Index {
     }
 
     /// The index of rows of which these are the ordinals.
-    pub(super) fn of_rows(members: &Members, ordinals: &[usize]) -> Self {
+    pub(super) fn of_rows(members: &Members, ordinals: impl IntoIterator<Item = usize>) -> Self {
         let (Some(first), Some(last)) = (members.first(), members.last()) else {
             return Self::default();
         };
@@ -44,14 +44,6 @@ impl Index {
             }
         }
         Self { first, rows }
-    }
-
-    /// The index of rows that are at the places of their ordinals.
-    pub(super) fn of(members: &Members, rows: &[u32]) -> Self {
-        let (Some(first), Some(last)) = (members.first(), members.last()) else {
-            return Self::default();
-        };
-        Self { first, rows: rows.get(first..=last).unwrap_or_default().to_vec() }
     }
 
     /// The row of an ordinal; that of one that does not pass is some number, or `None`.

@@ -19,6 +19,7 @@ use datafusion::physical_plan::metrics::{
 };
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use starfact_exec::Given;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -56,6 +57,11 @@ impl StarAggregateExec {
             prepared: Arc::default(),
             metrics: ExecutionPlanMetricsSet::new(),
         })
+    }
+
+    /// See [`Aggregation::pays_for_a_table`].
+    pub(super) fn pays_for_a_table(&self) -> bool {
+        self.aggregation.pays_for_a_table()
     }
 
     pub(super) fn star(&self) -> &StarPlan {
@@ -102,8 +108,8 @@ impl ExecutionPlan for StarAggregateExec {
     ) -> Result<TreeNodeRecursion> {
         let of = &self.aggregation;
         let mut recursion = TreeNodeRecursion::Continue;
-        let all = of.row_keys.iter().chain(of.arguments.iter().flatten());
-        for expr in all.chain(of.filters.iter().flatten()).chain(&of.star.residuals) {
+        let all = of.row_keys.iter().chain(of.functions.expressions());
+        for expr in all.chain(&of.star.residuals) {
             recursion = recursion.visit_sibling(|| visit(expr))?;
         }
         Ok(recursion)
@@ -171,18 +177,23 @@ impl Running {
                 self.rows = Some(start(exec, self.partition, context).await?);
             }
             let timer = self.baseline.elapsed_compute().timer();
+            let batch_rows = self.context.session_config().batch_size();
             let Some((rows, groups)) = &mut self.rows else { return Ok(None) };
             self.is_over = match rows.next_batch()? {
                 Some(batch) => {
                     let _timer = self.group_time.timer();
-                    groups.add(&batch)?;
+                    if !groups.add(&batch)? {
+                        // With more texts than it had room for, it begins again.
+                        self.given = groups.emit(batch_rows, rows)?;
+                        groups.make_room(rows)?;
+                        groups.add(&batch)?;
+                    }
                     false
                 }
                 None => true,
             };
             if self.is_over || groups.is_full() {
-                let batch_rows = self.context.session_config().batch_size();
-                self.given = groups.emit(batch_rows)?;
+                self.given.extend(groups.emit(batch_rows, rows)?);
             }
             timer.done();
             // So that the query can be cancelled.
@@ -201,8 +212,12 @@ async fn start(
     let mut rows = prepared.built.root.partition(partition, &context, &exec.metrics, "");
     for ((dimension, _), coded) in exec.aggregation.dimensions.iter().zip(&prepared.coded) {
         if let (Some(codes), Some(place)) = (&coded.given, exec.star().reference(*dimension)) {
-            rows.give_codes(place, Arc::clone(codes));
+            rows.give(place, Given::Codes(Arc::clone(codes)));
         }
+    }
+    exec.aggregation.functions.ask(&mut rows);
+    for (place, _) in &exec.aggregation.texts {
+        rows.give_numbers(*place);
     }
     let memory = MemoryConsumer::new(format!("StarfactStarAggregate[{partition}]"))
         .register(context.memory_pool());

@@ -18,6 +18,7 @@ use datafusion::execution::TaskContext;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use starfact_base::ColumnId;
 use starfact_exec::ColumnFilter;
@@ -122,6 +123,21 @@ impl StarPlan {
         let plan =
             Self { root, dimensions, references, sources, schema, residuals, grouping, left };
         Ok((plan, joined))
+    }
+
+    /// A table without dimensions.
+    pub(super) fn of_table(root: ScanExec) -> Self {
+        let schema = root.schema();
+        Self {
+            sources: (0..schema.fields().len()).map(Source::Root).collect(),
+            root,
+            dimensions: Vec::new(),
+            references: Vec::new(),
+            schema,
+            residuals: Vec::new(),
+            grouping: None,
+            left: Arc::default(),
+        }
     }
 
     /// The same with more filters of the root.

@@ -28,7 +28,7 @@ use tokio::task::JoinError;
 
 /// Where at most one in so many ordinals is wanted, reading these alone pays.
 const FEW_SHARE: usize = 2;
-/// Where at most one in so many rows is left, looking at what they refer to pays.
+/// Where at most one in so many rows of the table is left, looking at what they refer to pays.
 const LEFT_SHARE: u64 = 4;
 /// Rows of a dimension that are read faster than it is found out which of them are wanted.
 const SMALL_ROWS: u64 = 1 << 16;
@@ -110,7 +110,7 @@ async fn read_some(
 }
 
 /// The runtime has ended before the task.
-fn gone(error: JoinError) -> DataFusionError {
+pub(super) fn gone(error: JoinError) -> DataFusionError {
     DataFusionError::ExecutionJoin(Box::new(error))
 }
 
@@ -126,7 +126,7 @@ async fn wanted(
     let scan = scan.with_projection(places)?;
     let rooms: Vec<usize> = plans.iter().map(|plan| plan.ordinal_end).collect();
     let left = Arc::new(AtomicU64::new(0));
-    let left_max = scan.rows_to_read() / LEFT_SHARE;
+    let left_max = scan.table().stored_row_count() / LEFT_SHARE;
     let reading: Vec<SpawnedTask<Result<Vec<Members>>>> = (0..scan.partition_count())
         .map(|number| {
             let prefix = format!("wanted_by_{}.", scan.table().name());

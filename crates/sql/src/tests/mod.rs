@@ -13,6 +13,7 @@ mod errors;
 mod exact;
 mod faults;
 mod functions;
+mod groups;
 mod limits;
 mod merge;
 mod order;

@@ -229,9 +229,8 @@ impl<K: NormalKey> Keys<K> {
         let fitted = layout.fit(values)?;
         let misfits = nulls_of(&fitted);
         for (row, key) in K::encode(layout, &fitted)?.into_iter().enumerate() {
-            let is_set = |nulls: &Option<NullBuffer>| {
-                nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
-            };
+            let is_set =
+                |nulls: &Option<NullBuffer>| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
             self.is_null.push(is_set(&nulls));
             self.keys.push((!is_set(&misfits)).then_some(key));
         }

@@ -52,8 +52,8 @@ fn parents(store: &Store, ids: std::ops::Range<i32>) {
 /// The rows of a table of three columns, in the order of the table.
 fn read_rows(store: &Store) -> Vec<Row> {
     let known = table(store, "child");
-    let [ids, parents, lines] =
-        ["id", "parent", "line"].map(|name| live_values(&known, known.column_named(name).unwrap().id));
+    let [ids, parents, lines] = ["id", "parent", "line"]
+        .map(|name| live_values(&known, known.column_named(name).unwrap().id));
     let rows = ids.iter().zip(&parents).zip(&lines);
     rows.map(|((id, parent), line)| {
         (id.parse().unwrap(), parent.parse().ok(), line.parse().unwrap())
@@ -197,10 +197,7 @@ fn a_column_that_rows_are_sorted_by_stays() {
     create(&store, &child());
     let known = table(&store, "child");
     assert_ne!(known.sorted_by(), known.declared_order());
-    let names: Vec<_> = known
-        .declared_order()
-        .iter()
-        .map(|id| known.column(*id).unwrap().name.clone())
-        .collect();
+    let names: Vec<_> =
+        known.declared_order().iter().map(|id| known.column(*id).unwrap().name.clone()).collect();
     assert_eq!(names, ["parent", "line"]);
 }

@@ -1,0 +1,190 @@
+//! Numbers for texts, in the order in which they are seen: what groups are found by.
+//!
+//! ```text
+//!   code of a dictionary ── array ──┐
+//!                                   ├── number of the text
+//!   text ─────────── hash table ────┘
+//! ```
+//!
+//! Blocks that have codes of a dictionary, their own or a shared one, are numbered without a look
+//! at a text, but for the first row with each of them.
+
+use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
+use arrow::buffer::NullBuffer;
+use starfact_encoding::{Codes, SharedDictionary, TextPlaces};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Stands for a code whose text has not been seen.
+const UNKNOWN: u32 = u32::MAX;
+
+/// The texts that were seen, and NULL.
+#[derive(Clone, Debug, Default)]
+pub struct TextNumbers {
+    /// The text of each number.
+    texts: Vec<Option<Box<str>>>,
+    numbers: HashMap<Box<str>, u32>,
+    null: Option<u32>,
+    /// For each dictionary that was met, the number of each of its codes.
+    tables: Vec<(Arc<SharedDictionary>, Vec<u32>)>,
+    byte_len: usize,
+}
+
+impl TextNumbers {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    /// The text of each number.
+    pub fn texts(&self) -> StringViewArray {
+        self.texts.iter().map(Option::as_deref).collect()
+    }
+
+    /// Bytes in memory.
+    pub fn size(&self) -> usize {
+        let tables = self.tables.iter().map(|(_, table)| table.len() * size_of::<u32>());
+        self.byte_len + tables.sum::<usize>()
+    }
+
+    /// The numbers of rows that have codes of a dictionary.
+    pub(crate) fn of_codes(
+        &mut self,
+        dictionary: &Arc<SharedDictionary>,
+        rows: &Codes,
+    ) -> Vec<i64> {
+        let place = self.table_of(dictionary);
+        let mut table = match self.tables.get_mut(place) {
+            Some((_, table)) => std::mem::take(table),
+            None => Vec::new(),
+        };
+        let text = |code: u32| u16::try_from(code).ok().and_then(|code| dictionary.value(code));
+        let codes = rows.codes.iter().map(|code| u32::from(*code));
+        let numbers = self.through(&mut table, &text, codes, rows.nulls.as_ref());
+        if let Some((_, slot)) = self.tables.get_mut(place) {
+            *slot = table;
+        }
+        numbers
+    }
+
+    /// The numbers of rows that have places among some texts.
+    pub(crate) fn of_places(&mut self, texts: &StringViewArray, rows: &TextPlaces) -> Vec<i64> {
+        let mut table = vec![UNKNOWN; texts.len()];
+        let text = |place: u32| {
+            let is_there = (place as usize) < texts.len();
+            is_there.then(|| texts.value(place as usize))
+        };
+        let places = rows.places.iter().copied();
+        self.through(&mut table, &text, places, rows.nulls.as_ref())
+    }
+
+    /// The numbers of rows that have codes, by a table of those that are known.
+    fn through<'a>(
+        &mut self,
+        table: &mut [u32],
+        text: &dyn Fn(u32) -> Option<&'a str>,
+        codes: impl ExactSizeIterator<Item = u32>,
+        nulls: Option<&NullBuffer>,
+    ) -> Vec<i64> {
+        let mut numbers = Vec::with_capacity(codes.len());
+        for (row, code) in codes.enumerate() {
+            if nulls.is_some_and(|nulls| nulls.is_null(row)) {
+                numbers.push(i64::from(self.number(None)));
+                continue;
+            }
+            let known = table.get(code as usize).copied().unwrap_or(UNKNOWN);
+            if known != UNKNOWN {
+                numbers.push(i64::from(known));
+                continue;
+            }
+            let number = self.number(text(code));
+            if let Some(slot) = table.get_mut(code as usize) {
+                *slot = number;
+            }
+            numbers.push(i64::from(number));
+        }
+        numbers
+    }
+
+    /// The numbers of the rows of an array of texts.
+    pub(crate) fn of_array(&mut self, array: &ArrayRef) -> Vec<i64> {
+        let Some(texts) = array.as_string_view_opt() else {
+            let null = i64::from(self.number(None));
+            return vec![null; array.len()];
+        };
+        let mut before: Option<(Option<&str>, i64)> = None;
+        let mut numbers = Vec::with_capacity(texts.len());
+        for text in texts {
+            let number = match before {
+                Some((known, number)) if known == text => number,
+                _ => i64::from(self.number(text)),
+            };
+            before = Some((text, number));
+            numbers.push(number);
+        }
+        numbers
+    }
+
+    fn table_of(&mut self, dictionary: &Arc<SharedDictionary>) -> usize {
+        let known = self.tables.iter().position(|(known, _)| Arc::ptr_eq(known, dictionary));
+        known.unwrap_or_else(|| {
+            self.tables.push((Arc::clone(dictionary), vec![UNKNOWN; dictionary.len()]));
+            self.tables.len() - 1
+        })
+    }
+
+    fn number(&mut self, text: Option<&str>) -> u32 {
+        let next = self.texts.len() as u32;
+        let Some(text) = text else {
+            return *self.null.get_or_insert_with(|| {
+                self.texts.push(None);
+                next
+            });
+        };
+        if let Some(known) = self.numbers.get(text) {
+            return *known;
+        }
+        self.texts.push(Some(text.into()));
+        self.numbers.insert(text.into(), next);
+        self.byte_len += 2 * text.len() + size_of::<(Box<str>, u32)>() * 2 + size_of::<Box<str>>();
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_have_one_number_wherever_they_come_from() {
+        let dictionary = |texts: &[&str]| {
+            let texts = StringViewArray::from_iter_values(texts);
+            Arc::new(SharedDictionary::new(&texts).unwrap())
+        };
+        let (one, other) = (dictionary(&["a", "b", "c"]), dictionary(&["b", "d"]));
+        let mut numbers = TextNumbers::default();
+        let codes = |codes: &[u16], valid: Option<Vec<bool>>| Codes {
+            codes: codes.to_vec(),
+            nulls: valid.map(NullBuffer::from),
+        };
+        assert_eq!(numbers.of_codes(&one, &codes(&[2, 0, 2], None)), [0, 1, 0]);
+        let array: ArrayRef =
+            Arc::new(StringViewArray::from(vec![Some("d"), None, Some("a"), Some("a")]));
+        assert_eq!(numbers.of_array(&array), [2, 3, 1, 1]);
+        let rows = codes(&[1, 0, 0], Some(vec![true, false, true]));
+        assert_eq!(numbers.of_codes(&other, &rows), [2, 3, 4]);
+        assert_eq!(numbers.of_codes(&one, &codes(&[1, 0], None)), [4, 1]);
+        let texts = StringViewArray::from_iter_values(["b", "c"]);
+        let places = |nulls| TextPlaces { places: vec![1, 0, 1], nulls };
+        assert_eq!(numbers.of_places(&texts, &places(None)), [0, 4, 0]);
+        let nulls = Some(NullBuffer::from(vec![true, false, true]));
+        assert_eq!(numbers.of_places(&texts, &places(nulls)), [0, 3, 0]);
+        let texts = StringViewArray::from(vec![Some("c"), Some("a"), Some("d"), None, Some("b")]);
+        assert_eq!((numbers.texts(), numbers.len()), (texts, 5));
+    }
+}

@@ -1,0 +1,188 @@
+//! The aggregate functions of a star block, and what they have come to for each group.
+//!
+//! Sums, averages and counts of short numbers are added up together, see [`super::narrow`]; each of
+//! the others has an accumulator of the query engine.
+
+use super::narrow::{Narrow, states_of, values_of};
+use super::plan::{Joined, StarPlan, misplaced};
+use crate::scan::{Partition, remap};
+use arrow::array::{ArrayRef, AsArray, Int64Array};
+use arrow::datatypes::Int64Type;
+use datafusion::common::Result;
+use datafusion::common::cast::as_boolean_array;
+use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_expr::utils::collect_columns;
+use starfact_exec::Given;
+use starfact_exec::narrow::GroupSums;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+type Expressions = Vec<Arc<dyn PhysicalExpr>>;
+
+/// Aggregate functions with their arguments and conditions, which are over joined rows.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Functions {
+    functions: Vec<Arc<AggregateFunctionExpr>>,
+    arguments: Vec<Expressions>,
+    filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
+    /// Which of them are sums of words; these have no arguments any more.
+    pub(super) narrow: Narrow,
+}
+
+impl Functions {
+    /// Plans them over the joined rows of a star block, of which `others` need columns, too.
+    pub(super) fn new(
+        star: &StarPlan,
+        functions: Vec<Arc<AggregateFunctionExpr>>,
+        mut arguments: Vec<Expressions>,
+        filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
+        others: &[Arc<dyn PhysicalExpr>],
+    ) -> Self {
+        let narrow = Narrow::new(star, &functions, &arguments, &filters, others);
+        for (arguments, states) in arguments.iter_mut().zip(&narrow.functions) {
+            if states.is_some() {
+                arguments.clear();
+            }
+        }
+        Self { functions, arguments, filters, narrow }
+    }
+
+    /// The same, and other expressions, over joined rows without the columns that nothing needs.
+    pub(super) fn pruned(
+        self,
+        star: &StarPlan,
+        others: &[Arc<dyn PhysicalExpr>],
+    ) -> Result<(Self, StarPlan, Expressions)> {
+        let used: BTreeSet<usize> = self
+            .expressions()
+            .chain(others)
+            .chain(&star.residuals)
+            .flat_map(collect_columns)
+            .map(|column| column.index())
+            .collect();
+        let used: Vec<usize> = used.into_iter().collect();
+        let moved = |expr: &Arc<dyn PhysicalExpr>| {
+            remap(expr, &|column| used.binary_search(&column).ok()).ok_or_else(misplaced)
+        };
+        let all = |list: &[Arc<dyn PhysicalExpr>]| list.iter().map(moved).collect::<Result<_>>();
+        let mut pruned = star.with_columns(&used)?;
+        pruned.residuals = all(&pruned.residuals)?;
+        let arguments = self.arguments.iter().map(|list| all(list)).collect::<Result<_>>()?;
+        let filters = self.filters.iter().map(|it| it.as_ref().map(moved).transpose());
+        let filters = filters.collect::<Result<_>>()?;
+        Ok((Self { arguments, filters, ..self }, pruned, all(others)?))
+    }
+
+    /// The expressions over joined rows.
+    pub(super) fn expressions(&self) -> impl Iterator<Item = &Arc<dyn PhysicalExpr>> {
+        self.arguments.iter().flatten().chain(self.filters.iter().flatten())
+    }
+
+    /// Makes a partition of the root give out what they need.
+    pub(super) fn ask(&self, rows: &mut Partition) {
+        for place in &self.narrow.columns {
+            rows.give(*place, Given::Words);
+        }
+    }
+
+    /// Nothing accumulated yet.
+    pub(super) fn accumulators(&self) -> Result<Accumulators> {
+        let each = self.functions.iter().zip(&self.narrow.functions);
+        let each = each.map(|(function, states)| match states {
+            Some(_) => Ok(None),
+            None => function.create_groups_accumulator().map(Some),
+        });
+        let sums = (!self.narrow.is_empty()).then(|| self.narrow.sums());
+        Ok(Accumulators { each: each.collect::<Result<_>>()?, sums })
+    }
+}
+
+/// What functions have come to for each group.
+pub(super) struct Accumulators {
+    /// `None` for those that are among the sums.
+    each: Vec<Option<Box<dyn GroupsAccumulator>>>,
+    sums: Option<GroupSums>,
+}
+
+impl Accumulators {
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.each.is_empty()
+    }
+
+    /// Adds rows, of each of which `groups` has the group, below `total`.
+    pub(super) fn add(
+        &mut self,
+        of: &Functions,
+        joined: &Joined,
+        groups: &[usize],
+        total: usize,
+    ) -> Result<()> {
+        let Joined { rows, root } = joined;
+        if let Some(sums) = &mut self.sums {
+            let words = |place: &usize| root.column(*place).as_primitive::<Int64Type>();
+            let columns: Vec<&Int64Array> = of.narrow.columns.iter().map(words).collect();
+            sums.add(&columns, groups, total);
+        }
+        let all = self.each.iter_mut().zip(&of.arguments).zip(&of.filters);
+        for ((accumulator, arguments), filter) in all {
+            let Some(accumulator) = accumulator else { continue };
+            let evaluate =
+                |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(rows.num_rows());
+            let values = arguments.iter().map(evaluate).collect::<Result<Vec<ArrayRef>>>()?;
+            let filter = filter.as_ref().map(evaluate).transpose()?;
+            let filter = filter.as_ref().map(|filter| as_boolean_array(filter)).transpose()?;
+            accumulator.update_batch(&values, groups, filter, total)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the groups of others, of each of which `groups` has the place here, below `total`.
+    pub(super) fn merge(&mut self, other: Self, groups: &[usize], total: usize) -> Result<()> {
+        if let (Some(sums), Some(other)) = (&mut self.sums, &other.sums) {
+            sums.merge(other, groups, total);
+        }
+        for (accumulator, other) in self.each.iter_mut().zip(other.each) {
+            if let (Some(accumulator), Some(mut other)) = (accumulator, other) {
+                accumulator.merge_batch(&other.state(EmitTo::All)?, groups, total)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The states of all groups, which are forgotten.
+    pub(super) fn states(&mut self, of: &Functions) -> Result<Vec<ArrayRef>> {
+        let mut columns = Vec::new();
+        for (accumulator, states) in self.each.iter_mut().zip(&of.narrow.functions) {
+            match (accumulator, states, &self.sums) {
+                (Some(accumulator), ..) => columns.extend(accumulator.state(EmitTo::All)?),
+                (None, Some(states), Some(sums)) => columns.extend(states_of(sums, *states)?),
+                _ => return Err(misplaced()),
+            }
+        }
+        self.sums.iter_mut().for_each(GroupSums::clear);
+        Ok(columns)
+    }
+
+    /// The value of each function for all groups, of which there are some.
+    pub(super) fn values(&mut self, of: &Functions) -> Result<Vec<ArrayRef>> {
+        let mut columns = Vec::with_capacity(self.each.len());
+        let all = self.each.iter_mut().zip(&of.narrow.functions).zip(&of.functions);
+        for ((accumulator, states), function) in all {
+            columns.push(match (accumulator, states, &self.sums) {
+                (Some(accumulator), ..) => accumulator.evaluate(EmitTo::All)?,
+                (None, Some(states), Some(sums)) => values_of(sums, *states, function)?,
+                _ => return Err(misplaced()),
+            });
+        }
+        Ok(columns)
+    }
+
+    /// Bytes in memory.
+    pub(super) fn size(&self) -> usize {
+        let each = self.each.iter().flatten().map(|accumulator| accumulator.size());
+        each.sum::<usize>() + self.sums.as_ref().map_or(0, GroupSums::size)
+    }
+}
