@@ -104,9 +104,9 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_refused_with_both_named() {
-        let error = unseal("k", "CURRENT", b"k 5 0 00000000\n").unwrap_err();
+        let error = unseal("k", "CURRENT", b"k 6 0 00000000\n").unwrap_err();
         let message = error.to_string();
-        assert!(message.contains("version 5") && message.contains("up to version 4"), "{message}");
+        assert!(message.contains("version 6") && message.contains("up to version 5"), "{message}");
     }
 
     #[test]
