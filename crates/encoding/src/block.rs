@@ -211,15 +211,25 @@ impl Block {
     /// Damage, and a selection of another number of rows.
     pub fn codes(&self, selection: &Selection) -> Result<Option<Codes>, Corruption> {
         let Some(shared) = self.shared() else { return Ok(None) };
+        let mut indices = Vec::new();
+        let rows = self.selected(selection, &mut indices)?;
+        Ok(Some(Codes { codes: shared.codes(&rows)?, nulls: self.nulls(&rows)? }))
+    }
+
+    /// The selected rows; `indices` is where they are written down if they are not all.
+    fn selected<'a>(
+        &self,
+        selection: &Selection,
+        indices: &'a mut Vec<u32>,
+    ) -> Result<Rows<'a>, Corruption> {
         if selection.rows() != self.rows {
             return Err(Corruption::new(0, "rows of a selection", self.rows, selection.rows()));
         }
-        let indices = selection.indices();
-        let rows = match selection.is_all() {
-            true => Rows::Range(0..self.rows),
-            false => Rows::Indices(&indices),
-        };
-        Ok(Some(Codes { codes: shared.codes(&rows)?, nulls: self.nulls(&rows)? }))
+        if selection.is_all() {
+            return Ok(Rows::Range(0..self.rows));
+        }
+        *indices = selection.indices();
+        Ok(Rows::Indices(indices))
     }
 
     fn shared(&self) -> Option<&Shared> {
@@ -262,14 +272,8 @@ impl Block {
         let Values::Text(text @ (Text::Dictionary(_) | Text::Constant(_))) = &self.values else {
             return Ok(None);
         };
-        if selection.rows() != self.rows {
-            return Err(Corruption::new(0, "rows of a selection", self.rows, selection.rows()));
-        }
-        let indices = selection.indices();
-        let rows = match selection.is_all() {
-            true => Rows::Range(0..self.rows),
-            false => Rows::Indices(&indices),
-        };
+        let mut indices = Vec::new();
+        let rows = self.selected(selection, &mut indices)?;
         let (places, nulls) = (text.distinct_codes(&rows)?, self.nulls(&rows)?);
         Ok(Some(TextPlaces { places, nulls }))
     }

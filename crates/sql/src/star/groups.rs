@@ -275,10 +275,12 @@ impl GroupedRows {
     }
 
     /// Whether there is no memory for more groups; then they have to leave.
-    pub(super) fn is_full(&mut self) -> bool {
+    pub(super) fn is_full(&mut self, rows: &Partition) -> bool {
+        let texts = self.aggregation.texts.iter().filter_map(|(place, _)| rows.numbers(*place));
+        let texts = texts.map(TextNumbers::size).sum::<usize>();
         let values = self.row_values.as_ref().map_or(0, |values| values.size());
         let groups = self.cells.size() + self.pairs.size();
-        let size = groups + values + self.accumulators.size();
+        let size = groups + values + texts + self.accumulators.size();
         self.memory.try_resize(size).is_err()
     }
 

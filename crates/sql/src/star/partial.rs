@@ -192,7 +192,7 @@ impl Running {
                 }
                 None => true,
             };
-            if self.is_over || groups.is_full() {
+            if self.is_over || groups.is_full(rows) {
                 self.given.extend(groups.emit(batch_rows, rows)?);
             }
             timer.done();

@@ -53,6 +53,40 @@ pub(super) fn both(session: &Session, sql: &str) -> String {
     with
 }
 
+/// A dimension that several threads read.
+#[test]
+fn parts_of_a_dimension_are_put_together() {
+    let session = session(&[
+        "SET starfact.background_merges = off",
+        "CREATE TABLE place (id INTEGER PRIMARY KEY, name VARCHAR, kind INTEGER)",
+        "INSERT INTO place SELECT value * 3, CASE WHEN value % 9 <> 4 THEN 'name ' || value END, \
+         value % 70 FROM range(300000)",
+        "CREATE TABLE visit (place INTEGER REFERENCES place, n INTEGER)",
+        "INSERT INTO visit SELECT CASE WHEN value % 13 <> 5 THEN value * 7919 % 300000 * 3 END, \
+         value FROM range(200000)",
+    ]);
+    let queries = [
+        "SELECT kind, count(*), sum(n), min(name), max(name) FROM visit JOIN place ON place = id \
+         GROUP BY kind",
+        "SELECT kind, count(name), sum(n) FROM visit LEFT JOIN place ON place = id GROUP BY kind",
+        "SELECT count(*), sum(n) FROM visit JOIN place ON place = id WHERE kind < 30 AND id > 900",
+        "SELECT n, name FROM visit JOIN place ON place = id WHERE n % 997 = 3",
+    ];
+    for change in [
+        "SELECT 1",
+        "DELETE FROM visit WHERE n % 5 = 1",
+        "UPDATE place SET kind = 71, name = 'another' WHERE id % 11 = 6",
+        "INSERT INTO place VALUES (-3, 'less', 72)",
+        "INSERT INTO visit VALUES (-3, -1)",
+    ] {
+        run(&session, &[change]);
+        for sql in queries {
+            assert!(is_star(&session, sql), "{sql}");
+            both(&session, sql);
+        }
+    }
+}
+
 pub(super) fn is_star(session: &Session, sql: &str) -> bool {
     answer(session, &format!("EXPLAIN {sql}")).contains("StarfactStar")
 }

@@ -1,7 +1,7 @@
 //! Tables in the order of the rows that they reference.
 
 use super::support::*;
-use crate::{LoadOptions, MergePolicy, Store, TableDefinition};
+use crate::{LoadOptions, MergePolicy, Store, TableChange, TableDefinition};
 use proptest::prelude::*;
 use starfact_base::DataType;
 use starfact_vfs::MemDir;
@@ -49,7 +49,7 @@ fn parents(store: &Store, ids: std::ops::Range<i32>) {
     insert(store, "parent", vec![batch(vec![ints(ids), ints(days)])]).unwrap();
 }
 
-/// The rows of a table of three columns, in the order of the table.
+/// The live rows of the children, in the order of the table.
 fn read_rows(store: &Store) -> Vec<Row> {
     let known = table(store, "child");
     let [ids, parents, lines] = ["id", "parent", "line"]
@@ -200,4 +200,12 @@ fn a_column_that_rows_are_sorted_by_stays() {
     let names: Vec<_> =
         known.declared_order().iter().map(|id| known.column(*id).unwrap().name.clone()).collect();
     assert_eq!(names, ["parent", "line"]);
+    for (column, reason) in
+        [("parent", "FOREIGN KEY (parent)"), ("line", "SORTED BY (parent, line)")]
+    {
+        let change = TableChange::DropColumn(known.column_named(column).unwrap().id);
+        let mut transaction = store.begin().unwrap();
+        let message = transaction.alter_table(known.id(), &change).unwrap_err().to_string();
+        assert!(message.contains(reason), "{message}");
+    }
 }
