@@ -202,12 +202,14 @@ impl Derived {
                 // Whole vectors are decoded at the cost of a few rows.
                 let is_dense = rows.len() > (end - start) / 8;
                 let wanted = if is_dense { Rows::Range(start..end) } else { Rows::Indices(&rows) };
-                let mut keys: Vec<i64> = self.keys(&wanted)?;
-                if is_dense && rows.len() < keys.len() {
-                    let key = |row: &u32| keys.get(*row as usize - start).copied();
-                    keys = rows.iter().map(|row| key(row).unwrap_or_default()).collect();
+                let keys = self.keys(&wanted)?;
+                for (place, &row) in rows.iter().enumerate() {
+                    let place = if is_dense { row as usize - start } else { place };
+                    let key = keys.get(place).copied().unwrap_or_default();
+                    if !set.contains(key.into()) {
+                        selection.clear(row as usize);
+                    }
                 }
-                clear_strangers(set, &keys, &rows, selection);
             }
             start = end;
         }
@@ -285,22 +287,6 @@ impl Derived {
 
     pub(crate) fn tree(&self) -> String {
         format!("derived({}, {})", self.derivation, self.residual.tree())
-    }
-}
-
-/// Clears the rows whose keys are not in `set`.
-fn clear_strangers(set: &KeySet, keys: &[i64], rows: &[u32], selection: &mut Selection) {
-    // Sets of ordinals are asked in bulk: keys that are not negative are offsets from 0.
-    if matches!(set, KeySet::Members { .. }) && keys.iter().all(|key| *key >= 0) {
-        let offsets: Vec<u64> = keys.iter().map(|key| key.cast_unsigned()).collect();
-        let answers = set.offsets(0, i64::MAX.cast_unsigned()).contain(&offsets);
-        selection.clear_refused(rows, &answers);
-        return;
-    }
-    for (key, row) in keys.iter().zip(rows) {
-        if !set.contains((*key).into()) {
-            selection.clear(*row as usize);
-        }
     }
 }
 
