@@ -32,6 +32,7 @@ CONFIGURATIONS = [
     ["--set", "starfact.star_executor=off"],
     ["--set", "starfact.composed_blocks=off"],
     ["--set", "starfact.hierarchy_codes=off"],
+    ["--set", "starfact.ordered_groups=off"],
     ["--set", "starfact.bitmaps=off"],
     ["--set", "starfact.encoded_filters=off"],
     ["--threads", "1", "--set", "starfact.zone_maps=off", "--set", "starfact.encoded_filters=off"],

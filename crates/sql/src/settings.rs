@@ -192,6 +192,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         1..=1 << 40,
         merging.policy.rows_max
     ),
+    switch!(
+        "starfact.ordered_groups",
+        "finish groups one after the other where rows are in their order",
+        scan.ordered_groups
+    ),
     switch!("starfact.plan_cache", "keep plans of queries for the next time", plan_cache),
     switch!("starfact.query_log", "list statements in sys.query_log", query_log),
     Setting {

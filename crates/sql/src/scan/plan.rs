@@ -272,6 +272,13 @@ impl ScanExec {
         self.settings.hierarchy_codes
     }
 
+    /// Whether the rows that are read together are in the order of a column, and all rows with one
+    /// value of it beside each other, and `starfact.ordered_groups` is on.
+    pub(crate) fn is_ordered_by(&self, column: ColumnId) -> bool {
+        let is_sorted = self.table.is_sorted() && self.table.sorted_by().first() == Some(&column);
+        self.settings.ordered_groups && is_sorted
+    }
+
     /// Whether `starfact.composed_blocks` is on.
     pub(crate) fn composes(&self) -> bool {
         self.settings.composed_blocks

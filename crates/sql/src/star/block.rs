@@ -1,22 +1,23 @@
 //! Blocks of groups, read once for a query: values in arrays by the ordinals of the parent.
 //!
 //! Nothing is hashed and no key is looked at: an array says which group the ordinal is that a row
-//! refers to.
+//! refers to, and where rows are in the order of the groups, most of these need no array.
 //! Each thread has arrays of its own, which are merged at the end. Where only few rows of the
 //! parent matter, which its own filters tell before, the other rows are not read, and the arrays
 //! have a place for each that matters.
 
 use super::flatten::relation;
-use super::functions::{Accumulators, Functions};
-use super::index::{ABSENT, Index};
+use super::found::{Finished, Partial, Slots};
+use super::functions::Functions;
+use super::index::Index;
 use super::keyed::{Keyed, value_name, value_of};
-use super::plan::{Joined, StarPlan, batch_of, misplaced};
+use super::plan::{StarPlan, batch_of, misplaced};
 use crate::scan::external;
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, new_empty_array,
 };
 use arrow::buffer::BooleanBuffer;
-use arrow::compute::{and, filter, prep_null_mask_filter};
+use arrow::compute::{and, concat, filter, prep_null_mask_filter};
 use arrow::datatypes::{DataType, FieldRef, Int64Type, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::cast::as_boolean_array;
@@ -24,7 +25,7 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, DataFusionError, Result, not_impl_err};
 use datafusion::execution::TaskContext;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::physical_expr::aggregate::{LoweredAggregate, LoweredAggregateBuilder};
@@ -43,13 +44,15 @@ pub(super) struct BlockPlan {
     star: StarPlan,
     /// The column of references that rows are grouped by.
     column: ColumnId,
-    functions: Functions,
+    pub(super) functions: Functions,
+    /// Whether rows are in the order of the groups.
+    pub(super) is_in_order: bool,
     /// Of the values.
     pub(super) schema: SchemaRef,
     /// Conditions on the values of a group.
     having: Vec<Arc<dyn PhysicalExpr>>,
     /// The values that are given out.
-    given: Vec<usize>,
+    pub(super) given: Vec<usize>,
     /// What is computed of a group, and the conditions on that, for EXPLAIN.
     shown: String,
 }
@@ -88,6 +91,7 @@ impl BlockPlan {
             column: star.grouping_column().ok_or_else(misplaced)?,
             star,
             functions: Functions::default(),
+            is_in_order: false,
             schema: Arc::new(schema),
             having: Vec::new(),
             given: asked.given.iter().filter_map(|it| needed.binary_search(it).ok()).collect(),
@@ -123,6 +127,7 @@ impl BlockPlan {
                 text.replace(&format!("{}@{place}", field.name()), name)
             })
         };
+        plan.is_in_order = !names.is_empty() && plan.star.root.is_ordered_by(plan.column);
         if !names.is_empty() {
             plan.shown = format!(" aggr [{}]", names.join(", "));
         }
@@ -170,7 +175,9 @@ impl BlockPlan {
         let filter = ColumnFilter { column: self.column, predicate };
         let star = self.star.narrowed(vec![filter])?;
         let built = Arc::new(star.built(context, metrics).await?);
-        let slots = Arc::new(Slots { end, wanted: wanted.cloned() });
+        // Groups that are whole soon have no places.
+        let wanted = wanted.filter(|_| !self.is_in_order).cloned();
+        let slots = Arc::new(Slots { end, wanted });
         let reading: Vec<SpawnedTask<Result<Partial>>> = (0..built.root.partition_count())
             .map(|number| {
                 let (this, star, built) = (self.clone(), star.clone(), Arc::clone(&built));
@@ -179,7 +186,7 @@ impl BlockPlan {
                 let mut partition = built.root.partition(number, &context, metrics, &prefix);
                 this.functions.ask(&mut partition);
                 let read = async move {
-                    let mut partial = this.begin(&slots, &context)?;
+                    let mut partial = Partial::new(&this, &slots, &context)?;
                     while let Some(batch) = partition.next_batch()? {
                         let joined = star.joined(&built, &batch)?;
                         let ordinals = star.groups(&joined.root)?;
@@ -206,80 +213,64 @@ impl BlockPlan {
         self.groups(whole, &slots)
     }
 
-    fn begin(&self, slots: &Slots, context: &Arc<TaskContext>) -> Result<Partial> {
-        let memory = MemoryConsumer::new(format!("groups of {}", self.star.root.table().name()));
-        let memory = memory.register(context.memory_pool());
-        let accumulators = self.functions.accumulators()?;
-        let (numbered, seen) = match accumulators.is_empty() {
-            true => (0, slots.count()),
-            false => (slots.count(), 0),
-        };
-        memory.try_grow(numbered * size_of::<u32>() + seen / 8)?;
-        Ok(Partial {
-            seen: Members::with_room(seen),
-            numbers: vec![ABSENT; numbered],
-            slots: Vec::new(),
-            accumulators,
-            groups: Vec::new(),
-            memory,
-        })
-    }
-
     /// What passes of the groups that were found.
-    fn groups(&self, whole: Partial, slots: &Slots) -> Result<Groups> {
-        let Partial { seen, numbers, slots: found, mut accumulators, memory, .. } = whole;
-        if accumulators.is_empty() {
+    fn groups(&self, mut whole: Partial, slots: &Slots) -> Result<Groups> {
+        if whole.accumulators.is_empty() {
             let mut members = Members::with_room(slots.end);
-            members.insert_all(slots.ordinals(seen.iter()));
+            members.insert_all(slots.ordinals(whole.seen.iter()));
+            let Partial { memory, .. } = whole;
             return Ok(Groups { members, index: Index::default(), columns: Vec::new(), memory });
         }
-        let count = found.len();
+        let count = whole.slots.len();
         let fields = self.schema.fields().iter();
         let columns: Vec<ArrayRef> = match count {
             0 => fields.map(|field| new_empty_array(field.data_type())).collect(),
-            _ => accumulators.values(&self.functions)?,
+            _ => whole.accumulators.values(&self.functions)?,
         };
-        let passing = match self.having.is_empty() || count == 0 {
-            true => None,
-            false => Some(self.passing(&columns, count)?),
-        };
-        let given = |value: &usize| {
-            let column = columns.get(*value).ok_or_else(misplaced)?;
-            match &passing {
-                Some(passing) => Ok(filter(column, passing)?),
-                None => Ok(Arc::clone(column)),
+        let (passing, mut columns) = self.passing(&columns, count)?;
+        let passes = |group: usize| passing.as_ref().is_none_or(|it| it.value(group));
+        let kept = whole.slots.iter().enumerate().filter(|(group, _)| passes(*group));
+        let kept = kept.map(|(_, slot)| *slot as usize);
+        let mut members = Members::with_room(slots.end);
+        let (finished, memory) = (whole.finished.take(), whole.memory.take());
+        let is_each = passing.is_none() && slots.wanted.is_none() && finished.is_none();
+        let index = if is_each {
+            members.insert_all(kept);
+            match columns.is_empty() {
+                true => Index::default(),
+                false => Index { first: 0, rows: whole.numbers().ok_or_else(misplaced)? },
+            }
+        } else {
+            let mut ordinals = slots.ordinals(kept);
+            if let Some(Finished { ordinals: more, columns: pieces, .. }) = finished {
+                ordinals.extend(more.into_iter().map(|ordinal| ordinal as usize));
+                for (column, pieces) in columns.iter_mut().zip(pieces) {
+                    let all = [&*column].into_iter().chain(&pieces).map(AsRef::as_ref);
+                    *column = concat(&all.collect::<Vec<_>>())?;
+                }
+            }
+            members.insert_all(ordinals.iter().copied());
+            match columns.is_empty() {
+                true => Index::default(),
+                false => Index::of_rows(&members, ordinals),
             }
         };
-        let given: Vec<ArrayRef> = self.given.iter().map(given).collect::<Result<_>>()?;
-        let (members, index) = match passing {
-            None if slots.wanted.is_none() => {
-                let mut members = Members::with_room(slots.end);
-                members.insert_all(found.iter().map(|slot| *slot as usize));
-                let index = if given.is_empty() {
-                    Index::default()
-                } else {
-                    Index { first: 0, rows: numbers }
-                };
-                (members, index)
-            }
-            passing => {
-                let passes = |group: usize| passing.as_ref().is_none_or(|it| it.value(group));
-                let kept = found.iter().enumerate().filter(|(group, _)| passes(*group));
-                let ordinals = slots.ordinals(kept.map(|(_, slot)| *slot as usize));
-                let mut members = Members::with_room(slots.end);
-                members.insert_all(ordinals.iter().copied());
-                let index = match given.is_empty() {
-                    true => Index::default(),
-                    false => Index::of_rows(&members, ordinals),
-                };
-                (members, index)
-            }
-        };
-        Ok(Groups { members, index, columns: given, memory })
+        let arrays = columns.iter().map(|column| column.get_array_memory_size()).sum::<usize>();
+        memory.try_resize(slots.end / 8 + index.rows.len() * size_of::<u32>() + arrays)?;
+        Ok(Groups { members, index, columns, memory })
     }
 
-    /// Which groups satisfy the conditions on their values.
-    fn passing(&self, columns: &[ArrayRef], count: usize) -> Result<BooleanArray> {
+    /// Which groups satisfy the conditions on their values, if not all need to, and the values of
+    /// theirs that are given out.
+    pub(super) fn passing(
+        &self,
+        columns: &[ArrayRef],
+        count: usize,
+    ) -> Result<(Option<BooleanArray>, Vec<ArrayRef>)> {
+        let given = self.given.iter().map(|value| columns.get(*value).ok_or_else(misplaced));
+        if self.having.is_empty() || count == 0 {
+            return Ok((None, given.map(|it| it.cloned()).collect::<Result<_>>()?));
+        }
         let groups = batch_of(&self.schema, columns.to_vec(), count)?;
         let mut passing = BooleanArray::new(BooleanBuffer::new_set(count), None);
         for condition in &self.having {
@@ -290,7 +281,13 @@ impl BlockPlan {
                 _ => and(&passing, &prep_null_mask_filter(found))?,
             };
         }
-        Ok(passing)
+        let given = given.map(|column| Ok(filter(column?, &passing)?)).collect::<Result<_>>()?;
+        Ok((Some(passing), given))
+    }
+
+    /// The name of the table whose rows are grouped.
+    pub(super) fn root_name(&self) -> &str {
+        self.star.root.table().name()
     }
 }
 
@@ -303,118 +300,10 @@ impl fmt::Display for BlockPlan {
             .flat_map(|key| &key.columns)
             .filter_map(|id| root.table().column(*id).map(|column| column.name.as_str()));
         let names: Vec<&str> = names.collect();
-        write!(out, "groups of {} by {}{}", self.star.shown(), names.join(", "), self.shown)
+        let order = if self.is_in_order { "ordered " } else { "" };
+        let (star, names) = (self.star.shown(), names.join(", "));
+        write!(out, "{order}groups of {star} by {names}{}", self.shown)
     }
-}
-
-/// The places of groups in arrays.
-#[derive(Debug)]
-struct Slots {
-    /// What all ordinals are below.
-    end: usize,
-    /// The ordinals that have places; all if nothing is here.
-    wanted: Option<Arc<Members>>,
-}
-
-impl Slots {
-    fn count(&self) -> usize {
-        self.wanted.as_ref().map_or(self.end, |wanted| wanted.count())
-    }
-
-    /// The place of each ordinal.
-    fn places(&self, ordinals: &Int64Array, places: &mut Vec<usize>) -> Result<()> {
-        places.clear();
-        let values = ordinals.values().iter().map(|ordinal| *ordinal as usize);
-        match &self.wanted {
-            None => places.extend(values),
-            Some(wanted) => places.extend(values.map(|ordinal| wanted.rank(ordinal))),
-        }
-        let count = self.count();
-        let is_there = places.iter().all(|place| *place < count);
-        if is_there && ordinals.null_count() == 0 { Ok(()) } else { Err(misplaced()) }
-    }
-
-    /// The ordinals of places, in their order.
-    fn ordinals(&self, places: impl Iterator<Item = usize>) -> Vec<usize> {
-        match &self.wanted {
-            None => places.collect(),
-            Some(wanted) => {
-                let all: Vec<usize> = wanted.iter().collect();
-                places.filter_map(|place| all.get(place).copied()).collect()
-            }
-        }
-    }
-}
-
-/// What one thread has found. Groups are numbered in the order in which they are seen first, which
-/// accumulators rely on.
-struct Partial {
-    /// The places that have rows, if there is nothing else to find.
-    seen: Members,
-    /// The number of the group at each place.
-    numbers: Vec<u32>,
-    /// The place of each group.
-    slots: Vec<u32>,
-    accumulators: Accumulators,
-    /// Of the rows of a batch.
-    groups: Vec<usize>,
-    memory: MemoryReservation,
-}
-
-impl Partial {
-    fn add(
-        &mut self,
-        plan: &BlockPlan,
-        slots: &Slots,
-        joined: &Joined,
-        ordinals: &Int64Array,
-    ) -> Result<()> {
-        if joined.rows.num_rows() == 0 {
-            return Ok(());
-        }
-        slots.places(ordinals, &mut self.groups)?;
-        if self.accumulators.is_empty() {
-            self.seen.insert_all(self.groups.iter().copied());
-            return Ok(());
-        }
-        for place in &mut self.groups {
-            *place = number(&mut self.numbers, &mut self.slots, *place)?;
-        }
-        let total = self.slots.len();
-        self.accumulators.add(&plan.functions, joined, &self.groups, total)?;
-        self.memory.try_resize(self.size())
-    }
-
-    fn size(&self) -> usize {
-        let numbers = (self.numbers.len() + self.slots.capacity()) * size_of::<u32>();
-        numbers + self.accumulators.size()
-    }
-
-    fn merge(&mut self, mut other: Self) -> Result<()> {
-        self.seen.unite(&other.seen);
-        if other.slots.len() > self.slots.len() {
-            std::mem::swap(self, &mut other);
-        }
-        if other.slots.is_empty() {
-            return Ok(());
-        }
-        let number = |slot: &u32| number(&mut self.numbers, &mut self.slots, *slot as usize);
-        let groups: Vec<usize> = other.slots.iter().map(number).collect::<Result<_>>()?;
-        let total = self.slots.len();
-        self.accumulators.merge(other.accumulators, &groups, total)?;
-        self.memory.try_resize(self.size())
-    }
-}
-
-/// The number of the group at a place, a new one if it had none.
-#[inline]
-fn number(numbers: &mut [u32], slots: &mut Vec<u32>, place: usize) -> Result<usize> {
-    let number = numbers.get_mut(place).ok_or_else(misplaced)?;
-    if *number == ABSENT {
-        *number = slots.len() as u32;
-        slots.push(place as u32);
-    }
-    Ok(*number as usize)
 }
 
 /// The ordinals in a column of batches.

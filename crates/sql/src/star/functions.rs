@@ -166,7 +166,7 @@ impl Accumulators {
         Ok(columns)
     }
 
-    /// The value of each function for all groups, of which there are some.
+    /// The value of each function for all groups, of which there are some, and which are forgotten.
     pub(super) fn values(&mut self, of: &Functions) -> Result<Vec<ArrayRef>> {
         let mut columns = Vec::with_capacity(self.each.len());
         let all = self.each.iter_mut().zip(&of.narrow.functions).zip(&of.functions);
@@ -177,6 +177,7 @@ impl Accumulators {
                 _ => return Err(misplaced()),
             });
         }
+        self.sums.iter_mut().for_each(GroupSums::clear);
         Ok(columns)
     }
 

@@ -27,6 +27,7 @@ mod dimension;
 mod exec;
 mod existence;
 mod flatten;
+mod found;
 mod functions;
 mod groups;
 mod index;

@@ -24,6 +24,7 @@ use starfact_base::ColumnId;
 use starfact_exec::ColumnFilter;
 use starfact_store::Table;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 /// Makes a physical expression of a logical one.
@@ -284,6 +285,12 @@ pub(super) struct Joined {
 }
 
 impl Joined {
+    /// Some of the rows.
+    pub(super) fn slice(&self, rows: &Range<usize>) -> Self {
+        let slice = |batch: &RecordBatch| batch.slice(rows.start, rows.len());
+        Self { rows: slice(&self.rows), root: slice(&self.root) }
+    }
+
     fn narrowed(self, condition: &Arc<dyn PhysicalExpr>) -> Result<Self> {
         let count = self.rows.num_rows();
         let mask = condition.evaluate(&self.rows)?.into_array(count)?;

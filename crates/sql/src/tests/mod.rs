@@ -17,6 +17,7 @@ mod groups;
 mod limits;
 mod merge;
 mod order;
+mod ordered;
 mod plan_cache;
 mod prepared;
 mod progress;
