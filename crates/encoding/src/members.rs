@@ -1,7 +1,7 @@
 //! A set of integers from 0 on, a bit each: which ordinals of a dimension a filter wants.
 
-use std::ops::RangeInclusive;
-use std::sync::OnceLock;
+use std::ops::{Range, RangeInclusive};
+use std::sync::{Arc, OnceLock};
 
 /// A set of integers below some bound.
 #[derive(Clone, Debug, Default)]
@@ -11,10 +11,15 @@ pub struct Members {
     ranks: OnceLock<Vec<u32>>,
     /// Where it begins and ends, if it is of few pieces: made when it is first asked for.
     pieces: OnceLock<Option<Box<[RangeInclusive<usize>]>>>,
+    /// The set of the integers whose quotients by a divisor are in this one: made when it is first
+    /// asked for.
+    multiples: OnceLock<(usize, Arc<Members>)>,
 }
 
 /// The pieces that a set of few pieces has at most.
 const PIECES_MAX: usize = 64;
+/// What integers of a set of multiples are below: 32 MB.
+const MULTIPLES_END: usize = 1 << 28;
 
 impl PartialEq for Members {
     fn eq(&self, other: &Self) -> bool {
@@ -40,7 +45,15 @@ impl Members {
     }
 
     fn of(words: Vec<u64>) -> Self {
-        Self { words, ranks: OnceLock::new(), pieces: OnceLock::new() }
+        let (ranks, pieces, multiples) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { words, ranks, pieces, multiples }
+    }
+
+    /// Forgets what follows from the integers, because these change.
+    fn forget(&mut self) {
+        self.ranks.take();
+        self.pieces.take();
+        self.multiples.take();
     }
 
     /// The integers below `end` that are not in the set.
@@ -56,8 +69,7 @@ impl Members {
     /// Takes an integer in; one that there is no room for stays out.
     #[inline]
     pub fn insert(&mut self, member: usize) {
-        self.ranks.take();
-        self.pieces.take();
+        self.forget();
         if let Some(word) = self.words.get_mut(member / 64) {
             *word |= 1 << (member % 64);
         }
@@ -65,8 +77,7 @@ impl Members {
 
     /// Takes integers in; those that there is no room for stay out.
     pub fn insert_all(&mut self, members: impl IntoIterator<Item = usize>) {
-        self.ranks.take();
-        self.pieces.take();
+        self.forget();
         for member in members {
             if let Some(word) = self.words.get_mut(member / 64) {
                 *word |= 1 << (member % 64);
@@ -160,8 +171,7 @@ impl Members {
 
     /// Takes in those of another set, as far as there is room.
     pub fn unite(&mut self, other: &Self) {
-        self.ranks.take();
-        self.pieces.take();
+        self.forget();
         for (word, others) in self.words.iter_mut().zip(&other.words) {
             *word |= others;
         }
@@ -183,6 +193,33 @@ impl Members {
             0 => word(place),
             _ => word(place) >> shift | word(place.saturating_add(1)) << (64 - shift),
         })
+    }
+
+    /// The integers whose quotients by a divisor are in this set; `None` if that is a large set, or
+    /// another divisor has been asked for.
+    pub(crate) fn multiples(&self, divisor: usize) -> Option<&Arc<Self>> {
+        let end =
+            (self.words.len() * 64).checked_mul(divisor).filter(|end| *end <= MULTIPLES_END)?;
+        let (known, multiples) = self.multiples.get_or_init(|| {
+            let mut multiples = Self::with_room(end);
+            for member in self.iter() {
+                multiples.insert_range(member * divisor..(member + 1) * divisor);
+            }
+            (divisor, Arc::new(multiples))
+        });
+        (*known == divisor).then_some(multiples)
+    }
+
+    /// Takes in the integers of a range, for which there is room.
+    fn insert_range(&mut self, range: Range<usize>) {
+        let mut start = range.start;
+        while start < range.end {
+            let bits = (range.end - start).min(64 - start % 64);
+            if let Some(word) = self.words.get_mut(start / 64) {
+                *word |= (u64::MAX >> (64 - bits)) << (start % 64);
+            }
+            start += bits;
+        }
     }
 
     /// The integers themselves, ascending.

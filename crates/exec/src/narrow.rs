@@ -8,6 +8,7 @@ use crate::short::ShortOp;
 use arrow::array::{Array, Int64Array};
 use arrow::buffer::NullBuffer;
 use starfact_encoding::{Kernel, run_kernel};
+use std::ops::Range;
 
 /// Rows that are computed at a time: all results of theirs stay near the processor.
 const CHUNK_ROWS: usize = 1 << 10;
@@ -165,10 +166,7 @@ impl GroupSums {
         }
         for start in (0..groups.len()).step_by(CHUNK_ROWS) {
             let end = groups.len().min(start + CHUNK_ROWS);
-            let mut parts: Vec<&[i64]> = Vec::with_capacity(columns.len());
-            for column in columns {
-                parts.push(column.values().get(start..end).unwrap_or_default());
-            }
+            let parts = parts(columns, start..end);
             let groups = groups.get(start..end).unwrap_or_default();
             self.program.run(&parts, &mut self.results);
             run_kernel(Count { groups, rows: &mut self.rows });
@@ -188,6 +186,43 @@ impl GroupSums {
                     }
                 }
             }
+        }
+    }
+
+    /// Adds rows of groups that lie together: the first group ends before the first of `ends`, the
+    /// second before the next, and so on. Each row has its group in `groups`, too.
+    pub fn add_runs(&mut self, columns: &[&Int64Array], groups: &[usize], ends: &[usize]) {
+        let has_nulls = |asked: &Asked| mask(asked, columns).is_some();
+        if self.asked.iter().any(has_nulls) || columns.is_empty() {
+            self.add(columns, groups, ends.len());
+            return;
+        }
+        self.resize(ends.len());
+        let mut start = 0;
+        for (rows, end) in self.rows.iter_mut().zip(ends) {
+            *rows += (end - start) as u64;
+            start = *end;
+        }
+        let (mut prefixes, mut first) = (Vec::with_capacity(CHUNK_ROWS + 1), 0);
+        for start in (0..groups.len()).step_by(CHUNK_ROWS) {
+            let end = groups.len().min(start + CHUNK_ROWS);
+            let parts = parts(columns, start..end);
+            self.program.run(&parts, &mut self.results);
+            let after = groups.get(end - 1).map_or(0, |group| group + 1);
+            let ends = ends.get(first..after).unwrap_or_default();
+            for (asked, sums) in self.asked.iter().zip(&mut self.sums) {
+                let Some(step) = asked.sum else { continue };
+                let sums = sums.get_mut(first..after).unwrap_or_default();
+                match self.program.side(step, &parts, &self.results) {
+                    Side::One(value) => add_products(value, start..end, ends, sums),
+                    Side::Each(values) => {
+                        run_kernel(Scan { values, prefixes: &mut prefixes });
+                        add_differences(&prefixes, start, ends, sums);
+                    }
+                }
+            }
+            // The last group may go on in the next chunk.
+            first = after - 1;
         }
     }
 
@@ -241,12 +276,61 @@ impl GroupSums {
     }
 }
 
+/// Some rows of columns.
+fn parts<'a>(columns: &[&'a Int64Array], rows: Range<usize>) -> Vec<&'a [i64]> {
+    let part = |column: &&'a Int64Array| column.values().get(rows.clone()).unwrap_or_default();
+    columns.iter().map(part).collect()
+}
+
 /// Adds to the values of some groups.
 fn add_all<T: Copy + std::ops::AddAssign>(to: &mut [T], from: &[T], groups: &[usize]) {
     for (group, more) in groups.iter().zip(from) {
         if let Some(known) = to.get_mut(*group) {
             *known += *more;
         }
+    }
+}
+
+/// Adds the same value for each row of a chunk to the sums of the groups that end there.
+fn add_products(value: i64, rows: Range<usize>, ends: &[usize], sums: &mut [i128]) {
+    let mut start = rows.start;
+    for (end, sum) in ends.iter().zip(sums) {
+        let end = rows.end.min(*end);
+        *sum += i128::from(value) * (end - start) as i128;
+        start = end;
+    }
+}
+
+/// Adds to the sums of groups, by what all rows of a chunk before each of its rows come to.
+fn add_differences(prefixes: &[i64], start: usize, ends: &[usize], sums: &mut [i128]) {
+    let last = prefixes.len() - 1;
+    let mut before = 0;
+    for (end, sum) in ends.iter().zip(sums) {
+        let prefix = prefixes.get((end - start).min(last)).copied().unwrap_or_default();
+        *sum += i128::from(prefix - before);
+        before = prefix;
+    }
+}
+
+/// What all values before each come to.
+struct Scan<'a> {
+    values: &'a [i64],
+    prefixes: &'a mut Vec<i64>,
+}
+
+impl Kernel for Scan<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { values, prefixes } = self;
+        prefixes.clear();
+        prefixes.push(0);
+        let mut sum = 0_i64;
+        prefixes.extend(values.iter().map(|value| {
+            sum = sum.wrapping_add(*value);
+            sum
+        }));
     }
 }
 
@@ -357,95 +441,4 @@ impl Kernel for Sum<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// One row after the other.
-    fn expected(
-        columns: &[Vec<Option<i64>>],
-        groups: &[usize],
-        total: usize,
-        value: impl Fn(&[i64]) -> i128,
-        of: &[usize],
-    ) -> Vec<(i128, u64)> {
-        let mut all = vec![(0, 0); total];
-        for (row, group) in groups.iter().enumerate() {
-            if of.iter().all(|column| columns[*column][row].is_some()) {
-                let values: Vec<i64> =
-                    columns.iter().map(|column| column[row].unwrap_or_default()).collect();
-                all[*group].0 += value(&values);
-                all[*group].1 += 1;
-            }
-        }
-        all
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(60))]
-
-        #[test]
-        fn sums_are_those_of_the_rows(
-            rows in prop::collection::vec(
-                (prop::option::weighted(0.9, -1_000_000_i64..1_000_000), -900_i64..900, 0..64_usize),
-                0..3_000,
-            ),
-            total in prop_oneof![Just(1_usize), 2..9_usize, 9..64_usize],
-            has_nulls in any::<bool>(),
-        ) {
-            let first = rows.iter().map(|row| if has_nulls { row.0 } else { row.0.or(Some(7)) });
-            let columns = [first.collect(), rows.iter().map(|row| Some(row.1)).collect::<Vec<_>>()];
-            let groups: Vec<usize> = rows.iter().map(|row| row.2 % total).collect();
-            let mut program = Program::default();
-            let [a, b] = [0, 1].map(|column| program.add(Step::Column(column)));
-            let hundred = program.add(Step::Constant(100));
-            let rest = program.add(Step::Apply(ShortOp::Subtract, hundred, b));
-            let product = program.add(Step::Apply(ShortOp::Multiply, a, rest));
-            let both = program.add(Step::Apply(ShortOp::Add, product, a));
-            prop_assert_eq!(program.add(Step::Column(1)), b);
-            let asked = vec![
-                Asked { sum: Some(both), columns: vec![0, 1] },
-                Asked { sum: Some(b), columns: vec![1] },
-                Asked { sum: None, columns: vec![0] },
-                Asked { sum: None, columns: vec![] },
-                Asked { sum: Some(hundred), columns: vec![] },
-            ];
-            let mut sums = GroupSums::new(program, asked);
-            let arrays: Vec<Int64Array> = columns.iter().map(|it| it.iter().collect()).collect();
-            let half = rows.len() / 2;
-            for range in [0..half, half..rows.len()] {
-                let parts: Vec<Int64Array> =
-                    arrays.iter().map(|array| array.slice(range.start, range.len())).collect();
-                let parts: Vec<&Int64Array> = parts.iter().collect();
-                sums.add(&parts, &groups[range], total);
-            }
-            let of = |place| sums.of(place).collect::<Vec<_>>();
-            let model = |value: &dyn Fn(&[i64]) -> i128, columns_of: &[usize]| {
-                expected(&columns, &groups, total, value, columns_of)
-            };
-            let wide = |value: i64| i128::from(value);
-            prop_assert_eq!(of(0), model(&|row| wide(row[0] * (100 - row[1]) + row[0]), &[0, 1]));
-            prop_assert_eq!(of(1), model(&|row| wide(row[1]), &[1]));
-            let counts = |list: Vec<(i128, u64)>| list.into_iter().map(|it| it.1).collect::<Vec<_>>();
-            prop_assert_eq!(counts(of(2)), counts(model(&|_| 0, &[0])));
-            prop_assert_eq!(counts(of(3)), counts(model(&|_| 0, &[])));
-            prop_assert_eq!(of(4), model(&|_| 100, &[]));
-            // The groups of another are in the opposite order.
-            let mut other = GroupSums::new(sums.program.clone(), sums.asked.clone());
-            let turned: Vec<usize> = groups.iter().map(|group| total - 1 - group).collect();
-            let arrays: Vec<&Int64Array> = arrays.iter().collect();
-            other.add(&arrays, &turned, total);
-            let back: Vec<usize> = (0..total).rev().collect();
-            sums.merge(&other, &back, total);
-            for (place, twice) in (0..5).map(|place| (place, sums.of(place).collect::<Vec<_>>())) {
-                let mut again = GroupSums::new(sums.program.clone(), sums.asked.clone());
-                again.add(&arrays, &groups, total);
-                let once = again.of(place).map(|(sum, count)| (2 * sum, 2 * count));
-                prop_assert_eq!(twice, once.collect::<Vec<_>>());
-            }
-            sums.clear();
-            sums.add(&arrays, &groups, total);
-            prop_assert_eq!(sums.of(1).collect::<Vec<_>>(), model(&|row| wide(row[1]), &[1]));
-        }
-    }
-}
+mod tests;

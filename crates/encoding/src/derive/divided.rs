@@ -5,6 +5,11 @@
 
 use super::quotient::{EXACT_MAX, largest};
 use crate::cpu::{self, Kernel};
+use crate::keys::KeySet;
+use std::sync::Arc;
+
+/// Numbers that a list of some quotients leads to at most.
+const NUMBERS_MAX: usize = 1 << 12;
 
 /// `(x + addend) / divisor`, down; the divisor is positive.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +26,37 @@ impl Divided {
             return cpu::run(AsDoubles { divided: self, x });
         }
         x.into_iter().map(|x| self.of(x)).collect()
+    }
+
+    /// The numbers whose quotients are in a set, if these are told at once.
+    pub(super) fn numbers(self, set: &KeySet) -> Option<KeySet> {
+        let (addend, divisor) = (i128::from(self.addend), i128::from(self.divisor));
+        // Quotients by less might not fit in 64 bits.
+        if divisor < 2 {
+            return None;
+        }
+        // Beyond all 64 bits it does not matter where a set ends.
+        let first = |key: i128| key.saturating_mul(divisor).saturating_sub(addend);
+        let last = |key: i128| first(key.saturating_add(1)).saturating_sub(1);
+        Some(match set {
+            KeySet::Nothing => KeySet::Nothing,
+            KeySet::Range { low, high } => KeySet::range(first(*low), last(*high)),
+            KeySet::Outside { low, high } => {
+                KeySet::Outside { low: first(*low), high: last(*high) }
+            }
+            KeySet::Points(keys) => {
+                let count = keys.len().checked_mul(usize::try_from(divisor).ok()?)?;
+                if count > NUMBERS_MAX {
+                    return None;
+                }
+                KeySet::points(keys.iter().flat_map(|key| first(*key)..=last(*key)).collect())
+            }
+            KeySet::Members { members, shift } => {
+                let multiples = members.multiples(usize::try_from(divisor).ok()?)?;
+                let shift = shift.checked_mul(divisor)?.checked_sub(addend)?;
+                KeySet::Members { members: Arc::clone(multiples), shift }
+            }
+        })
     }
 
     /// The quotient of one number.

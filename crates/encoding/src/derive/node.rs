@@ -254,6 +254,17 @@ impl Derived {
         let Integers::Constant(residual) = &self.residual else { return None };
         match (self.derivation.rule, &self.lookup) {
             (Rule::Same, _) => Some(Arc::new(set.shifted(residual.key.checked_neg()?))),
+            (Rule::Divided { addend, divisor }, _) => {
+                // Then no sum of a quotient and the residual wraps around.
+                let is_short = |key: i128| key.unsigned_abs() < 1 << 61;
+                let terms = [residual.key, self.domain.min, self.domain.max];
+                let quotients = set.shifted(residual.key.checked_neg()?);
+                let divided = Divided { addend, divisor };
+                if !terms.into_iter().all(is_short) {
+                    return None;
+                }
+                divided.numbers(&quotients).map(Arc::new)
+            }
             (_, Lookup::Keys(keys)) => {
                 // Sums that wrap around would be in no set that is shifted.
                 (residual.key == 0).then(|| keys.ordinals(set))

@@ -3,8 +3,9 @@
 
 use super::quotient::Quotient;
 use super::*;
+use crate::keys::KeySet;
 use crate::{
-    Block, CompareOp, EncodeOptions, Predicate, Selection, SharedKeys, arrow_type, encode,
+    Block, CompareOp, EncodeOptions, Members, Predicate, Selection, SharedKeys, arrow_type, encode,
 };
 use arrow::array::{Array, ArrayRef, BooleanArray, Int32Array, Int64Array};
 use proptest::collection::vec;
@@ -338,6 +339,47 @@ fn numbers_divide_exactly_at_the_ends() {
         }
     }
     assert_eq!(Divided { addend: 5, divisor: 1 }.of(i64::MAX), 0, "does not fit");
+}
+
+#[test]
+fn numbers_of_quotients_are_those_that_divide_to_them() {
+    for (addend, divisor) in [(0, 4), (3, 4), (-7, 3), (5, 100), (-250, 2), (1, 64), (0, 3)] {
+        let divided = Divided { addend, divisor };
+        let members: Members = (0..40).filter(|it| it % 3 == 1 || *it > 37).collect();
+        let members = Arc::new(members);
+        for set in [
+            KeySet::Nothing,
+            KeySet::range(2, 5),
+            KeySet::range(-3, -3),
+            KeySet::range(i128::MIN, 7),
+            KeySet::range(8, i128::MAX),
+            KeySet::Outside { low: -1, high: 6 },
+            KeySet::points(vec![-9, 0, 4, 5, 31]),
+            KeySet::Members { members: Arc::clone(&members), shift: 0 },
+            KeySet::Members { members: Arc::clone(&members), shift: -20 },
+        ] {
+            // Of one set there are multiples of one divisor.
+            let set = match set {
+                KeySet::Members { members, shift } => {
+                    KeySet::Members { members: Arc::new(members.iter().collect()), shift }
+                }
+                set => set,
+            };
+            let numbers = divided.numbers(&set).expect("a set that is told");
+            for x in -3_000..3_000_i64 {
+                let expected = set.contains(divided.of(x).into());
+                assert_eq!(numbers.contains(x.into()), expected, "{divided:?} {set:?} {x}");
+            }
+        }
+    }
+    let divided = Divided { addend: 0, divisor: 4 };
+    let members: Arc<Members> = Arc::new([1, 9].into_iter().collect());
+    let set = KeySet::Members { members, shift: 0 };
+    assert!(divided.numbers(&set).is_some());
+    assert_eq!(Divided { addend: 0, divisor: 5 }.numbers(&set), None, "another divisor");
+    assert_eq!(Divided { addend: 0, divisor: 1 }.numbers(&KeySet::range(1, 2)), None);
+    let many = KeySet::points((0..3_000).map(|key| key * 2).collect());
+    assert_eq!(divided.numbers(&many), None, "too many numbers");
 }
 
 #[test]

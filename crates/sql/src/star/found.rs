@@ -18,7 +18,7 @@ use arrow::array::{Array, ArrayRef, Int64Array};
 use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
-use starfact_encoding::Members;
+use starfact_encoding::{Kernel, Members, run_kernel};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -224,6 +224,8 @@ pub(super) struct Finished {
     accumulators: Accumulators,
     /// Of the rows of a batch.
     groups: Vec<usize>,
+    /// One after the last row of each group of a batch.
+    ends: Vec<usize>,
 }
 
 impl Finished {
@@ -234,29 +236,28 @@ impl Finished {
             size: 0,
             accumulators: plan.functions.accumulators()?,
             groups: Vec::new(),
+            ends: Vec::new(),
         })
     }
 
     /// Adds all rows of some groups, which are in the order of these.
     fn add(&mut self, plan: &BlockPlan, joined: &Joined, ordinals: &Int64Array) -> Result<()> {
-        let Some(first) = ordinals.values().first() else { return Ok(()) };
-        let mut before = *first;
-        let mut of_groups = vec![before as u32];
-        self.groups.clear();
-        self.groups.extend(ordinals.values().iter().map(|ordinal| {
-            if *ordinal != before {
-                before = *ordinal;
-                of_groups.push(before as u32);
-            }
-            of_groups.len() - 1
-        }));
-        let count = of_groups.len();
-        self.accumulators.add(&plan.functions, joined, &self.groups, count)?;
+        if ordinals.is_empty() {
+            return Ok(());
+        }
+        run_kernel(Runs {
+            values: ordinals.values(),
+            groups: &mut self.groups,
+            ends: &mut self.ends,
+        });
+        let count = self.ends.len();
+        self.accumulators.add_runs(&plan.functions, joined, &self.groups, &self.ends)?;
         let (passing, given) = plan.passing(&self.accumulators.values(&plan.functions)?, count)?;
         let passes = |group: usize| passing.as_ref().is_none_or(|it| it.value(group));
         let before = self.ordinals.len();
-        let kept = of_groups.iter().enumerate().filter(|(group, _)| passes(*group));
-        self.ordinals.extend(kept.map(|(_, ordinal)| *ordinal));
+        let last = |end: &usize| ordinals.values().get(end - 1).map(|ordinal| *ordinal as u32);
+        let kept = self.ends.iter().enumerate().filter(|(group, _)| passes(*group));
+        self.ordinals.extend(kept.filter_map(|(_, end)| last(end)));
         if self.ordinals.len() > before {
             self.keep(given);
         }
@@ -294,4 +295,38 @@ fn whole_groups(ordinals: &Int64Array) -> Result<Range<usize>> {
     let start = values.partition_point(|ordinal| ordinal == first);
     let end = values.partition_point(|ordinal| ordinal < last);
     Ok(start..end.max(start))
+}
+
+/// Numbers the runs of equal values, of which there are some.
+struct Runs<'a> {
+    values: &'a [i64],
+    /// The run of each value.
+    groups: &'a mut Vec<usize>,
+    /// One after the last value of each run.
+    ends: &'a mut Vec<usize>,
+}
+
+impl Kernel for Runs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { values, groups, ends } = self;
+        let count = values.len();
+        groups.clear();
+        groups.push(0);
+        ends.clear();
+        ends.resize(count, 0);
+        let mut group = 0;
+        // Lengths of runs cannot be foreseen, so nothing is decided by them.
+        groups.extend(values.windows(2).enumerate().map(|(row, pair)| {
+            if let Some(end) = ends.get_mut(group) {
+                *end = row + 1;
+            }
+            group += usize::from(pair.first() != pair.last());
+            group
+        }));
+        ends.truncate(group);
+        ends.push(count);
+    }
 }

@@ -6,7 +6,7 @@
 use super::narrow::{Narrow, states_of, values_of};
 use super::plan::{Joined, StarPlan, misplaced};
 use crate::scan::{Partition, remap};
-use arrow::array::{ArrayRef, AsArray, Int64Array};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::Int64Type;
 use datafusion::common::Result;
 use datafusion::common::cast::as_boolean_array;
@@ -120,12 +120,34 @@ impl Accumulators {
         groups: &[usize],
         total: usize,
     ) -> Result<()> {
-        let Joined { rows, root } = joined;
         if let Some(sums) = &mut self.sums {
-            let words = |place: &usize| root.column(*place).as_primitive::<Int64Type>();
-            let columns: Vec<&Int64Array> = of.narrow.columns.iter().map(words).collect();
-            sums.add(&columns, groups, total);
+            sums.add(&words(of, joined), groups, total);
         }
+        self.add_others(of, &joined.rows, groups, total)
+    }
+
+    /// The same for rows of groups that lie together, each of which ends before one of `ends`.
+    pub(super) fn add_runs(
+        &mut self,
+        of: &Functions,
+        joined: &Joined,
+        groups: &[usize],
+        ends: &[usize],
+    ) -> Result<()> {
+        if let Some(sums) = &mut self.sums {
+            sums.add_runs(&words(of, joined), groups, ends);
+        }
+        self.add_others(of, &joined.rows, groups, ends.len())
+    }
+
+    /// Adds rows to what is not among the sums.
+    fn add_others(
+        &mut self,
+        of: &Functions,
+        rows: &RecordBatch,
+        groups: &[usize],
+        total: usize,
+    ) -> Result<()> {
         let all = self.each.iter_mut().zip(&of.arguments).zip(&of.filters);
         for ((accumulator, arguments), filter) in all {
             let Some(accumulator) = accumulator else { continue };
@@ -186,4 +208,10 @@ impl Accumulators {
         let each = self.each.iter().flatten().map(|accumulator| accumulator.size());
         each.sum::<usize>() + self.sums.as_ref().map_or(0, GroupSums::size)
     }
+}
+
+/// The columns of the root that are words.
+fn words<'a>(of: &Functions, joined: &'a Joined) -> Vec<&'a Int64Array> {
+    let words = |place: &usize| joined.root.column(*place).as_primitive::<Int64Type>();
+    of.narrow.columns.iter().map(words).collect()
 }

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //!  1  dimensions that filter, and small ones      leave rows of the table
-//!  2  the rows that are left                      which rows of the others are referred to
-//!  3  large dimensions without a filter, groups   those alone
+//!  2  the rows that are left                      which groups are referred to
+//!  3  groups                                      those alone; they leave rows of the table
+//!  4  the rows that are left                      which rows of the others are referred to
+//!  5  large dimensions without a filter           those alone
 //! ```
 //!
-//! The second step reads the references of rows that are read again later. It ends without an
+//! The second and the fourth step read the references of rows that are read again later. It ends without an
 //! answer as soon as it shows that many rows are left.
 
 use super::block::ordinals_at;
@@ -51,18 +53,43 @@ pub(super) async fn read_all(
         let narrowed = narrowed(scan, &read)?;
         return Ok((read, narrowed));
     }
-    let second: Vec<&DimensionPlan> = plans.iter().filter(|plan| waits(plan)).copied().collect();
-    let left = narrowed(scan, &read)?;
-    let wanted = match left.is_narrowed() {
-        true => wanted(&second, &left, context, metrics).await?,
-        false => Vec::new(),
-    };
-    let others = read_some(&second, &wanted, context, metrics).await?;
-    let (mut read, mut others) = (read.into_iter(), others.into_iter());
-    let in_place = plans.iter().map(|plan| if waits(plan) { others.next() } else { read.next() });
+    // Groups leave rows, too, before it is looked at what these refer to.
+    let groups = |plan: &DimensionPlan| plan.is_block();
+    let large = |plan: &DimensionPlan| waits(plan) && !plan.is_block();
+    let groups = read_wanted(plans, groups, scan, &read, context, metrics).await?;
+    let known = || read.iter().chain(&groups);
+    let large = read_wanted(plans, large, scan, known(), context, metrics).await?;
+    let (mut read, mut groups, mut large) =
+        (read.into_iter(), groups.into_iter(), large.into_iter());
+    let in_place = plans.iter().map(|plan| match waits(plan) {
+        true if plan.is_block() => groups.next(),
+        true => large.next(),
+        false => read.next(),
+    });
     let all = in_place.collect::<Option<Vec<_>>>().ok_or_else(misplaced)?;
     let narrowed = narrowed(scan, &all)?;
     Ok((all, narrowed))
+}
+
+/// Reads the dimensions of a kind, of each the rows that are wanted after others have been read.
+async fn read_wanted(
+    plans: &[&DimensionPlan],
+    is_it: impl Fn(&DimensionPlan) -> bool,
+    scan: &ScanExec,
+    read: impl IntoIterator<Item = &Dimension>,
+    context: &Arc<TaskContext>,
+    metrics: &ExecutionPlanMetricsSet,
+) -> Result<Vec<Dimension>> {
+    let plans: Vec<&DimensionPlan> = plans.iter().filter(|plan| is_it(plan)).copied().collect();
+    if plans.is_empty() {
+        return Ok(Vec::new());
+    }
+    let left = narrowed(scan, read)?;
+    let wanted = match left.is_narrowed() {
+        true => wanted(&plans, &left, context, metrics).await?,
+        false => Vec::new(),
+    };
+    read_some(&plans, &wanted, context, metrics).await
 }
 
 /// Whether it may pay to find out first which rows of a dimension are wanted: numbers of all rows
