@@ -33,6 +33,7 @@ CONFIGURATIONS = [
     ["--set", "starfact.composed_blocks=off"],
     ["--set", "starfact.hierarchy_codes=off"],
     ["--set", "starfact.ordered_groups=off"],
+    ["--set", "starfact.late_keys=off"],
     ["--set", "starfact.bitmaps=off"],
     ["--set", "starfact.encoded_filters=off"],
     ["--threads", "1", "--set", "starfact.zone_maps=off", "--set", "starfact.encoded_filters=off"],

@@ -170,6 +170,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "give columns bitmap indexes where these pay, unasked",
         index_columns
     ),
+    switch!(
+        "starfact.late_keys",
+        "read columns that the key of a group determines for the first groups only",
+        scan.late_keys
+    ),
     Setting {
         name: "starfact.memory_limit",
         description: "memory that queries and loads may take, for example 4GB",

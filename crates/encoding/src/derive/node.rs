@@ -260,7 +260,7 @@ impl Derived {
                 let terms = [residual.key, self.domain.min, self.domain.max];
                 let quotients = set.shifted(residual.key.checked_neg()?);
                 let divided = Divided { addend, divisor };
-                if !terms.into_iter().all(is_short) {
+                if residual.key != 0 && !terms.into_iter().all(is_short) {
                     return None;
                 }
                 divided.numbers(&quotients).map(Arc::new)

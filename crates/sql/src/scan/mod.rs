@@ -44,6 +44,8 @@ pub(crate) struct ScanSettings {
     pub(crate) composed_blocks: bool,
     /// `starfact.hierarchy_codes`
     pub(crate) hierarchy_codes: bool,
+    /// `starfact.late_keys`
+    pub(crate) late_keys: bool,
     /// `starfact.ordered_groups`
     pub(crate) ordered_groups: bool,
 }
@@ -67,6 +69,7 @@ impl Default for ScanSettings {
             star_executor: true,
             composed_blocks: true,
             hierarchy_codes: true,
+            late_keys: true,
             ordered_groups: true,
         }
     }

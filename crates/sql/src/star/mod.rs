@@ -32,6 +32,7 @@ mod functions;
 mod groups;
 mod index;
 mod keyed;
+mod late_keys;
 mod narrow;
 mod node;
 mod order;

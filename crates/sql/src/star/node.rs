@@ -2,6 +2,7 @@
 
 use super::exec::StarExec;
 use super::flatten::Flat;
+use super::late_keys::with_late_keys;
 use super::refused::{Refused, StarNotes};
 use super::shape::Star;
 use crate::scan::ScanSettings;
@@ -120,12 +121,16 @@ impl QueryPlanner for StarPlanner {
         let settings = session.config().get_extension::<ScanSettings>();
         let notes = session.config().get_extension::<StarNotes>().unwrap_or_default();
         notes.start_over();
-        if !settings.is_some_and(|settings| settings.star_executor) {
+        if !settings.as_ref().is_some_and(|settings| settings.star_executor) {
             refuse_all(plan, &notes)?;
             return DefaultPhysicalPlanner::default().create_physical_plan(plan, session).await;
         }
         let planner = DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(Self)]);
-        let plan = with_stars(plan.clone(), session, &notes)?;
+        let plan = match settings.is_some_and(|settings| settings.late_keys) {
+            true => with_late_keys(plan.clone())?,
+            false => plan.clone(),
+        };
+        let plan = with_stars(plan, session, &notes)?;
         if let Some(state) = session.as_any().downcast_ref::<SessionState>()
             && is_for_one_thread(&plan)?
         {

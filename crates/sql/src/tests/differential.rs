@@ -16,7 +16,7 @@ use random::Random;
 use std::sync::Arc;
 
 /// The settings that are switched: all on, all off, and each alone.
-const SWITCHES: [&str; 8] = [
+const SWITCHES: [&str; 9] = [
     "zone_maps",
     "bitmaps",
     "encoded_filters",
@@ -25,6 +25,7 @@ const SWITCHES: [&str; 8] = [
     "composed_blocks",
     "hierarchy_codes",
     "ordered_groups",
+    "late_keys",
 ];
 
 /// Rows of the fact in each commit, for one seed after the other.

@@ -14,6 +14,7 @@ mod exact;
 mod faults;
 mod functions;
 mod groups;
+mod late_keys;
 mod limits;
 mod merge;
 mod order;
