@@ -6,6 +6,7 @@
 //! is for the scan to evaluate on decoded rows.
 
 use super::column::ScanColumn;
+use super::like::Pieces;
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::ScalarValue;
@@ -210,7 +211,10 @@ fn by_value(expr: &Arc<dyn PhysicalExpr>, columns: &Columns) -> Option<ColumnFil
     let field = arrow::datatypes::Field::new(only.name(), arrow_type(data_type), true);
     let schema = Arc::new(Schema::new(vec![field]));
     let expr = remap(expr, &|_| Some(0))?;
-    let predicate = Predicate::Values(Arc::new(ValueFilter { expr, schema }));
+    let predicate = match Pieces::of(&expr) {
+        Some(pieces) => Predicate::Values(Arc::new(pieces)),
+        None => Predicate::Values(Arc::new(ValueFilter { expr, schema })),
+    };
     Some(ColumnFilter { column, predicate })
 }
 

@@ -9,6 +9,7 @@
 mod column;
 mod effect;
 mod filter;
+mod like;
 mod plan;
 mod provider;
 mod statistics;

@@ -15,6 +15,7 @@ use super::flatten::AsideKind;
 use super::index::Index;
 use super::plan::misplaced;
 use super::reading::{gone, read_all};
+use super::texts::with_few_buffers;
 use crate::scan::{ScanExec, ordinal_position, reference_position};
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, new_empty_array};
 use arrow::compute::{concat, take};
@@ -500,7 +501,7 @@ fn columns_of(batches: &[Vec<ArrayRef>], types: &[DataType]) -> Result<Vec<Array
     let column = |place: usize| {
         let parts: Vec<&dyn Array> =
             batches.iter().filter_map(|batch| Some(batch.get(place)?.as_ref())).collect();
-        Ok(concat(&parts)?)
+        Ok(with_few_buffers(concat(&parts)?))
     };
     (0..width).map(column).collect()
 }

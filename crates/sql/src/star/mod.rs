@@ -42,6 +42,7 @@ mod plan;
 mod reading;
 mod refused;
 mod shape;
+mod texts;
 
 pub(crate) use aggregate::StarAggregates;
 pub(crate) use brief::{is_brief, is_divided_in_vain};
