@@ -210,8 +210,9 @@ impl Members {
         (*known == divisor).then_some(multiples)
     }
 
-    /// Takes in the integers of a range, for which there is room.
-    fn insert_range(&mut self, range: Range<usize>) {
+    /// Takes in the integers of a range; those that there is no room for stay out.
+    pub fn insert_range(&mut self, range: Range<usize>) {
+        self.forget();
         let mut start = range.start;
         while start < range.end {
             let bits = (range.end - start).min(64 - start % 64);

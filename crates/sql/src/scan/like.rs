@@ -11,13 +11,14 @@
 //! pieces from its beginning to its end, whatever the rows, with vectors; only rows in which the
 //! piece is found are looked at.
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, StringViewArray};
 use arrow::buffer::BooleanBuffer;
 use datafusion::common::ScalarValue;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{Column, LikeExpr, Literal};
 use memchr::memmem::Finder;
 use starfact_encoding::ValuePredicate;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Bytes in which each piece is counted, to find the one that few rows have.
@@ -90,8 +91,10 @@ impl Pieces {
 
     /// For each text whether it is like the pattern, negated or not.
     fn likes(&self, texts: &StringViewArray) -> BooleanBuffer {
-        match InBuffer::of(texts) {
-            Some(rows) => self.likes_in(&rows, texts),
+        let bytes = range_in_buffer(texts)
+            .and_then(|range| Some((range.start, texts.data_buffers().first()?.get(range)?)));
+        match bytes {
+            Some((from, bytes)) => self.likes_in(bytes, from, texts),
             None => BooleanBuffer::collect_bool(texts.len(), |row| self.is_row_like(texts, row)),
         }
     }
@@ -100,35 +103,28 @@ impl Pieces {
         self.is_like(texts.value(row).as_bytes())
     }
 
-    fn likes_in(&self, rows: &InBuffer<'_>, texts: &StringViewArray) -> BooleanBuffer {
-        let mut likes = vec![false; texts.len()];
-        for row in &rows.inline {
-            if let Some(slot) = likes.get_mut(*row) {
-                *slot = self.is_row_like(texts, *row);
-            }
-        }
-        let Some(piece) = self.rarest(rows.bytes) else { return BooleanBuffer::from(likes) };
-        let (mut at, mut next) = (0, 0);
-        while let Some(found) = rows.bytes.get(at..).and_then(|bytes| piece.find(bytes)) {
-            let (start, end) = (at + found, at + found + piece.needle().len());
-            // The row that begins last before the piece does.
-            let after = rows.long.get(next..).unwrap_or_default();
-            next += after.partition_point(|row| row.start <= start);
-            at = start + 1;
-            let Some(row) = next.checked_sub(1).and_then(|row| rows.long.get(row)) else {
+    /// The same for texts in a buffer, of which `bytes` are what lies from `from` on.
+    fn likes_in(&self, bytes: &[u8], from: usize, texts: &StringViewArray) -> BooleanBuffer {
+        let mut likes = BooleanBufferBuilder::new(texts.len());
+        likes.append_n(texts.len(), false);
+        let Some(piece) = self.rarest(bytes) else { return likes.finish() };
+        let mut found = piece.find(bytes);
+        for (row, view) in texts.views().iter().enumerate() {
+            let (len, Some(start)) = place(*view) else {
+                likes.set_bit(row, self.is_row_like(texts, row));
                 continue;
             };
-            if end > row.end {
-                continue;
-            }
-            if let (Some(slot), Some(text)) =
-                (likes.get_mut(row.row), rows.bytes.get(row.start..row.end))
-            {
-                *slot = self.is_like(text);
-            }
-            at = row.end;
+            let (start, end) = (start - from, start - from + len);
+            let Some(at) = found.filter(|at| *at < end) else { continue };
+            // What is found before the row is across its beginning, or in a row within its view.
+            let text = bytes.get(start..end).unwrap_or_default();
+            let is_within = at >= start && at + piece.needle().len() <= end;
+            likes.set_bit(row, (at < start || is_within) && self.is_like(text));
+            let after = if at >= start && !is_within { at + 1 } else { end };
+            let next = bytes.get(after..).and_then(|bytes| piece.find(bytes));
+            found = next.map(|at| after + at);
         }
-        BooleanBuffer::from(likes)
+        likes.finish()
     }
 }
 
@@ -141,55 +137,31 @@ impl ValuePredicate for Pieces {
     }
 }
 
-/// Where the text of a row lies.
-struct Place {
-    row: usize,
-    start: usize,
-    end: usize,
+/// The length of the text of a view and, unless it is within, where it begins in its buffer.
+#[inline]
+fn place(view: u128) -> (usize, Option<usize>) {
+    let len = view as u32;
+    (len as usize, (len > INLINE_MAX).then_some((view >> 96) as u32 as usize))
 }
 
-/// Rows whose texts lie in one buffer, in the order of the rows and without much else.
-struct InBuffer<'a> {
-    bytes: &'a [u8],
-    long: Vec<Place>,
-    /// The rows whose texts are within their views.
-    inline: Vec<usize>,
-}
-
-impl<'a> InBuffer<'a> {
-    fn of(texts: &'a StringViewArray) -> Option<Self> {
-        let [buffer] = texts.data_buffers() else { return None };
-        if texts.len() < ROWS_MIN {
-            return None;
-        }
-        let (mut long, mut inline) = (Vec::with_capacity(texts.len()), Vec::new());
-        let (mut end, mut used) = (0, 0);
-        for (row, view) in texts.views().iter().enumerate() {
-            let len = *view as u32;
-            if len <= INLINE_MAX {
-                inline.push(row);
-                continue;
-            }
-            let start = (view >> 96) as u32 as usize;
+/// Where the texts of rows lie, if they lie in one buffer, in the order of the rows and without
+/// much else; those within their views do not count.
+fn range_in_buffer(texts: &StringViewArray) -> Option<Range<usize>> {
+    if texts.len() < ROWS_MIN || texts.data_buffers().len() != 1 {
+        return None;
+    }
+    let (mut first, mut end, mut used) = (None, 0, 0);
+    for view in texts.views() {
+        if let (len, Some(start)) = place(*view) {
             if start < end {
                 return None;
             }
-            end = start + len as usize;
-            used += len as usize;
-            long.push(Place { row, start, end });
+            first.get_or_insert(start);
+            (end, used) = (start + len, used + len);
         }
-        let (first, last) = (long.first()?, long.last()?);
-        let span = last.end - first.start;
-        if used < span / 2 {
-            return None;
-        }
-        let (from, to) = (first.start, last.end);
-        for place in &mut long {
-            place.start -= from;
-            place.end -= from;
-        }
-        Some(Self { bytes: buffer.as_slice().get(from..to)?, long, inline })
     }
+    let range = first?..end;
+    (used >= range.len() / 2).then_some(range)
 }
 
 #[cfg(test)]
@@ -272,6 +244,6 @@ mod tests {
         assert_eq!(like.count_set_bits(), 0);
         let like = Pieces::parse("%bxx%", true).unwrap().likes(&texts);
         assert_eq!(like.count_set_bits(), 0);
-        assert!(InBuffer::of(&texts).is_some());
+        assert!(range_in_buffer(&texts).is_some());
     }
 }

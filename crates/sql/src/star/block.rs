@@ -238,7 +238,7 @@ impl BlockPlan {
             members.insert_all(kept);
             match columns.is_empty() {
                 true => Index::default(),
-                false => Index { first: 0, rows: whole.numbers().ok_or_else(misplaced)? },
+                false => Index::new(0, whole.numbers().ok_or_else(misplaced)?),
             }
         } else {
             let mut ordinals = slots.ordinals(kept);
@@ -256,7 +256,7 @@ impl BlockPlan {
             }
         };
         let arrays = columns.iter().map(|column| column.get_array_memory_size()).sum::<usize>();
-        memory.try_resize(slots.end / 8 + index.rows.len() * size_of::<u32>() + arrays)?;
+        memory.try_resize(slots.end / 8 + index.size() + arrays)?;
         Ok(Groups { members, index, columns, memory })
     }
 

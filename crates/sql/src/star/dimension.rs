@@ -12,12 +12,12 @@
 
 use super::block::{BlockPlan, Groups, ordinals_at};
 use super::flatten::AsideKind;
-use super::index::Index;
+use super::index::{Index, Ordinals};
 use super::plan::misplaced;
 use super::reading::{gone, read_all};
 use super::texts::with_few_buffers;
 use crate::scan::{ScanExec, ordinal_position, reference_position};
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, new_empty_array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_empty_array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::Result;
@@ -155,7 +155,7 @@ impl Built {
         number: impl Fn(u32) -> u32,
     ) -> Result<OrdinalCodes> {
         let Dimension { index, members, .. } = self.dimension(dimension)?;
-        let Index { first, rows } = index.mapped(number);
+        let (first, rows) = index.mapped(number);
         Ok(OrdinalCodes::new(first, rows, members))
     }
 
@@ -391,21 +391,18 @@ impl DimensionPlan {
         memory: MemoryReservation,
     ) -> Result<Dimension> {
         let mut members = Members::with_room(self.ordinal_end);
-        let (mut batches, mut ordinals) = (Vec::new(), Vec::new());
+        let (mut batches, mut ordinals) = (Vec::new(), Ordinals::default());
         for part in parts {
             members.unite(&part.members);
             batches.extend(part.batches);
-            ordinals.extend(part.ordinals);
+            ordinals.append(part.ordinals);
             memory.try_grow(part.memory.size())?;
         }
         if !self.gives_columns {
             return Ok(self.dimension(members, Index::default(), Vec::new(), memory));
         }
-        let places =
-            members.last().zip(members.first()).map_or(0, |(last, first)| last + 1 - first);
-        memory.try_grow(places * size_of::<u32>())?;
-        let all = ordinals.iter().flat_map(|some| some.values().iter());
-        let index = Index::of_rows(&members, all.map(|ordinal| *ordinal as usize));
+        let index = ordinals.index(&members);
+        memory.try_grow(index.size())?;
         let columns = columns_of(&batches, types)?;
         Ok(self.dimension(members, index, columns, memory))
     }
@@ -443,7 +440,7 @@ fn given_bytes(taken: &ArrayRef) -> usize {
 struct Rows {
     members: Members,
     /// If there are columns, the ordinals of the rows.
-    ordinals: Vec<Int64Array>,
+    ordinals: Ordinals,
     batches: Vec<Vec<ArrayRef>>,
     memory: MemoryReservation,
 }
@@ -454,7 +451,7 @@ impl Rows {
         memory.try_grow(plan.ordinal_end / 8)?;
         Ok(Self {
             members: Members::with_room(plan.ordinal_end),
-            ordinals: Vec::new(),
+            ordinals: Ordinals::default(),
             batches: Vec::new(),
             memory,
         })
@@ -463,16 +460,14 @@ impl Rows {
     fn add(&mut self, plan: &DimensionPlan, read: &[Dimension], batch: &RecordBatch) -> Result<()> {
         let ordinals = batch.columns().last().ok_or_else(misplaced)?;
         let ordinals = ordinals.as_primitive::<Int64Type>();
-        let is_there = |ordinal: &i64| (*ordinal as usize) < plan.ordinal_end;
-        if !ordinals.values().iter().all(is_there) {
-            return Err(misplaced());
-        }
-        self.members.insert_all(ordinals.values().iter().map(|ordinal| *ordinal as usize));
+        let mut found = Ordinals::default();
+        let bytes = found.add(ordinals, plan.ordinal_end)?;
+        found.insert_into(&mut self.members);
         let Origin::Table { own, children, .. } = &plan.origin else { return Err(misplaced()) };
         if !plan.gives_columns {
             return Ok(());
         }
-        self.ordinals.push(ordinals.clone());
+        self.ordinals.append(found);
         let mut columns: Vec<ArrayRef> = batch.columns().iter().take(*own).cloned().collect();
         for ((child_plan, reference), child) in children.iter().zip(read) {
             let Some(reference) = reference else { continue };
@@ -485,8 +480,7 @@ impl Rows {
         // Text of their own dimensions lies where these have it, and is counted there.
         let kept = columns.iter().take(*own).map(|column| column.get_array_memory_size());
         let given = columns.iter().skip(*own).map(given_bytes);
-        let bytes = kept.chain(given).sum::<usize>() + ordinals.len() * size_of::<i64>();
-        self.memory.try_grow(bytes)?;
+        self.memory.try_grow(kept.chain(given).sum::<usize>() + bytes)?;
         self.batches.push(columns);
         Ok(())
     }

@@ -47,8 +47,12 @@ impl Coded {
     ) -> Result<Self> {
         let rows = built.rows(dimension)?;
         let index = built.index(dimension)?;
+        let mapped = |number: &dyn Fn(u32) -> u32| {
+            let (first, codes) = index.mapped(number);
+            Index::new(first, codes)
+        };
         if rows == 0 && !is_outer {
-            let codes = index.mapped(|_| 0);
+            let codes = mapped(&|_| 0);
             return Ok(Self { codes, given: None, values: Vec::new(), count: 0, absent: None });
         }
         // Rows without a row here have NULL for each key, as others may have.
@@ -73,7 +77,7 @@ impl Coded {
         let code = |row: u32| groups.get(row as usize).copied().unwrap_or(none);
         let (codes, given) = match is_given {
             true => (Index::default(), Some(Arc::new(built.codes(dimension, code)?))),
-            false => (index.mapped(code), None),
+            false => (mapped(&code), None),
         };
         Ok(Self { codes, given, values: values.emit(EmitTo::All)?, count, absent })
     }
