@@ -5,6 +5,7 @@
 //! column that cannot fail are evaluated once per distinct value ([`ValueFilter`]). What is left
 //! is for the scan to evaluate on decoded rows.
 
+use super::beginning::Beginning;
 use super::column::ScanColumn;
 use super::like::Pieces;
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
@@ -197,7 +198,8 @@ impl ValuePredicate for ValueFilter {
 }
 
 fn by_value(expr: &Arc<dyn PhysicalExpr>, columns: &Columns) -> Option<ColumnFilter> {
-    if !cannot_fail(expr) {
+    let beginning = Beginning::of(expr);
+    if beginning.is_none() && !cannot_fail(expr) {
         return None;
     }
     let used = collect_columns(expr);
@@ -211,10 +213,12 @@ fn by_value(expr: &Arc<dyn PhysicalExpr>, columns: &Columns) -> Option<ColumnFil
     let field = arrow::datatypes::Field::new(only.name(), arrow_type(data_type), true);
     let schema = Arc::new(Schema::new(vec![field]));
     let expr = remap(expr, &|_| Some(0))?;
-    let predicate = match Pieces::of(&expr) {
-        Some(pieces) => Predicate::Values(Arc::new(pieces)),
-        None => Predicate::Values(Arc::new(ValueFilter { expr, schema })),
+    let predicate: Arc<dyn ValuePredicate> = match (beginning, Pieces::of(&expr)) {
+        (Some(beginning), _) => Arc::new(beginning),
+        (None, Some(pieces)) => Arc::new(pieces),
+        (None, None) => Arc::new(ValueFilter { expr, schema }),
     };
+    let predicate = Predicate::Values(predicate);
     Some(ColumnFilter { column, predicate })
 }
 

@@ -6,6 +6,7 @@
 //! of the rows that are left; either way the scan is answerable for them and no filter stays above
 //! it.
 
+mod beginning;
 mod column;
 mod effect;
 mod filter;

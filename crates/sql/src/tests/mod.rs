@@ -28,6 +28,7 @@ mod stars;
 mod statements;
 mod storage;
 mod temporal;
+mod texts;
 mod totals;
 mod transactions;
 mod unnest;
