@@ -52,7 +52,6 @@ impl Program {
             let Step::Apply(op, left, right) = *step else { continue };
             let (known, rest) = results.split_at_mut(place);
             let Some(result) = rest.first_mut() else { continue };
-            result.clear();
             let (left, right) = (self.side(left, columns, known), self.side(right, columns, known));
             run_kernel(Apply { op, left, right, result });
         }

@@ -11,7 +11,7 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use arrow::buffer::NullBuffer;
-use starfact_encoding::{Codes, SharedDictionary, TextPlaces};
+use starfact_encoding::{Codes, Kernel, SharedDictionary, TextPlaces, run_kernel};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -64,8 +64,7 @@ impl TextNumbers {
             None => Vec::new(),
         };
         let text = |code: u32| u16::try_from(code).ok().and_then(|code| dictionary.value(code));
-        let codes = rows.codes.iter().map(|code| u32::from(*code));
-        let numbers = self.through(&mut table, &text, codes, rows.nulls.as_ref());
+        let numbers = self.through(&mut table, &text, &rows.codes, rows.nulls.as_ref());
         if let Some((_, slot)) = self.tables.get_mut(place) {
             *slot = table;
         }
@@ -79,20 +78,27 @@ impl TextNumbers {
             let is_there = (place as usize) < texts.len();
             is_there.then(|| texts.value(place as usize))
         };
-        let places = rows.places.iter().copied();
-        self.through(&mut table, &text, places, rows.nulls.as_ref())
+        self.through(&mut table, &text, &rows.places, rows.nulls.as_ref())
     }
 
     /// The numbers of rows that have codes, by a table of those that are known.
-    fn through<'a>(
+    fn through<'a, C: Copy + Into<u32>>(
         &mut self,
         table: &mut [u32],
         text: &dyn Fn(u32) -> Option<&'a str>,
-        codes: impl ExactSizeIterator<Item = u32>,
+        codes: &[C],
         nulls: Option<&NullBuffer>,
     ) -> Vec<i64> {
         let mut numbers = Vec::with_capacity(codes.len());
-        for (row, code) in codes.enumerate() {
+        let is_known = |table: &[u32], numbers: &mut Vec<i64>| {
+            run_kernel(Known { table, codes, numbers }) != UNKNOWN
+        };
+        if nulls.is_none() && is_known(table, &mut numbers) {
+            return numbers;
+        }
+        numbers.clear();
+        for (row, code) in codes.iter().enumerate() {
+            let code: u32 = (*code).into();
             if nulls.is_some_and(|nulls| nulls.is_null(row)) {
                 numbers.push(i64::from(self.number(None)));
                 continue;
@@ -153,6 +159,30 @@ impl TextNumbers {
         self.numbers.insert(text.into(), next);
         self.byte_len += 2 * text.len() + size_of::<(Box<str>, u32)>() * 2 + size_of::<Box<str>>();
         next
+    }
+}
+
+/// The numbers of codes by a table; the greatest of them, which is [`UNKNOWN`] if any is.
+struct Known<'a, C> {
+    table: &'a [u32],
+    codes: &'a [C],
+    numbers: &'a mut Vec<i64>,
+}
+
+impl<C: Copy + Into<u32>> Kernel for Known<'_, C> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn run(self) -> u32 {
+        let Self { table, codes, numbers } = self;
+        let mut greatest = 0;
+        numbers.extend(codes.iter().map(|code| {
+            let code: u32 = (*code).into();
+            let number = table.get(code as usize).copied().unwrap_or(UNKNOWN);
+            greatest = greatest.max(number);
+            i64::from(number)
+        }));
+        greatest
     }
 }
 

@@ -15,7 +15,7 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::logical_expr::EmitTo;
 use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
-use starfact_encoding::OrdinalCodes;
+use starfact_encoding::{Kernel, OrdinalCodes, run_kernel};
 use starfact_exec::TextNumbers;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -199,8 +199,7 @@ impl GroupedRows {
     fn has_room(&self, root: &RecordBatch) -> bool {
         self.aggregation.texts.iter().zip(&self.rooms).all(|((place, _), room)| {
             let numbers = root.column(*place).as_primitive::<Int64Type>().values();
-            let greatest = numbers.iter().fold(0, |greatest, number| greatest.max(*number));
-            (greatest as u64) < *room
+            (run_kernel(Greatest(numbers)) as u64) < *room
         })
     }
 
@@ -251,9 +250,8 @@ impl GroupedRows {
                 continue;
             }
             if coded.given.is_some() {
-                for (cell, code) in self.row_cells.iter_mut().zip(ordinals.values()) {
-                    *cell += code.cast_unsigned() * stride;
-                }
+                let numbers = ordinals.values();
+                run_kernel(AddScaled { cells: &mut self.row_cells, numbers, stride });
                 continue;
             }
             for (cell, ordinal) in self.row_cells.iter_mut().zip(ordinals.values()) {
@@ -262,11 +260,9 @@ impl GroupedRows {
             }
         }
         let text_strides = self.strides.iter().skip(self.prepared.coded.len());
-        for ((place, _), stride) in self.aggregation.texts.iter().zip(text_strides) {
+        for ((place, _), &stride) in self.aggregation.texts.iter().zip(text_strides) {
             let numbers = root.column(*place).as_primitive::<Int64Type>().values();
-            for (cell, number) in self.row_cells.iter_mut().zip(numbers) {
-                *cell += number.cast_unsigned() * stride;
-            }
+            run_kernel(AddScaled { cells: &mut self.row_cells, numbers, stride });
         }
         self.cells.groups(&self.row_cells, &mut self.groups);
         if self.row_values.is_some() {
@@ -391,4 +387,34 @@ fn pair(group: usize, row: usize) -> u64 {
 /// The two numbers that were made one.
 fn parts_of(pair: u64) -> (usize, usize) {
     ((pair >> 32) as usize, (pair & u64::from(u32::MAX)) as usize)
+}
+
+/// The greatest of some numbers, or 0.
+struct Greatest<'a>(&'a [i64]);
+
+impl Kernel for Greatest<'_> {
+    type Output = i64;
+
+    #[inline(always)]
+    fn run(self) -> i64 {
+        self.0.iter().fold(0, |greatest, number| greatest.max(*number))
+    }
+}
+
+/// Adds numbers, as many times as cells of neighbouring ones lie apart, to the cells of rows.
+struct AddScaled<'a> {
+    cells: &'a mut [u64],
+    numbers: &'a [i64],
+    stride: u64,
+}
+
+impl Kernel for AddScaled<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (cell, number) in self.cells.iter_mut().zip(self.numbers) {
+            *cell += number.cast_unsigned() * self.stride;
+        }
+    }
 }
