@@ -11,8 +11,10 @@
 //! its dictionaries have few. What leaves is what a partial aggregation of
 //! the query engine would give, so its final one merges the threads, and spills if it must.
 
+use super::cells::ARRAY_CELLS_MAX;
 use super::exec::StarExec;
 use super::functions::Functions;
+use super::number_key::NumberKey;
 use super::partial::StarAggregateExec;
 use super::plan::{Source, StarPlan, misplaced};
 use crate::operators::{StatesSchema, with_states};
@@ -30,6 +32,7 @@ use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::{ExecutionPlan, InputOrderMode};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Puts [`StarAggregateExec`] in the place of partial aggregations over star blocks.
@@ -117,6 +120,8 @@ pub(super) enum Key {
     Dimension(usize, usize),
     /// A place among the columns of text that are read as numbers.
     Text(usize),
+    /// The column of numbers that lie near each other.
+    Number,
     /// A place among the keys that are evaluated row by row.
     Row(usize),
 }
@@ -134,6 +139,8 @@ pub(super) struct Aggregation {
     /// Places of the columns of the root that are read as numbers of their texts, and how many of
     /// these their dictionaries have.
     pub(super) texts: Vec<(usize, usize)>,
+    /// The column of the root that is [`Key::Number`].
+    pub(super) number: Option<NumberKey>,
     pub(super) row_keys: Vec<Arc<dyn PhysicalExpr>>,
     pub(super) row_schema: SchemaRef,
     pub(super) functions: Functions,
@@ -164,6 +171,8 @@ impl Aggregation {
             arguments.iter().flatten().chain(filters.iter().flatten()),
         );
         let mut keys = Vec::new();
+        let number = number_among(&star.star, &wanted, &texts);
+        let first_number = number.map(|(place, _)| place);
         let mut dimensions: Vec<(usize, Vec<usize>)> = Vec::new();
         let (mut row_keys, mut row_fields) = (Vec::new(), Vec::new());
         for (place, expr) in wanted.into_iter().enumerate() {
@@ -182,6 +191,7 @@ impl Aggregation {
                     keys.push(Key::Dimension(known, columns.len()));
                     columns.push(*column);
                 }
+                _ if Some(place) == first_number => keys.push(Key::Number),
                 _ => {
                     keys.push(Key::Row(row_keys.len()));
                     let field: &Field = schema.field(place);
@@ -194,18 +204,46 @@ impl Aggregation {
         let functions = Functions::new(&star.star, functions, arguments, filters, &others);
         let (functions, star, row_keys) = functions.pruned(&star.star, &row_keys)?;
         let row_schema = Arc::new(Schema::new(row_fields));
-        let texts = texts.0;
-        Ok(Self { star, keys, dimensions, texts, row_keys, row_schema, functions, schema })
+        let (texts, number) = (texts.0, number.map(|(_, number)| number));
+        Ok(Self { star, keys, dimensions, texts, number, row_keys, row_schema, functions, schema })
     }
 
     /// Whether this is better than what the query engine has for a table without dimensions: it
-    /// reads numbers instead of texts, or nothing but words.
+    /// reads numbers instead of texts, or nothing but words, or finds groups without hashing.
     pub(super) fn pays_for_a_table(&self) -> bool {
         match self.keys.is_empty() {
             true => self.functions.narrow.is_all(),
-            false => self.keys.iter().all(|key| matches!(key, Key::Text(_))),
+            false => {
+                let is_coded = |key: &Key| matches!(key, Key::Text(_) | Key::Number);
+                // The query engine notices where nearly each row is a group of its own.
+                let is_few = |number: NumberKey| number.room() <= ARRAY_CELLS_MAX;
+                self.keys.iter().all(is_coded) && self.number.is_none_or(is_few)
+            }
         }
     }
+}
+
+/// The place of the first key that is a column of numbers which lie near each other, if it and all
+/// other keys are few enough that their combinations can be counted.
+fn number_among(
+    star: &StarPlan,
+    keys: &[Arc<dyn PhysicalExpr>],
+    texts: &Texts,
+) -> Option<(usize, NumberKey)> {
+    let dimension = |key: &Arc<dyn PhysicalExpr>| match star
+        .sources
+        .get(key.downcast_ref::<Column>()?.index())?
+    {
+        Source::Dimension(dimension, _) => Some(*dimension),
+        Source::Root(_) => None,
+    };
+    // The rows of a dimension are counted in 32 bits.
+    let dimensions: BTreeSet<usize> = keys.iter().filter_map(dimension).collect();
+    if dimensions.len() + usize::from(!texts.0.is_empty()) > 1 {
+        return None;
+    }
+    let number = |(place, key)| Some((place, NumberKey::of(star, key)?));
+    keys.iter().enumerate().find_map(number)
 }
 
 /// The columns of text that are read as numbers: keys of which dictionaries have all texts that are

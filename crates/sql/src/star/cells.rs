@@ -10,7 +10,7 @@
 use hashbrown::HashMap;
 
 /// Cells up to which there is an array, of 4 bytes each.
-const ARRAY_CELLS_MAX: u64 = 1 << 20;
+pub(super) const ARRAY_CELLS_MAX: u64 = 1 << 20;
 /// Stands for no group.
 const NONE: u32 = u32::MAX;
 

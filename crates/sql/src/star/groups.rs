@@ -5,6 +5,7 @@ use super::cells::Cells;
 use super::dimension::Built;
 use super::functions::Accumulators;
 use super::index::Index;
+use super::number_key::NumberKey;
 use super::plan::{Joined, batch_of, misplaced};
 use crate::scan::Partition;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array, new_null_array};
@@ -113,7 +114,7 @@ pub(super) struct GroupedRows {
     /// How far apart the cells of neighbouring codes of each dimension are, and then those of
     /// neighbouring texts.
     strides: Vec<u64>,
-    /// How many texts of each column there is room for.
+    /// How many texts of each column there is room for, and how many numbers.
     rooms: Vec<u64>,
     /// The combinations of codes.
     cells: Cells,
@@ -138,7 +139,8 @@ impl GroupedRows {
     ) -> Result<Self> {
         // One more for NULL, and some for rows that are not in files yet.
         let room = |(_, texts): &(usize, usize)| (texts + 1 + MORE_TEXTS) as u64;
-        let rooms: Vec<u64> = aggregation.texts.iter().map(room).collect();
+        let texts = aggregation.texts.iter().map(room);
+        let rooms: Vec<u64> = texts.chain(aggregation.number.map(NumberKey::room)).collect();
         let (strides, combinations) = strides(&prepared.coded, &rooms)?;
         let row_values = match aggregation.row_keys.is_empty() {
             true => None,
@@ -205,7 +207,8 @@ impl GroupedRows {
 
     /// Whether there are keys that have codes.
     fn has_codes(&self) -> bool {
-        !(self.aggregation.dimensions.is_empty() && self.aggregation.texts.is_empty())
+        let Aggregation { dimensions, texts, number, .. } = &*self.aggregation;
+        !(dimensions.is_empty() && texts.is_empty() && number.is_none())
     }
 
     /// How many groups there are. Without keys and rows there is none: of no states at all the
@@ -227,11 +230,12 @@ impl GroupedRows {
             self.groups.resize(count, 0);
             return Ok(());
         }
+        let has_codes = self.has_codes();
         if let Some(values) = &mut self.row_values {
             let keys = self.aggregation.row_keys.iter();
             let keys = keys.map(|key| key.evaluate(rows)?.into_array(count));
             values.intern(&keys.collect::<Result<Vec<_>>>()?, &mut self.row_groups)?;
-            if self.aggregation.dimensions.is_empty() && self.aggregation.texts.is_empty() {
+            if !has_codes {
                 std::mem::swap(&mut self.groups, &mut self.row_groups);
                 return Ok(());
             }
@@ -263,6 +267,9 @@ impl GroupedRows {
         for ((place, _), &stride) in self.aggregation.texts.iter().zip(text_strides) {
             let numbers = root.column(*place).as_primitive::<Int64Type>().values();
             run_kernel(AddScaled { cells: &mut self.row_cells, numbers, stride });
+        }
+        if let (Some(number), Some(stride)) = (self.aggregation.number, self.strides.last()) {
+            number.add(root, *stride, &mut self.row_cells)?;
         }
         self.cells.groups(&self.row_cells, &mut self.groups);
         if self.row_values.is_some() {
@@ -337,7 +344,7 @@ impl GroupedRows {
             };
             Ok(parts.iter().map(code).collect())
         };
-        let column = |key: &Key| {
+        let column = |(at, key): (usize, &Key)| {
             let (values, numbers): (ArrayRef, Vec<u32>) = match *key {
                 Key::Dimension(dimension, place) => {
                     let coded = self.prepared.coded.get(dimension).ok_or_else(misplaced)?;
@@ -350,6 +357,12 @@ impl GroupedRows {
                     let texts = rows.numbers(*place).ok_or_else(misplaced)?.texts();
                     (Arc::new(texts), codes(self.prepared.coded.len() + text, *room)?)
                 }
+                Key::Number => {
+                    let number = of.number.ok_or_else(misplaced)?;
+                    let codes =
+                        codes(self.rooms.len() + self.prepared.coded.len() - 1, number.room())?;
+                    return number.numbers(&codes, of.schema.field(at).data_type());
+                }
                 Key::Row(place) => {
                     let values = row_values.get(place).ok_or_else(misplaced)?;
                     (Arc::clone(values), parts.iter().map(|(_, row)| *row as u32).collect())
@@ -357,7 +370,7 @@ impl GroupedRows {
             };
             Ok(take(&values, &UInt32Array::from(numbers), None)?)
         };
-        of.keys.iter().map(column).collect()
+        of.keys.iter().enumerate().map(column).collect()
     }
 }
 

@@ -35,6 +35,7 @@ mod keyed;
 mod late_keys;
 mod narrow;
 mod node;
+mod number_key;
 mod order;
 mod outer_groups;
 mod partial;

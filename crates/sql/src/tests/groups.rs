@@ -41,6 +41,14 @@ const QUERIES: &[&str] = &[
     "SELECT sum(price * discount), count(*) FROM line WHERE id < 0",
     "SELECT sum(price * discount) FROM line WHERE note = 'note 77'",
     "SELECT flag, sum(2), avg(count * 1), count(1), sum(small * small - count) FROM line GROUP BY flag",
+    "SELECT small, sum(price), count(*), avg(quantity), min(note) FROM line GROUP BY small",
+    "SELECT count, sum(quantity), max(flag) FROM line WHERE id % 3 = 0 GROUP BY count",
+    "SELECT mode, small, sum(price * discount) FROM line GROUP BY mode, small",
+    "SELECT small, flag, count, sum(big) FROM line WHERE id < 5000 GROUP BY small, flag, count",
+    "SELECT small, sum(small), count(small) FROM line WHERE small > 50 OR small IS NULL GROUP BY small",
+    "SELECT count, count(DISTINCT small) FROM line GROUP BY count",
+    "SELECT DISTINCT small FROM line",
+    "SELECT big, count(*) FROM line WHERE id % 9 = 1 GROUP BY big",
     "SELECT mode, sum(price) FROM line GROUP BY mode HAVING sum(price) > 0 ORDER BY 2 DESC LIMIT 3",
 ];
 
@@ -99,7 +107,10 @@ fn plans_show_which_tables_are_grouped_by_texts() {
         (QUERIES[0], true),
         (QUERIES[11], true),
         ("SELECT note, count(*) FROM line GROUP BY note", false),
-        ("SELECT flag, count, sum(price) FROM line GROUP BY flag, count", false),
+        ("SELECT flag, count, sum(price) FROM line GROUP BY flag, count", true),
+        ("SELECT small, avg(ratio) FROM line GROUP BY small", true),
+        ("SELECT small, count, sum(price) FROM line GROUP BY small, count", false),
+        ("SELECT big, sum(price) FROM line GROUP BY big", false),
         ("SELECT sum(wide) FROM line WHERE id % 2 = 0", false),
     ] {
         let shown = plan(&session, sql);
