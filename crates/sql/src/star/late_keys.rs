@@ -13,8 +13,8 @@
 //! - Groups are of plain columns. Among them are all columns of a key of one table, none of which
 //!   may be NULL; what is left out are other columns of that table, or of tables that it leads to:
 //!   inner joins equate all columns of a key of theirs with columns of tables that are determined.
-//! - The rows of these tables are in the groups' input as they are in the tables: below inner joins,
-//!   on the outer side of outer ones, or on the side of a semi or anti join whose rows are kept.
+//! - The rows of these tables are in the groups' input as they are in the tables: below inner
+//!   joins, on the outer side of outer ones, or on the side of a semi or anti join whose rows stay.
 //! - There is text among what is left out, and the first table is large: numbers are as cheap.
 
 use super::flatten::{Scope, written_out};

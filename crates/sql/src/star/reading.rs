@@ -8,8 +8,8 @@
 //!  5  large dimensions without a filter           those alone
 //! ```
 //!
-//! The second and the fourth step read the references of rows that are read again later. It ends without an
-//! answer as soon as it shows that many rows are left.
+//! The second and the fourth step read the references of rows that are read again later. They end
+//! without an answer as soon as it shows that many rows are left.
 
 use super::block::ordinals_at;
 use super::dimension::{Dimension, DimensionPlan};

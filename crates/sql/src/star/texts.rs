@@ -1,8 +1,8 @@
 //! Columns of text that do not hold on to more memory than they need.
 //!
-//! Texts of more than twelve bytes lie in buffers, and an array that is taken from another one holds
-//! on to all buffers of that. Names of nations that come with each batch of customers lie in the same
-//! few buffers, or in none, and each batch brings these along.
+//! Texts of more than twelve bytes lie in buffers, and an array that is taken from another one
+//! holds on to all buffers of that. Names of nations that come with each batch of customers lie in
+//! the same few buffers, or in none, and each batch brings these along.
 
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use arrow::buffer::Buffer;
