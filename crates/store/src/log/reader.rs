@@ -136,8 +136,8 @@ impl LogReader {
 
     /// Whether nothing was written since the logs were read last: logs only grow.
     fn has_seen_all(&self, entries: &[Entry]) -> bool {
-        let path = paths::log(self.log);
-        let is_it = |entry: &&Entry| path.strip_suffix(entry.name.as_str()).is_some();
+        let is_it =
+            |entry: &&Entry| !entry.is_folder && paths::log_number(&entry.name) == Some(self.log);
         let log = entries.iter().find(is_it);
         log.is_some_and(|log| self.seen > 0 && log.bytes == self.seen)
             && numbers(entries).last() == Some(&self.log)

@@ -3,6 +3,7 @@
 
 use super::super::*;
 use super::support::*;
+use crate::paths;
 use starfact_base::Error;
 use starfact_vfs::{Dir, Fault, FaultDir, FaultMode, MemDir, OsDir};
 use std::io::ErrorKind;
@@ -140,4 +141,35 @@ fn readers_beside_a_writer_see_what_is_acknowledged() {
     let home = tempfile::tempdir().unwrap();
     let dir = OsDir::open(home.path()).unwrap();
     read_beside(Arc::new(SlowDir::new(dir, Duration::from_micros(50))));
+}
+
+/// Of log 11 is known how long it was, and log 1 is as long.
+#[test]
+fn a_log_that_has_grown_is_not_taken_for_another() {
+    let mut as_long = 0;
+    for records in 1..=23 {
+        let dir: Arc<dyn Dir> = Arc::new(MemDir::new());
+        let mut next = 1;
+        let mut write = |log: &LogWriter, count: u64| {
+            append_all(log, next..=next + count - 1);
+            next += count;
+            log.sync(next - 1).unwrap();
+            next
+        };
+        let mut log = LogWriter::create(&dir, 1, 1).unwrap();
+        for number in 2..=11 {
+            let next = write(&log, if number == 3 { records } else { 1 });
+            log = LogWriter::create(&dir, number, next).unwrap();
+        }
+        let first = write(&log, 1) - 1;
+        let entries = dir.list(paths::LOGS).unwrap();
+        let bytes = |name: &str| entries.iter().find(|entry| entry.name == name).unwrap().bytes;
+        as_long += usize::from(bytes("1.wal") == bytes("11.wal"));
+        let mut reader = LogReader::new(1, 1);
+        assert_eq!(read_on(dir.as_ref(), &mut reader, Until::Mark), 1..first + 1);
+        assert_eq!(read_on(dir.as_ref(), &mut reader, Until::Mark), first + 1..first + 1);
+        write(&log, 1);
+        assert_eq!(read_on(dir.as_ref(), &mut reader, Until::Mark), first + 1..first + 2);
+    }
+    assert!(as_long > 0);
 }
