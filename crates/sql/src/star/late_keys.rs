@@ -250,7 +250,10 @@ impl<'a> Sources<'a> {
     fn add_join(&mut self, join: &'a Join) -> Option<()> {
         match join.join_type {
             JoinType::Inner => {
-                self.equal.extend(join.on.iter().filter_map(|pair| match pair {
+                // Where NULL equals NULL, a key whose columns may be NULL has several such rows.
+                let is_plain = join.null_equality == NullEquality::NullEqualsNothing;
+                let on = join.on.iter().filter(|_| is_plain);
+                self.equal.extend(on.filter_map(|pair| match pair {
                     (Expr::Column(left), Expr::Column(right)) => Some((left, right)),
                     _ => None,
                 }));
