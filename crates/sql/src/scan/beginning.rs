@@ -8,7 +8,8 @@
 //!
 //! Beginnings of up to four bytes are compared without a look at the text itself.
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringViewArray};
+use super::filter::{answers_of_texts, text_literal};
+use arrow::array::{Array, ArrayRef, BooleanArray, StringViewArray};
 use arrow::buffer::BooleanBuffer;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Operator;
@@ -35,7 +36,7 @@ impl Beginning {
     /// What an expression asks of the beginning of its only column.
     pub(super) fn of(expr: &Arc<dyn PhysicalExpr>) -> Option<Self> {
         if let Some(list) = expr.downcast_ref::<InListExpr>() {
-            let texts = list.list().iter().map(text_of).collect::<Option<_>>()?;
+            let texts = list.list().iter().map(text_literal).collect::<Option<_>>()?;
             return Some(Self::new(chars_of(list.expr())?, texts, list.negated()));
         }
         let binary = expr.downcast_ref::<BinaryExpr>()?;
@@ -44,9 +45,9 @@ impl Beginning {
             Operator::NotEq => true,
             _ => return None,
         };
-        let (call, text) = match text_of(binary.right()) {
+        let (call, text) = match text_literal(binary.right()) {
             Some(text) => (binary.left(), text),
-            None => (binary.right(), text_of(binary.left())?),
+            None => (binary.right(), text_literal(binary.left())?),
         };
         Some(Self::new(chars_of(call)?, vec![text], negated))
     }
@@ -88,10 +89,7 @@ fn short(text: &[u8]) -> u64 {
 
 impl ValuePredicate for Beginning {
     fn evaluate(&self, values: &ArrayRef) -> Result<BooleanArray, String> {
-        let texts = values.as_string_view_opt().ok_or("the beginning of what is no text")?;
-        let begins = self.begins(texts);
-        let begins = if self.negated { !&begins } else { begins };
-        Ok(BooleanArray::new(begins, texts.nulls().cloned()))
+        answers_of_texts(values, self.negated, |texts| self.begins(texts))
     }
 }
 
@@ -113,15 +111,6 @@ fn integer_of(expr: &Arc<dyn PhysicalExpr>) -> Option<i64> {
     match expr.downcast_ref::<Literal>()?.value() {
         ScalarValue::Int64(value) => *value,
         ScalarValue::Int32(value) => value.map(i64::from),
-        _ => None,
-    }
-}
-
-fn text_of(expr: &Arc<dyn PhysicalExpr>) -> Option<String> {
-    match expr.downcast_ref::<Literal>()?.value() {
-        ScalarValue::Utf8(text) | ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text) => {
-            text.clone()
-        }
         _ => None,
     }
 }

@@ -8,7 +8,10 @@
 use super::beginning::Beginning;
 use super::column::ScanColumn;
 use super::like::Pieces;
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, StringViewArray,
+};
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -143,13 +146,32 @@ fn prefix(expr: &Arc<dyn PhysicalExpr>, columns: &Columns) -> Option<ColumnFilte
         return None;
     }
     let (column, data_type) = column_of(like.expr(), columns)?;
-    let literal = like.pattern().downcast_ref::<Literal>()?;
-    let Scalar::String(pattern) = scalar(literal.value(), data_type)? else { return None };
+    let pattern = text_literal(like.pattern()).filter(|_| data_type == DataType::Varchar)?;
     let prefix = pattern.strip_suffix('%')?;
     if prefix.contains(['%', '_', '\\']) {
         return None;
     }
     Some(ColumnFilter { column, predicate: Predicate::Prefix(prefix.into()) })
+}
+
+/// The text of a literal; `None` if it is NULL or no text.
+pub(super) fn text_literal(expr: &Arc<dyn PhysicalExpr>) -> Option<String> {
+    match scalar(expr.downcast_ref::<Literal>()?.value(), DataType::Varchar)? {
+        Scalar::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// The answers to a question about texts, or the opposite; of NULL there is none.
+pub(super) fn answers_of_texts(
+    values: &ArrayRef,
+    negated: bool,
+    ask: impl Fn(&StringViewArray) -> BooleanBuffer,
+) -> Result<BooleanArray, String> {
+    let texts = values.as_string_view_opt().ok_or("a condition on texts, of what is none")?;
+    let answers = ask(texts);
+    let answers = if negated { !&answers } else { answers };
+    Ok(BooleanArray::new(answers, texts.nulls().cloned()))
 }
 
 /// A literal in the physical space of a column; `None` if it is NULL or of another type.

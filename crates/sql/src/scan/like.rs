@@ -11,11 +11,14 @@
 //! pieces from its beginning to its end, whatever the rows, with vectors; only rows in which the
 //! piece is found are looked at.
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, StringViewArray};
+use super::filter::{answers_of_texts, text_literal};
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, BooleanBufferBuilder, ByteView, MAX_INLINE_VIEW_LEN,
+    StringViewArray,
+};
 use arrow::buffer::BooleanBuffer;
-use datafusion::common::ScalarValue;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{Column, LikeExpr, Literal};
+use datafusion::physical_expr::expressions::{Column, LikeExpr};
 use memchr::memmem::Finder;
 use starfact_encoding::ValuePredicate;
 use std::ops::Range;
@@ -25,8 +28,6 @@ use std::sync::Arc;
 const SAMPLE_BYTES: usize = 1 << 14;
 /// Rows from which on a buffer is searched.
 const ROWS_MIN: usize = 64;
-/// The greatest text within a view.
-const INLINE_MAX: u32 = 12;
 
 /// A pattern of pieces with percent signs between them and no other wildcards.
 #[derive(Debug)]
@@ -42,17 +43,10 @@ impl Pieces {
     /// The pattern of a LIKE of a column that has a piece in its middle.
     pub(super) fn of(expr: &Arc<dyn PhysicalExpr>) -> Option<Self> {
         let like = expr.downcast_ref::<LikeExpr>()?;
-        let pattern = like.pattern().downcast_ref::<Literal>()?.value();
-        let (ScalarValue::Utf8(Some(pattern))
-        | ScalarValue::Utf8View(Some(pattern))
-        | ScalarValue::LargeUtf8(Some(pattern))) = pattern
-        else {
-            return None;
-        };
         if like.case_insensitive() || !like.expr().is::<Column>() {
             return None;
         }
-        Self::parse(pattern, like.negated())
+        Self::parse(&text_literal(like.pattern())?, like.negated())
     }
 
     fn parse(pattern: &str, negated: bool) -> Option<Self> {
@@ -130,18 +124,16 @@ impl Pieces {
 
 impl ValuePredicate for Pieces {
     fn evaluate(&self, values: &ArrayRef) -> Result<BooleanArray, String> {
-        let texts = values.as_string_view_opt().ok_or("LIKE of what is no text")?;
-        let likes = self.likes(texts);
-        let likes = if self.negated { !&likes } else { likes };
-        Ok(BooleanArray::new(likes, texts.nulls().cloned()))
+        answers_of_texts(values, self.negated, |texts| self.likes(texts))
     }
 }
 
 /// The length of the text of a view and, unless it is within, where it begins in its buffer.
 #[inline]
 fn place(view: u128) -> (usize, Option<usize>) {
-    let len = view as u32;
-    (len as usize, (len > INLINE_MAX).then_some((view >> 96) as u32 as usize))
+    let view = ByteView::from(view);
+    let is_within = view.length <= MAX_INLINE_VIEW_LEN;
+    (view.length as usize, (!is_within).then_some(view.offset as usize))
 }
 
 /// Where the texts of rows lie, if they lie in one buffer, in the order of the rows and without
@@ -167,6 +159,7 @@ fn range_in_buffer(texts: &StringViewArray) -> Option<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow::array::AsArray;
     use arrow::compute::{like, nlike};
     use proptest::prelude::*;
 

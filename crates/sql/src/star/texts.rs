@@ -4,14 +4,12 @@
 //! holds on to all buffers of that. Names of nations that come with each batch of customers lie in
 //! the same few buffers, or in none, and each batch brings these along.
 
-use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray, ByteView, MAX_INLINE_VIEW_LEN, StringViewArray};
 use arrow::buffer::Buffer;
 use std::sync::Arc;
 
 /// Buffers up to which it pays to find out which are the same.
 const FEW_BUFFERS: usize = 8;
-/// The greatest text that needs no buffer.
-const INLINE_MAX: u32 = 12;
 
 /// The same column with each buffer once, if its texts lie in a few.
 pub(super) fn with_few_buffers(column: ArrayRef) -> ArrayRef {
@@ -31,21 +29,16 @@ fn moved(texts: &StringViewArray) -> Option<StringViewArray> {
     let mut places: Vec<Option<u32>> = vec![None; texts.data_buffers().len()];
     let mut views = Vec::with_capacity(texts.len());
     for view in texts.views() {
-        let mut view = *view;
-        // The length has the lowest 32 bits, the number of the buffer the third 32.
-        if view as u32 > INLINE_MAX {
-            let number = (view >> 64) as u32;
-            let known = places.get_mut(number as usize)?;
-            let place = match *known {
+        let mut view = ByteView::from(*view);
+        if view.length > MAX_INLINE_VIEW_LEN {
+            let number = view.buffer_index as usize;
+            let known = places.get_mut(number)?;
+            view.buffer_index = match *known {
                 Some(place) => place,
-                None => {
-                    let buffer = texts.data_buffers().get(number as usize)?;
-                    *known.insert(place_in(&mut kept, buffer)?)
-                }
+                None => *known.insert(place_in(&mut kept, texts.data_buffers().get(number)?)?),
             };
-            view ^= u128::from(number ^ place) << 64;
         }
-        views.push(view);
+        views.push(view.as_u128());
     }
     StringViewArray::try_new(views.into(), kept, texts.nulls().cloned()).ok()
 }
@@ -99,6 +92,6 @@ mod tests {
 
     fn nations_are_short(all: &ArrayRef, row: u32) -> bool {
         let all = all.as_string_view();
-        all.is_null(row as usize) || all.value(row as usize).len() <= INLINE_MAX as usize
+        all.is_null(row as usize) || all.value(row as usize).len() <= MAX_INLINE_VIEW_LEN as usize
     }
 }

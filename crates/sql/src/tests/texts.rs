@@ -58,6 +58,7 @@ fn many_texts_at_once_are_like_one_by_one() {
         answer(&session, "SELECT count(*) FROM note WHERE left(short, 2) = 'é7' AND id < 70"),
         "1"
     );
-    let sql = "EXPLAIN SELECT count(*) FROM note WHERE long LIKE '%a%b%' AND left(short, 1) = 'x'";
-    assert!(answer(&session, sql).contains("filters="), "{}", answer(&session, sql));
+    let sql = "EXPLAIN ANALYZE SELECT id FROM note WHERE left(short, 1) = 'x'";
+    let plan = answer(&session, sql);
+    assert!(plan.contains("removed_1_by_short"), "{plan}");
 }
