@@ -46,6 +46,11 @@ impl TextNumbers {
         self.texts.iter().map(Option::as_deref).collect()
     }
 
+    /// Takes in the texts of others; returns the number here of each of theirs.
+    pub fn take_in(&mut self, others: &Self) -> Vec<u32> {
+        others.texts.iter().map(|text| self.number(text.as_deref())).collect()
+    }
+
     /// Bytes in memory.
     pub fn size(&self) -> usize {
         let tables = self.tables.iter().map(|(_, table)| table.len() * size_of::<u32>());
@@ -216,5 +221,12 @@ mod tests {
         assert_eq!(numbers.of_places(&texts, &places(nulls)), [0, 3, 0]);
         let texts = StringViewArray::from(vec![Some("c"), Some("a"), Some("d"), None, Some("b")]);
         assert_eq!((numbers.texts(), numbers.len()), (texts, 5));
+
+        let mut others = TextNumbers::default();
+        let array: ArrayRef = Arc::new(StringViewArray::from(vec![Some("e"), None, Some("a")]));
+        assert_eq!(others.of_array(&array), [0, 1, 2]);
+        assert_eq!(numbers.take_in(&others), [5, 3, 1]);
+        assert_eq!((numbers.len(), numbers.texts().value(5)), (6, "e"));
+        assert_eq!(TextNumbers::default().take_in(&numbers), [0, 1, 2, 3, 4, 5]);
     }
 }

@@ -198,6 +198,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         merging.policy.rows_max
     ),
     switch!(
+        "starfact.merged_groups",
+        "merge the groups of threads by their codes",
+        scan.merged_groups
+    ),
+    switch!(
         "starfact.ordered_groups",
         "finish groups one after the other where rows are in their order",
         scan.ordered_groups

@@ -67,7 +67,8 @@ pub(crate) fn pays(candidate: Candidate, position: usize, end: usize, best_end: 
     let saving_min = match candidate {
         Candidate::RunLength | Candidate::Sparse | Candidate::Dictionary => 0,
         Candidate::Patched | Candidate::Scaled | Candidate::Alp => size / 32,
-        Candidate::Delta => size / 8,
+        // A single key takes up to 1,023 additions.
+        Candidate::Delta => size / 3,
     };
     end + saving_min < best_end
 }
@@ -316,7 +317,7 @@ mod tests {
         let pays = |candidate, end| pays(candidate, 0, end, 8_000);
         assert!(pays(Candidate::RunLength, 7_999) && !pays(Candidate::RunLength, 8_000));
         assert!(pays(Candidate::Patched, 7_749) && !pays(Candidate::Patched, 7_750));
-        assert!(pays(Candidate::Delta, 6_999) && !pays(Candidate::Delta, 7_000));
+        assert!(pays(Candidate::Delta, 5_333) && !pays(Candidate::Delta, 5_334));
     }
 
     #[test]

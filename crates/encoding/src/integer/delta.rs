@@ -225,6 +225,10 @@ impl Delta {
                 let any = keys.get(from).is_some_and(|&key| key <= high);
                 if any { None } else { Some(false) }
             }
+            KeySet::Members { members, shift } => {
+                let none = members.count_in(low.checked_sub(*shift)?..=high.checked_sub(*shift)?);
+                (none == 0).then_some(false)
+            }
             _ => None,
         }
     }

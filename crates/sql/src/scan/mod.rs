@@ -48,6 +48,8 @@ pub(crate) struct ScanSettings {
     pub(crate) hierarchy_codes: bool,
     /// `starfact.late_keys`
     pub(crate) late_keys: bool,
+    /// `starfact.merged_groups`
+    pub(crate) merged_groups: bool,
     /// `starfact.ordered_groups`
     pub(crate) ordered_groups: bool,
 }
@@ -72,6 +74,7 @@ impl Default for ScanSettings {
             composed_blocks: true,
             hierarchy_codes: true,
             late_keys: true,
+            merged_groups: true,
             ordered_groups: true,
         }
     }

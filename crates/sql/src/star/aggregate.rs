@@ -17,6 +17,7 @@ use super::functions::Functions;
 use super::number_key::NumberKey;
 use super::partial::StarAggregateExec;
 use super::plan::{Source, StarPlan, misplaced};
+use super::whole::with_wholes;
 use crate::operators::{StatesSchema, with_states};
 use crate::scan::ScanExec;
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -45,7 +46,8 @@ impl PhysicalOptimizerRule for StarAggregates {
         plan: Arc<dyn ExecutionPlan>,
         _config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        with_states(plan, &states)
+        let plan = with_states(plan, &states)?;
+        with_wholes(plan)
     }
 
     fn name(&self) -> &str {
@@ -285,8 +287,8 @@ impl Texts {
     }
 }
 
-/// An expression over outputs as one over joined rows.
-fn inline(
+/// An expression over outputs as one over what these are over.
+pub(super) fn inline(
     expr: &Arc<dyn PhysicalExpr>,
     outputs: &[Arc<dyn PhysicalExpr>],
 ) -> Result<Arc<dyn PhysicalExpr>> {

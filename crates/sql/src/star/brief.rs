@@ -5,6 +5,7 @@
 
 use super::exec::StarExec;
 use super::partial::StarAggregateExec;
+use super::whole::StarWholeExec;
 use crate::scan::ScanExec;
 use datafusion::physical_plan::ExecutionPlan;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 const ROWS_MAX: u64 = 1 << 18;
 
 /// Operators that do little for a row, and give out no more rows than they get.
-const PLAIN: &[&str] = &[
+pub(super) const PLAIN: &[&str] = &[
     "AggregateExec",
     "CooperativeExec",
     "FilterExec",
@@ -24,7 +25,7 @@ const PLAIN: &[&str] = &[
 ];
 
 /// Operators that hand rows from thread to thread.
-const EXCHANGES: &[&str] =
+pub(super) const EXCHANGES: &[&str] =
     &["CoalescePartitionsExec", "RepartitionExec", "SortPreservingMergeExec"];
 
 /// Whether a plan reads few rows, of one star block or one table, in one partition.
@@ -49,7 +50,11 @@ fn partitions_of_few_rows(
     match plan.children().as_slice() {
         [] => {
             rows_to_read(plan.as_ref()).filter(|rows| *rows <= ROWS_MAX)?;
-            Some(plan.properties().output_partitioning().partition_count())
+            let read = match plan.downcast_ref::<StarWholeExec>() {
+                Some(whole) => whole.states().properties(),
+                None => plan.properties(),
+            };
+            Some(read.output_partitioning().partition_count())
         }
         [input] if is_known(plan.as_ref()) => partitions_of_few_rows(input, is_known),
         _ => None,
@@ -61,9 +66,12 @@ fn rows_to_read(plan: &dyn ExecutionPlan) -> Option<u64> {
     if let Some(scan) = plan.downcast_ref::<ScanExec>() {
         return Some(scan.rows_to_read());
     }
-    let star = match plan.downcast_ref::<StarExec>() {
-        Some(star) => star.star.as_ref(),
-        None => plan.downcast_ref::<StarAggregateExec>()?.star(),
+    if let Some(star) = plan.downcast_ref::<StarExec>() {
+        return Some(star.star.rows_to_read());
+    }
+    let states = match plan.downcast_ref::<StarWholeExec>() {
+        Some(whole) => whole.states(),
+        None => plan.downcast_ref::<StarAggregateExec>()?,
     };
-    Some(star.rows_to_read())
+    Some(states.star().rows_to_read())
 }

@@ -5,7 +5,8 @@
 //!   group = the number of cells that were seen before it
 //! ```
 //!
-//! Where few cells are possible, an array says which group each is; else a hash table.
+//! Where few cells are possible, an array says which group each is; else a hash table. Where nobody
+//! asks which group a row is of, as for `SELECT DISTINCT`, cells are listed and sorted instead.
 
 use hashbrown::HashMap;
 
@@ -26,7 +27,12 @@ pub(super) struct Cells {
 enum Groups {
     Array(Vec<u32>),
     Hashed(HashMap<u64, u32, foldhash::fast::RandomState>),
+    /// So many cells ascend, each of them once; those behind them are as they came.
+    Listed(usize),
 }
+
+/// Cells that are listed before they are sorted for the first time.
+const LISTED_MIN: usize = 1 << 16;
 
 impl Cells {
     /// None yet, of so many that are possible; `None` if nobody knows how many.
@@ -36,6 +42,38 @@ impl Cells {
             _ => Groups::Hashed(HashMap::default()),
         };
         Self { groups, cells: Vec::new() }
+    }
+
+    /// The same, if nobody asks which group a cell is.
+    pub(super) fn listed(possible: u64) -> Self {
+        match possible <= ARRAY_CELLS_MAX {
+            true => Self::new(Some(possible)),
+            false => Self { groups: Groups::Listed(0), cells: Vec::new() },
+        }
+    }
+
+    /// Whether nobody may ask which group a cell is.
+    pub(super) fn is_listed(&self) -> bool {
+        matches!(self.groups, Groups::Listed(_))
+    }
+
+    /// Adds cells to those that are listed.
+    pub(super) fn list(&mut self, cells: &[u64]) {
+        self.cells.extend_from_slice(cells);
+        if let Groups::Listed(sorted) = self.groups
+            && self.cells.len() > 2 * sorted + LISTED_MIN
+        {
+            self.settle();
+        }
+    }
+
+    /// Makes each cell that is listed one group.
+    pub(super) fn settle(&mut self) {
+        if let Groups::Listed(sorted) = &mut self.groups {
+            self.cells.sort_unstable();
+            self.cells.dedup();
+            *sorted = self.cells.len();
+        }
     }
 
     /// The groups of some cells, below the number of those that are possible.
@@ -58,10 +96,11 @@ impl Cells {
                 });
                 group as usize
             })),
+            Groups::Listed(_) => self.list(cells),
         }
     }
 
-    /// How many groups there are.
+    /// How many groups there are, or may be before what is listed is settled.
     pub(super) fn len(&self) -> usize {
         self.cells.len()
     }
@@ -76,6 +115,7 @@ impl Cells {
         let groups = match &self.groups {
             Groups::Array(array) => array.len() * size_of::<u32>(),
             Groups::Hashed(map) => map.allocation_size(),
+            Groups::Listed(_) => 0,
         };
         groups + self.cells.capacity() * size_of::<u64>()
     }
@@ -85,6 +125,7 @@ impl Cells {
         match &mut self.groups {
             Groups::Array(array) => array.fill(NONE),
             Groups::Hashed(map) => *map = HashMap::default(),
+            Groups::Listed(sorted) => *sorted = 0,
         }
         self.cells = Vec::new();
     }
@@ -114,5 +155,26 @@ mod tests {
             }
             assert!(found.windows(2).all(|pair| pair[0] == pair[1]), "round {round}");
         }
+    }
+
+    #[test]
+    fn listed_cells_are_groups_when_they_are_settled() {
+        let cells = |round: u64| (0..90_000_u64).map(move |n| (n * n + round) % 150_001 << 20);
+        let (mut listed, mut hashed) = (Cells::listed(1 << 40), Cells::new(None));
+        assert!(listed.is_listed() && !Cells::listed(1 << 10).is_listed());
+        for round in 0..5 {
+            let cells: Vec<u64> = cells(round).collect();
+            let mut groups = Vec::new();
+            hashed.groups(&cells, &mut groups);
+            listed.groups(&cells, &mut groups);
+            assert!(groups.is_empty());
+        }
+        listed.settle();
+        let mut expected = hashed.cells().to_vec();
+        expected.sort_unstable();
+        assert_eq!(listed.cells(), expected);
+        listed.clear();
+        listed.settle();
+        assert_eq!(listed.len(), 0);
     }
 }

@@ -109,22 +109,22 @@ pub(super) struct Prepared {
 
 /// The groups of the rows of one thread.
 pub(super) struct GroupedRows {
-    aggregation: Arc<Aggregation>,
-    prepared: Arc<Prepared>,
+    pub(super) aggregation: Arc<Aggregation>,
+    pub(super) prepared: Arc<Prepared>,
     /// How far apart the cells of neighbouring codes of each dimension are, and then those of
     /// neighbouring texts.
-    strides: Vec<u64>,
+    pub(super) strides: Vec<u64>,
     /// How many texts of each column there is room for, and how many numbers.
-    rooms: Vec<u64>,
+    pub(super) rooms: Vec<u64>,
     /// The combinations of codes.
-    cells: Cells,
+    pub(super) cells: Cells,
     /// The combinations of the keys that are evaluated row by row.
-    row_values: Option<Box<dyn GroupValues>>,
+    pub(super) row_values: Option<Box<dyn GroupValues>>,
     /// The combinations of both.
-    pairs: Cells,
-    accumulators: Accumulators,
-    memory: MemoryReservation,
-    has_rows: bool,
+    pub(super) pairs: Cells,
+    pub(super) accumulators: Accumulators,
+    pub(super) memory: MemoryReservation,
+    pub(super) has_rows: bool,
     /// Of the rows of a batch.
     row_groups: Vec<usize>,
     row_cells: Vec<u64>,
@@ -149,10 +149,12 @@ impl GroupedRows {
                 Some(new_group_values(schema, &GroupOrdering::None)?)
             }
         };
+        let accumulators = aggregation.functions.accumulators()?;
+        let cells = new_cells(&accumulators, row_values.is_some(), combinations);
         Ok(Self {
-            accumulators: aggregation.functions.accumulators()?,
+            accumulators,
             rooms,
-            cells: Cells::new(Some(combinations)),
+            cells,
             pairs: Cells::new(None),
             aggregation,
             prepared,
@@ -175,7 +177,8 @@ impl GroupedRows {
             }
         }
         let (strides, combinations) = strides(&self.prepared.coded, &self.rooms)?;
-        (self.strides, self.cells) = (strides, Cells::new(Some(combinations)));
+        self.strides = strides;
+        self.cells = new_cells(&self.accumulators, self.row_values.is_some(), combinations);
         Ok(())
     }
 
@@ -206,14 +209,14 @@ impl GroupedRows {
     }
 
     /// Whether there are keys that have codes.
-    fn has_codes(&self) -> bool {
+    pub(super) fn has_codes(&self) -> bool {
         let Aggregation { dimensions, texts, number, .. } = &*self.aggregation;
         !(dimensions.is_empty() && texts.is_empty() && number.is_none())
     }
 
     /// How many groups there are. Without keys and rows there is none: of no states at all the
     /// final aggregation knows what they come to.
-    fn total(&self) -> usize {
+    pub(super) fn total(&self) -> usize {
         match &self.row_values {
             _ if self.aggregation.keys.is_empty() => usize::from(self.has_rows),
             None => self.cells.len(),
@@ -284,11 +287,14 @@ impl GroupedRows {
     /// Whether there is no memory for more groups; then they have to leave.
     pub(super) fn is_full(&mut self, rows: &Partition) -> bool {
         let texts = self.aggregation.texts.iter().filter_map(|(place, _)| rows.numbers(*place));
-        let texts = texts.map(TextNumbers::size).sum::<usize>();
-        let values = self.row_values.as_ref().map_or(0, |values| values.size());
-        let groups = self.cells.size() + self.pairs.size();
-        let size = groups + values + texts + self.accumulators.size();
+        let size = self.size() + texts.map(TextNumbers::size).sum::<usize>();
         self.memory.try_resize(size).is_err()
+    }
+
+    /// Bytes in memory.
+    pub(super) fn size(&self) -> usize {
+        let values = self.row_values.as_ref().map_or(0, |values| values.size());
+        self.cells.size() + self.pairs.size() + values + self.accumulators.size()
     }
 
     /// Gives out the states of all groups, and forgets them.
@@ -297,12 +303,19 @@ impl GroupedRows {
         batch_rows: usize,
         rows: &Partition,
     ) -> Result<VecDeque<RecordBatch>> {
+        self.cells.settle();
         let total = self.total();
         if total == 0 {
             return Ok(VecDeque::new());
         }
         let of = Arc::clone(&self.aggregation);
-        let mut columns = self.key_columns(rows)?;
+        let row_values = self.row_keys()?;
+        let parts = self.parts(&row_values);
+        let texts: Vec<ArrayRef> =
+            self.texts_of(rows).iter().map(|numbers| Arc::new(numbers.texts()) as _).collect();
+        let keys = 0..of.keys.len();
+        let keys = keys.map(|key| self.key_column(key, &parts, &row_values, &texts));
+        let mut columns = keys.collect::<Result<Vec<_>>>()?;
         columns.extend(self.accumulators.states(&of.functions)?);
         self.cells.clear();
         self.pairs.clear();
@@ -313,64 +326,94 @@ impl GroupedRows {
         Ok(starts.map(|start| states.slice(start, batch_rows.min(total - start))).collect())
     }
 
-    /// The keys of all groups.
-    fn key_columns(&mut self, rows: &Partition) -> Result<Vec<ArrayRef>> {
-        let has_codes = self.has_codes();
-        let of = Arc::clone(&self.aggregation);
-        let row_values = match &mut self.row_values {
-            Some(values) => {
-                let all = values.emit(EmitTo::All)?;
-                // Not all of them forget by themselves which number a key had.
-                values.clear_shrink(0);
-                all
-            }
-            None => Vec::new(),
-        };
-        let cells = self.cells.cells();
-        // The combination of codes and that of other keys of each group.
-        let parts: Vec<(usize, usize)> = match self.row_values.is_some() {
-            false => (0..cells.len()).map(|group| (group, 0)).collect(),
-            true if !has_codes => {
+    /// The keys that were evaluated row by row, of each combination of these, which are forgotten.
+    pub(super) fn row_keys(&mut self) -> Result<Vec<ArrayRef>> {
+        let Some(values) = &mut self.row_values else { return Ok(Vec::new()) };
+        let all = values.emit(EmitTo::All)?;
+        // Not all of them forget by themselves which number a key had.
+        values.clear_shrink(0);
+        Ok(all)
+    }
+
+    /// The combination of codes and that of other keys of each group.
+    pub(super) fn parts(&self, row_values: &[ArrayRef]) -> Vec<(usize, usize)> {
+        match self.row_values.is_some() {
+            false => (0..self.cells.len()).map(|group| (group, 0)).collect(),
+            true if !self.has_codes() => {
                 let count = row_values.first().map_or(0, |values| values.len());
                 (0..count).map(|row| (0, row)).collect()
             }
             true => self.pairs.cells().iter().map(|pair| parts_of(*pair)).collect(),
+        }
+    }
+
+    /// The place of a key among those that have codes.
+    pub(super) fn code_place(&self, key: Key) -> Option<usize> {
+        let dimensions = self.prepared.coded.len();
+        match key {
+            Key::Dimension(dimension, _) => Some(dimension),
+            Key::Text(text) => Some(dimensions + text),
+            Key::Number => Some(dimensions + self.rooms.len() - 1),
+            Key::Row(_) => None,
+        }
+    }
+
+    /// How far apart the cells of neighbouring codes are, and how many codes there are.
+    pub(super) fn stride(&self, place: usize) -> Result<(u64, u64)> {
+        let stride = self.strides.get(place).copied();
+        let coded = self.prepared.coded.iter().map(|coded| coded.count as u64);
+        let count = coded.chain(self.rooms.iter().copied()).nth(place);
+        Ok((stride.ok_or_else(misplaced)?, count.ok_or_else(misplaced)?.max(1)))
+    }
+
+    /// A key of groups that are made of these parts.
+    pub(super) fn key_column(
+        &self,
+        at: usize,
+        parts: &[(usize, usize)],
+        row_values: &[ArrayRef],
+        texts: &[ArrayRef],
+    ) -> Result<ArrayRef> {
+        let of = &self.aggregation;
+        let key = *of.keys.get(at).ok_or_else(misplaced)?;
+        let numbers: Vec<u32> = match self.code_place(key) {
+            None => parts.iter().map(|(_, row)| *row as u32).collect(),
+            Some(place) => {
+                let (stride, count) = self.stride(place)?;
+                let cells = self.cells.cells();
+                let code = |(group, _): &(usize, usize)| {
+                    let cell = cells.get(*group).copied().unwrap_or_default();
+                    (cell / stride % count) as u32
+                };
+                parts.iter().map(code).collect()
+            }
         };
-        let codes = |at: usize, count: u64| -> Result<Vec<u32>> {
-            let stride = self.strides.get(at).ok_or_else(misplaced)?;
-            let code = |(group, _): &(usize, usize)| {
-                let cell = cells.get(*group).copied().unwrap_or_default();
-                (cell / stride % count.max(1)) as u32
-            };
-            Ok(parts.iter().map(code).collect())
+        let values = match key {
+            Key::Dimension(dimension, place) => {
+                self.prepared.coded.get(dimension).and_then(|coded| coded.values.get(place))
+            }
+            Key::Text(text) => texts.get(text),
+            Key::Number => {
+                let number = of.number.ok_or_else(misplaced)?;
+                return number.numbers(&numbers, of.schema.field(at).data_type());
+            }
+            Key::Row(place) => row_values.get(place),
         };
-        let column = |(at, key): (usize, &Key)| {
-            let (values, numbers): (ArrayRef, Vec<u32>) = match *key {
-                Key::Dimension(dimension, place) => {
-                    let coded = self.prepared.coded.get(dimension).ok_or_else(misplaced)?;
-                    let values = coded.values.get(place).ok_or_else(misplaced)?;
-                    (Arc::clone(values), codes(dimension, coded.count as u64)?)
-                }
-                Key::Text(text) => {
-                    let (place, _) = of.texts.get(text).ok_or_else(misplaced)?;
-                    let room = self.rooms.get(text).ok_or_else(misplaced)?;
-                    let texts = rows.numbers(*place).ok_or_else(misplaced)?.texts();
-                    (Arc::new(texts), codes(self.prepared.coded.len() + text, *room)?)
-                }
-                Key::Number => {
-                    let number = of.number.ok_or_else(misplaced)?;
-                    let codes =
-                        codes(self.rooms.len() + self.prepared.coded.len() - 1, number.room())?;
-                    return number.numbers(&codes, of.schema.field(at).data_type());
-                }
-                Key::Row(place) => {
-                    let values = row_values.get(place).ok_or_else(misplaced)?;
-                    (Arc::clone(values), parts.iter().map(|(_, row)| *row as u32).collect())
-                }
-            };
-            Ok(take(&values, &UInt32Array::from(numbers), None)?)
-        };
-        of.keys.iter().enumerate().map(column).collect()
+        Ok(take(values.ok_or_else(misplaced)?, &UInt32Array::from(numbers), None)?)
+    }
+
+    /// The numbers of the texts that are keys.
+    pub(super) fn texts_of(&self, rows: &Partition) -> Vec<TextNumbers> {
+        let texts = self.aggregation.texts.iter();
+        texts.map(|(place, _)| rows.numbers(*place).cloned().unwrap_or_default()).collect()
+    }
+}
+
+/// No cells yet: if nothing is accumulated, nobody asks which group a row is of.
+fn new_cells(accumulators: &Accumulators, has_row_keys: bool, combinations: u64) -> Cells {
+    match accumulators.is_empty() && !has_row_keys {
+        true => Cells::listed(combinations),
+        false => Cells::new(Some(combinations)),
     }
 }
 
@@ -393,12 +436,12 @@ fn strides(coded: &[Coded], rooms: &[u64]) -> Result<(Vec<u64>, u64)> {
 }
 
 /// Two numbers below 2³² as one.
-fn pair(group: usize, row: usize) -> u64 {
+pub(super) fn pair(group: usize, row: usize) -> u64 {
     (group as u64) << 32 | row as u64
 }
 
 /// The two numbers that were made one.
-fn parts_of(pair: u64) -> (usize, usize) {
+pub(super) fn parts_of(pair: u64) -> (usize, usize) {
     ((pair >> 32) as usize, (pair & u64::from(u32::MAX)) as usize)
 }
 

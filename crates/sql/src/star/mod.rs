@@ -9,6 +9,9 @@
 //!        │ aggregate               under a partial aggregation
 //!        ▼
 //!  StarAggregateExec               its states, groups found by codes of dimensions
+//!        │ whole                   with the final aggregation over it
+//!        ▼
+//!  StarWholeExec                   values, threads merged by the same codes
 //! ```
 //!
 //! First each dimension is read once: its filters leave a set of ordinals, which is a filter of the
@@ -33,6 +36,7 @@ mod groups;
 mod index;
 mod keyed;
 mod late_keys;
+mod merge;
 mod narrow;
 mod node;
 mod number_key;
@@ -44,6 +48,7 @@ mod reading;
 mod refused;
 mod shape;
 mod texts;
+mod whole;
 
 pub(crate) use aggregate::StarAggregates;
 pub(crate) use brief::{is_brief, is_divided_in_vain};

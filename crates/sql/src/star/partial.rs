@@ -3,7 +3,7 @@
 use super::aggregate::Aggregation;
 use super::exec::{StarExec, properties};
 use super::groups::{Coded, GroupedRows, Prepared};
-use super::plan::StarPlan;
+use super::plan::{StarPlan, misplaced};
 use crate::operators::without_inputs;
 use crate::scan::Partition;
 use arrow::array::RecordBatch;
@@ -22,7 +22,8 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use starfact_exec::Given;
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
 /// Aggregates the rows of a star block; gives out states.
@@ -33,6 +34,29 @@ pub(super) struct StarAggregateExec {
     properties: Arc<PlanProperties>,
     prepared: Arc<OnceCell<Arc<Prepared>>>,
     metrics: ExecutionPlanMetricsSet,
+    /// What threads have found already.
+    handed: Option<Handed>,
+}
+
+/// What threads have found before an operator begins.
+#[derive(Clone)]
+pub(super) struct Handed(Arc<Mutex<Vec<Option<Running>>>>);
+
+impl Handed {
+    pub(super) fn of(threads: Vec<Running>) -> Self {
+        Self(Arc::new(Mutex::new(threads.into_iter().map(Some).collect())))
+    }
+
+    fn take(&self, partition: usize) -> Result<Running> {
+        let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.get_mut(partition).and_then(Option::take).ok_or_else(misplaced)
+    }
+}
+
+impl fmt::Debug for Handed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Handed").finish_non_exhaustive()
+    }
 }
 
 impl StarAggregateExec {
@@ -56,7 +80,41 @@ impl StarAggregateExec {
             properties,
             prepared: Arc::default(),
             metrics: ExecutionPlanMetricsSet::new(),
+            handed: None,
         })
+    }
+
+    pub(super) fn aggregation(&self) -> &Arc<Aggregation> {
+        &self.aggregation
+    }
+
+    pub(super) fn metrics_set(&self) -> &ExecutionPlanMetricsSet {
+        &self.metrics
+    }
+
+    /// The same without what an execution leaves.
+    pub(super) fn renewed(&self) -> Self {
+        let (prepared, metrics) = (Arc::default(), ExecutionPlanMetricsSet::new());
+        Self { prepared, metrics, ..self.clone() }
+    }
+
+    /// The same for threads that have begun.
+    pub(super) fn handed_over(&self, handed: Handed) -> Self {
+        Self { handed: Some(handed), ..self.clone() }
+    }
+
+    /// A partition before its first row.
+    pub(super) fn running(&self, partition: usize, context: &Arc<TaskContext>) -> Running {
+        Running {
+            exec: self.clone(),
+            partition,
+            context: Arc::clone(context),
+            rows: None,
+            given: VecDeque::new(),
+            baseline: BaselineMetrics::new(&self.metrics, partition),
+            group_time: MetricBuilder::new(&self.metrics).subset_time("group_time", partition),
+            is_over: false,
+        }
     }
 
     /// See [`Aggregation::pays_for_a_table`].
@@ -116,8 +174,7 @@ impl ExecutionPlan for StarAggregateExec {
     }
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        let (prepared, metrics) = (Arc::default(), ExecutionPlanMetricsSet::new());
-        Ok(Arc::new(Self { prepared, metrics, ..Self::clone(&self) }))
+        Ok(Arc::new(self.renewed()))
     }
 
     fn execute(
@@ -125,15 +182,9 @@ impl ExecutionPlan for StarAggregateExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let running = Running {
-            exec: self.clone(),
-            partition,
-            context,
-            rows: None,
-            given: VecDeque::new(),
-            baseline: BaselineMetrics::new(&self.metrics, partition),
-            group_time: MetricBuilder::new(&self.metrics).subset_time("group_time", partition),
-            is_over: false,
+        let running = match &self.handed {
+            Some(handed) => handed.take(partition)?,
+            None => self.running(partition, &context),
         };
         let stream = futures::stream::try_unfold(running, |mut running| async {
             let next = running.next().await?;
@@ -149,7 +200,7 @@ impl ExecutionPlan for StarAggregateExec {
 }
 
 /// A partition that is being aggregated.
-struct Running {
+pub(super) struct Running {
     exec: StarAggregateExec,
     partition: usize,
     context: Arc<TaskContext>,
@@ -170,35 +221,100 @@ impl Running {
                 return Ok(Some(batch));
             }
             if self.is_over {
-                return Ok(None);
-            }
-            if self.rows.is_none() {
-                let (exec, context) = (self.exec.clone(), Arc::clone(&self.context));
-                self.rows = Some(start(exec, self.partition, context).await?);
-            }
-            let timer = self.baseline.elapsed_compute().timer();
-            let batch_rows = self.context.session_config().batch_size();
-            let Some((rows, groups)) = &mut self.rows else { return Ok(None) };
-            self.is_over = match rows.next_batch()? {
-                Some(batch) => {
-                    let _timer = self.group_time.timer();
-                    if !groups.add(&batch)? {
-                        // With more texts than it had room for, it begins again.
-                        self.given = groups.emit(batch_rows, rows)?;
-                        groups.make_room(rows)?;
-                        groups.add(&batch)?;
-                    }
-                    false
+                // What was found before it was handed over.
+                if self.total() == 0 {
+                    return Ok(None);
                 }
-                None => true,
-            };
-            if self.is_over || groups.is_full(rows) {
-                self.given.extend(groups.emit(batch_rows, rows)?);
+                self.emit()?;
+                continue;
             }
-            timer.done();
-            // So that the query can be cancelled.
-            tokio::task::yield_now().await;
+            self.advance().await?;
+            if self.is_over {
+                self.emit()?;
+            }
         }
+    }
+
+    /// Finds all groups, unless it or another thread gives up, of which the others hear.
+    pub(super) async fn groups(mut self, gives_up: Arc<AtomicBool>) -> Result<Self> {
+        while !self.is_over && self.given.is_empty() {
+            if gives_up.load(Ordering::Relaxed) {
+                return Ok(self);
+            }
+            self.advance().await?;
+        }
+        if !self.given.is_empty() {
+            gives_up.store(true, Ordering::Relaxed);
+        }
+        if let Some((_, groups)) = &mut self.rows {
+            let _timer = self.group_time.timer();
+            groups.cells.settle();
+        }
+        Ok(self)
+    }
+
+    /// Adds the next rows; groups that there is no more room for are given out.
+    async fn advance(&mut self) -> Result<()> {
+        if self.rows.is_none() {
+            let (exec, context) = (self.exec.clone(), Arc::clone(&self.context));
+            self.rows = Some(start(exec, self.partition, context).await?);
+        }
+        let timer = self.baseline.elapsed_compute().timer();
+        let Some((rows, groups)) = &mut self.rows else { return Ok(()) };
+        let mut is_full = false;
+        match rows.next_batch()? {
+            Some(batch) => {
+                let _timer = self.group_time.timer();
+                if !groups.add(&batch)? {
+                    // With more texts than it had room for, it begins again.
+                    let batch_rows = self.context.session_config().batch_size();
+                    self.given = groups.emit(batch_rows, rows)?;
+                    groups.make_room(rows)?;
+                    groups.add(&batch)?;
+                }
+                is_full = groups.is_full(rows);
+            }
+            None => self.is_over = true,
+        }
+        timer.done();
+        if is_full {
+            self.emit()?;
+        }
+        // So that the query can be cancelled.
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+
+    /// Gives out what it has found.
+    fn emit(&mut self) -> Result<()> {
+        let batch_rows = self.context.session_config().batch_size();
+        if let Some((rows, groups)) = &mut self.rows {
+            self.given.extend(groups.emit(batch_rows, rows)?);
+        }
+        Ok(())
+    }
+
+    /// How many groups it has.
+    pub(super) fn total(&self) -> usize {
+        self.rows.as_ref().map_or(0, |(_, groups)| groups.total())
+    }
+
+    /// Whether it has found all groups and none has left.
+    pub(super) fn is_all_here(&self) -> bool {
+        self.is_over && self.given.is_empty()
+    }
+
+    pub(super) fn take_groups(&mut self) -> Option<(Partition, GroupedRows)> {
+        self.rows.take()
+    }
+
+    pub(super) fn put_back(&mut self, groups: (Partition, GroupedRows)) {
+        self.rows = Some(groups);
+    }
+
+    /// The time that goes into groups.
+    pub(super) fn group_time(&self) -> &Time {
+        &self.group_time
     }
 }
 

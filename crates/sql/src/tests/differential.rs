@@ -16,7 +16,7 @@ use random::Random;
 use std::sync::Arc;
 
 /// The settings that are switched: all on, all off, and each alone.
-const SWITCHES: [&str; 9] = [
+const SWITCHES: [&str; 10] = [
     "zone_maps",
     "bitmaps",
     "encoded_filters",
@@ -24,6 +24,7 @@ const SWITCHES: [&str; 9] = [
     "star_executor",
     "composed_blocks",
     "hierarchy_codes",
+    "merged_groups",
     "ordered_groups",
     "late_keys",
 ];

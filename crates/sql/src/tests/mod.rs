@@ -17,6 +17,7 @@ mod groups;
 mod late_keys;
 mod limits;
 mod merge;
+mod merged;
 mod order;
 mod ordered;
 mod plan_cache;

@@ -1,0 +1,460 @@
+//! The operator of a whole aggregation of a star block: threads that have found groups are merged
+//! by the codes of these, and nothing is hashed again.
+//!
+//! ```text
+//!   before   rows ─ states of each thread ─ divided by hashes of the keys ─ values
+//!   here     rows ─ groups of each thread ─ values
+//! ```
+//!
+//! Where another aggregation groups these groups by some of the same keys, as for
+//! `count(DISTINCT x)`, which is a count of the groups by the keys and `x`, it is done by codes, too.
+//!
+//! Conditions: an aggregation is the final one of a partial one over a star block. If there are very
+//! many groups, or no memory for them, what the threads have found goes to the operators of the
+//! query engine that it would have gone to, and they divide the work or spill it.
+
+use super::aggregate::{Aggregation, Key, inline};
+use super::brief::{EXCHANGES, PLAIN};
+use super::merge::Whole;
+use super::partial::{Handed, Running, StarAggregateExec};
+use super::plan::{batch_of, misplaced};
+use crate::operators::without_inputs;
+use crate::scan::remap;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::cast::as_boolean_array;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::EmitTo;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::utils::collect_columns;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
+use datafusion::physical_plan::metrics::{BaselineMetrics, MetricBuilder, MetricsSet, Time};
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
+    PlanProperties, replace_children_if_necessary,
+};
+use futures::{StreamExt, TryStreamExt};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Groups of all threads together up to which one thread merges them.
+const MERGED_MAX: usize = 1 << 22;
+
+/// Aggregates the rows of a star block; gives out values.
+#[derive(Clone, Debug)]
+pub(super) struct StarWholeExec {
+    states: StarAggregateExec,
+    /// What the query engine does with the states.
+    last: Arc<dyn ExecutionPlan>,
+    /// An aggregation of the groups.
+    then: Option<Arc<Regrouping>>,
+    properties: Arc<PlanProperties>,
+}
+
+impl StarWholeExec {
+    /// The operator for an aggregation, and perhaps another one over it, if their input is a star
+    /// block.
+    fn of(last: &Arc<dyn ExecutionPlan>) -> Result<Option<Self>> {
+        let Some(outer) = last.downcast_ref::<AggregateExec>() else { return Ok(None) };
+        let new = |states: &StarAggregateExec, then| Self {
+            states: states.clone(),
+            last: Arc::clone(last),
+            then,
+            properties: super::exec::properties(&last.schema(), 1),
+        };
+        if let Some(states) = states_below(outer) {
+            return Ok(Some(new(states, None)));
+        }
+        let Some((functions, between)) = functions_of(outer) else { return Ok(None) };
+        let (outputs, inner) = match between.downcast_ref::<ProjectionExec>() {
+            Some(projection) => (Some(projection.expr()), undivided(projection.input())),
+            None => (None, between),
+        };
+        let Some(inner) = inner.downcast_ref::<AggregateExec>() else { return Ok(None) };
+        let Some(states) = states_below(inner) else { return Ok(None) };
+        let then = Regrouping::new(states.aggregation(), inner, outputs, functions)?;
+        Ok(then.map(|mut then| {
+            then.schema = last.schema();
+            new(states, Some(Arc::new(then)))
+        }))
+    }
+
+    pub(super) fn states(&self) -> &StarAggregateExec {
+        &self.states
+    }
+
+    /// Finds the groups; gives them out if they can be merged, else hands them over.
+    async fn found(self, context: Arc<TaskContext>) -> Result<Found> {
+        let partitions = self.states.properties().output_partitioning().partition_count();
+        let gives_up = Arc::new(AtomicBool::new(false));
+        let mut threads = Vec::with_capacity(partitions);
+        if partitions == 1 {
+            threads.push(self.states.running(0, &context).groups(gives_up).await?);
+        } else {
+            let reading: Vec<SpawnedTask<Result<Running>>> = (0..partitions)
+                .map(|partition| {
+                    let running = self.states.running(partition, &context);
+                    SpawnedTask::spawn(running.groups(Arc::clone(&gives_up)))
+                })
+                .collect();
+            for thread in reading {
+                let thread = thread.join_unwind().await;
+                threads.push(
+                    thread.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??,
+                );
+            }
+        }
+        let time = threads.first().map(|thread| thread.group_time().clone());
+        let timer = time.as_ref().map(Time::timer);
+        let total: usize = threads.iter().map(Running::total).sum();
+        // Of no rows at all the query engine knows what they come to.
+        let is_none = total == 0 && self.states.aggregation().keys.is_empty();
+        if !is_none && total <= MERGED_MAX && threads.iter().all(Running::is_all_here) {
+            let mut grouped: Vec<_> = threads.iter_mut().filter_map(Running::take_groups).collect();
+            if let Some(whole) = Whole::of(&mut grouped)? {
+                let values = self.values(whole)?;
+                drop(timer);
+                return Ok(Found::Values(values));
+            }
+            threads.iter_mut().zip(grouped).for_each(|(thread, grouped)| thread.put_back(grouped));
+        }
+        drop(timer);
+        if !is_none {
+            let metrics = self.states.metrics_set();
+            MetricBuilder::new(metrics).global_counter("handed_over").add(1);
+        }
+        self.handed_over(threads).map(Found::HandedOver)
+    }
+
+    /// The values of all groups.
+    fn values(&self, mut whole: Whole) -> Result<RecordBatch> {
+        let parts = whole.parts();
+        let values = match whole.total {
+            0 => None,
+            _ => Some(whole.values()?),
+        };
+        if let Some(then) = &self.then {
+            return then.run(&whole, &parts, values);
+        }
+        let Some(values) = values else { return Ok(RecordBatch::new_empty(self.schema())) };
+        let keys: Vec<usize> = (0..self.states.aggregation().keys.len()).collect();
+        let mut columns = whole.keys(&keys, &parts)?;
+        columns.extend(values);
+        batch_of(&self.schema(), columns, whole.total)
+    }
+
+    /// What the query engine does, with the threads in the place of the operator for states.
+    fn handed_over(&self, threads: Vec<Running>) -> Result<Arc<dyn ExecutionPlan>> {
+        let states: Arc<dyn ExecutionPlan> = Arc::new(self.states.handed_over(Handed::of(threads)));
+        let last = Arc::clone(&self.last).transform_down(|node| {
+            Ok(match node.is::<StarAggregateExec>() {
+                true => Transformed::new(Arc::clone(&states), true, TreeNodeRecursion::Jump),
+                false => Transformed::no(node),
+            })
+        })?;
+        Ok(match last.data.output_partitioning().partition_count() {
+            1 => last.data,
+            _ => Arc::new(CoalescePartitionsExec::new(last.data)),
+        })
+    }
+}
+
+enum Found {
+    Values(RecordBatch),
+    HandedOver(Arc<dyn ExecutionPlan>),
+}
+
+impl DisplayAs for StarWholeExec {
+    fn fmt_as(&self, format: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.states.fmt_as(format, out)?;
+        match &self.then {
+            Some(then) => write!(out, ", then {}", then.shown),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ExecutionPlan for StarWholeExec {
+    fn name(&self) -> &'static str {
+        "StarfactStarAggregate"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    without_inputs!();
+
+    fn apply_expressions(
+        &self,
+        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        self.states.apply_expressions(visit)
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(Arc::new(Self { states: self.states.renewed(), ..Self::clone(&self) }))
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let rows_max = context.session_config().batch_size().max(1);
+        let baseline = BaselineMetrics::new(self.states.metrics_set(), partition);
+        let found = self.clone().found(Arc::clone(&context));
+        let schema = self.schema();
+        let given = async move {
+            Ok::<_, DataFusionError>(match found.await? {
+                Found::HandedOver(last) => {
+                    let stream = last.execute(0, context)?;
+                    stream.inspect_ok(move |it| baseline.record_output(it.num_rows())).boxed()
+                }
+                Found::Values(all) => {
+                    baseline.record_output(all.num_rows());
+                    let starts = (0..all.num_rows()).step_by(rows_max);
+                    let slice =
+                        move |start| Ok(all.slice(start, rows_max.min(all.num_rows() - start)));
+                    futures::stream::iter(starts.map(slice)).boxed()
+                }
+            })
+        };
+        let stream = futures::stream::once(given).try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        self.states.metrics()
+    }
+}
+
+/// The states of a star block that an aggregation makes values of.
+fn states_below(aggregate: &AggregateExec) -> Option<&StarAggregateExec> {
+    let is_final =
+        matches!(aggregate.mode(), AggregateMode::Final | AggregateMode::FinalPartitioned);
+    let states: &StarAggregateExec = undivided(aggregate.input()).downcast_ref()?;
+    (is_final && states.star().root.settings().merged_groups).then_some(states)
+}
+
+/// The aggregation that has the functions of a whole one over its input, and that input.
+fn functions_of(outer: &AggregateExec) -> Option<(&AggregateExec, &Arc<dyn ExecutionPlan>)> {
+    match outer.mode() {
+        AggregateMode::Single | AggregateMode::SinglePartitioned => {
+            Some((outer, undivided(outer.input())))
+        }
+        AggregateMode::Final | AggregateMode::FinalPartitioned => {
+            let partial: &AggregateExec = undivided(outer.input()).downcast_ref()?;
+            let is_partial = *partial.mode() == AggregateMode::Partial;
+            is_partial.then_some((partial, undivided(partial.input())))
+        }
+        _ => None,
+    }
+}
+
+/// What is below operators that hand rows from thread to thread.
+fn undivided(mut plan: &Arc<dyn ExecutionPlan>) -> &Arc<dyn ExecutionPlan> {
+    while let Some(input) =
+        plan.downcast_ref::<RepartitionExec>().map(RepartitionExec::input).or_else(|| {
+            plan.downcast_ref::<CoalescePartitionsExec>().map(CoalescePartitionsExec::input)
+        })
+    {
+        plan = input;
+    }
+    plan
+}
+
+/// An aggregation of groups by some of their keys.
+#[derive(Debug)]
+struct Regrouping {
+    /// The places of its keys among those of the groups.
+    keys: Vec<usize>,
+    functions: Vec<Arc<AggregateFunctionExpr>>,
+    /// The columns of keys and values that functions need.
+    needed: Vec<usize>,
+    needed_schema: SchemaRef,
+    /// Over these.
+    arguments: Vec<Vec<Arc<dyn PhysicalExpr>>>,
+    filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
+    schema: SchemaRef,
+    shown: String,
+}
+
+impl Regrouping {
+    /// `None` if its keys are others than those of the groups, or not all of those that have a
+    /// common code. Between both may be a projection of the groups.
+    fn new(
+        of: &Aggregation,
+        inner: &AggregateExec,
+        outputs: Option<&[ProjectionExpr]>,
+        outer: &AggregateExec,
+    ) -> Result<Option<Self>> {
+        if !outer.group_expr().is_single() {
+            return Ok(None);
+        }
+        let outputs: Option<Vec<_>> =
+            outputs.map(|outputs| outputs.iter().map(|it| Arc::clone(&it.expr)).collect());
+        let inlined = |expr: &Arc<dyn PhysicalExpr>| match &outputs {
+            Some(outputs) => inline(expr, outputs),
+            None => Ok(Arc::clone(expr)),
+        };
+        let mut keys = Vec::new();
+        for (expr, _) in outer.group_expr().expr() {
+            let place = inlined(expr)?.downcast_ref::<Column>().map(Column::index);
+            match place.filter(|place| *place < of.keys.len()) {
+                Some(place) => keys.push(place),
+                None => return Ok(None),
+            }
+        }
+        let share_a_code = |one: &Key, other: &Key| match (one, other) {
+            (Key::Dimension(one, _), Key::Dimension(other, _)) => one == other,
+            (Key::Row(_), Key::Row(_)) => true,
+            _ => false,
+        };
+        let is_kept = |place: usize| keys.contains(&place);
+        let is_torn = of.keys.iter().enumerate().any(|(place, key)| {
+            is_kept(place)
+                && of
+                    .keys
+                    .iter()
+                    .enumerate()
+                    .any(|(known, other)| !is_kept(known) && share_a_code(key, other))
+        });
+        let functions = outer.aggr_expr().to_vec();
+        let is_known = |function: &Arc<AggregateFunctionExpr>| {
+            function.order_bys().is_empty() && function.groups_accumulator_supported()
+        };
+        if is_torn || !functions.iter().all(is_known) {
+            return Ok(None);
+        }
+        let arguments = functions.iter().map(|function| function.expressions());
+        let arguments = arguments.map(|list| list.iter().map(inlined).collect::<Result<Vec<_>>>());
+        let arguments = arguments.collect::<Result<Vec<_>>>()?;
+        let filters = outer.filter_expr().iter().map(|it| it.as_ref().map(inlined).transpose());
+        let filters = filters.collect::<Result<Vec<_>>>()?;
+        let all = arguments.iter().flatten().chain(filters.iter().flatten());
+        let needed: BTreeSet<usize> =
+            all.flat_map(collect_columns).map(|column| column.index()).collect();
+        let needed: Vec<usize> = needed.into_iter().collect();
+        let moved = |expr: &Arc<dyn PhysicalExpr>| {
+            remap(expr, &|column| needed.binary_search(&column).ok()).ok_or_else(misplaced)
+        };
+        let all = |list: &Vec<Arc<dyn PhysicalExpr>>| list.iter().map(moved).collect::<Result<_>>();
+        let arguments = arguments.iter().map(all).collect::<Result<_>>()?;
+        let filters = filters.iter().map(|filter| filter.as_ref().map(moved).transpose());
+        let filters = filters.collect::<Result<_>>()?;
+        let names = outer.group_expr().expr().iter().map(|(_, name)| name.as_str());
+        let shown = functions.iter().map(|function| function.name());
+        let shown = format!(
+            "gby=[{}], aggr=[{}]",
+            names.collect::<Vec<_>>().join(", "),
+            shown.collect::<Vec<_>>().join(", ")
+        );
+        let needed_schema = Arc::new(inner.schema().project(&needed)?);
+        let schema = Arc::new(Schema::empty());
+        Ok(Some(Self { keys, functions, needed, needed_schema, arguments, filters, schema, shown }))
+    }
+
+    /// The values of the groups of groups that are made of `parts` and have these values, if there
+    /// are any.
+    fn run(
+        &self,
+        whole: &Whole,
+        parts: &[(usize, usize)],
+        values: Option<Vec<ArrayRef>>,
+    ) -> Result<RecordBatch> {
+        let Some(values) = values.filter(|_| !parts.is_empty()) else {
+            return self.of_none();
+        };
+        let key_count = whole.key_count();
+        let column = |place: &usize| match place.checked_sub(key_count) {
+            Some(value) => values.get(value).cloned().ok_or_else(misplaced),
+            None => whole.keys(&[*place], parts)?.pop().ok_or_else(misplaced),
+        };
+        let columns = self.needed.iter().map(column).collect::<Result<Vec<_>>>()?;
+        let rows = batch_of(&self.needed_schema, columns, parts.len())?;
+        let (groups, first) = whole.regrouped(&self.keys, parts)?;
+        let first: Vec<(usize, usize)> =
+            first.iter().filter_map(|place| parts.get(*place).copied()).collect();
+        let mut columns = whole.keys(&self.keys, &first)?;
+        columns.extend(self.evaluated(&rows, &groups, first.len())?);
+        batch_of(&self.schema, columns, first.len())
+    }
+
+    /// What no groups come to.
+    fn of_none(&self) -> Result<RecordBatch> {
+        if !self.keys.is_empty() {
+            return Ok(RecordBatch::new_empty(Arc::clone(&self.schema)));
+        }
+        let rows = RecordBatch::new_empty(Arc::clone(&self.needed_schema));
+        batch_of(&self.schema, self.evaluated(&rows, &[], 1)?, 1)
+    }
+
+    /// The values of all functions for the groups of some rows.
+    fn evaluated(
+        &self,
+        rows: &RecordBatch,
+        groups: &[usize],
+        total: usize,
+    ) -> Result<Vec<ArrayRef>> {
+        let evaluate =
+            |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(rows.num_rows());
+        let all = self.functions.iter().zip(&self.arguments).zip(&self.filters);
+        let value = |((function, arguments), filter): ((&Arc<AggregateFunctionExpr>, _), _)| {
+            let (arguments, filter): (&Vec<_>, &Option<_>) = (arguments, filter);
+            let values = arguments.iter().map(evaluate).collect::<Result<Vec<ArrayRef>>>()?;
+            let filter = filter.as_ref().map(evaluate).transpose()?;
+            let filter = filter.as_ref().map(|filter| as_boolean_array(filter)).transpose()?;
+            let mut accumulator = function.create_groups_accumulator()?;
+            accumulator.update_batch(&values, groups, filter, total)?;
+            accumulator.evaluate(EmitTo::All)
+        };
+        all.map(value).collect()
+    }
+}
+
+/// The plan with whole aggregations in the places of final ones over the states of star blocks.
+pub(super) fn with_wholes(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    replaced(&plan, false)
+}
+
+/// The same for what is below an operator; `divides` tells whether that relies on how rows are
+/// divided among partitions.
+fn replaced(plan: &Arc<dyn ExecutionPlan>, divides: bool) -> Result<Arc<dyn ExecutionPlan>> {
+    if let Some(whole) = StarWholeExec::of(plan)? {
+        let partitioning = plan.output_partitioning();
+        return Ok(match partitioning {
+            Partitioning::Hash(..) if divides && partitioning.partition_count() > 1 => {
+                Arc::new(RepartitionExec::try_new(Arc::new(whole), partitioning.clone())?)
+            }
+            _ => Arc::new(whole),
+        });
+    }
+    let divides = match plan.name() {
+        name if EXCHANGES.contains(&name) => false,
+        name if PLAIN.contains(&name) => divides,
+        _ => true,
+    };
+    let mut changed = false;
+    let mut children = Vec::with_capacity(plan.children().len());
+    for child in plan.children() {
+        let new = replaced(child, divides)?;
+        changed |= !Arc::ptr_eq(&new, child);
+        children.push(new);
+    }
+    match changed {
+        true => replace_children_if_necessary(Arc::clone(plan), children),
+        false => Ok(Arc::clone(plan)),
+    }
+}
