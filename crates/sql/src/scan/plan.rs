@@ -4,7 +4,7 @@ use super::ScanSettings;
 use super::column::ScanColumn;
 use super::filter::{merge_bounds, remap, translate};
 use super::statistics::{row_bytes, table_statistics};
-use super::stream::{Partition, Queue, Residual, ScanLedger, external};
+use super::stream::{Partition, Queue, Residual, ScanLedger, external, has_scalars};
 use crate::operators::without_inputs;
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -338,7 +338,8 @@ impl ScanExec {
         let columns = used.iter().map(|index| ScanColumn::at(&self.table, self.projection[*index]));
         let schema =
             Schema::new(used.iter().map(|i| self.schema.field(*i).clone()).collect::<Vec<_>>());
-        let is_dynamic = DynamicFilterTracking::classify(&expr).contains_dynamic_filter();
+        let is_dynamic =
+            has_scalars(&expr) || DynamicFilterTracking::classify(&expr).contains_dynamic_filter();
         let is_optional = expr.is::<DynamicFilterPhysicalExpr>();
         let (columns, schema) = (columns.collect(), Arc::new(schema));
         Ok(Residual { expr, columns, schema, is_dynamic, is_optional })
@@ -487,7 +488,8 @@ impl ExecutionPlan for ScanExec {
         let mut statistics = table_statistics(&self.table, &columns).map_err(external)?;
         if !self.filters.is_empty() || !self.residuals.is_empty() {
             let mut rows: usize = self.scan.morsels().iter().map(starfact_exec::Morsel::rows).sum();
-            if !self.filters.is_empty() || self.residuals.iter().any(|it| !it.is_dynamic) {
+            let is_left = |it: &Residual| !it.is_dynamic || has_scalars(&it.expr);
+            if !self.filters.is_empty() || self.residuals.iter().any(is_left) {
                 rows = rows.div_ceil(FILTER_SHARE);
             }
             let row_bytes = row_bytes(&columns);

@@ -55,11 +55,22 @@ impl StarfactTable {
 
 /// Whether a row is all that is needed to evaluate an expression.
 pub(crate) fn stands_alone(filter: &Expr) -> bool {
+    stands_beside_scalars(filter)
+        && filter
+            .exists(|expr| Ok(matches!(expr, Expr::ScalarSubquery(_))))
+            .is_ok_and(|found| !found)
+}
+
+/// Whether a row is all that is needed to evaluate an expression, beside the values of subqueries
+/// that are the same for all rows.
+pub(crate) fn stands_beside_scalars(filter: &Expr) -> bool {
     let needs_more = |expr: &Expr| {
+        if let Expr::ScalarSubquery(subquery) = expr {
+            return !subquery.outer_ref_columns.is_empty();
+        }
         matches!(
             expr,
-            Expr::ScalarSubquery(_)
-                | Expr::InSubquery(_)
+            Expr::InSubquery(_)
                 | Expr::Exists(_)
                 | Expr::SetComparison(_)
                 | Expr::OuterReferenceColumn(..)

@@ -11,7 +11,11 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType as ArrowType, Schema, SchemaRef};
 use datafusion::common::Result;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::ColumnarValue;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::lit;
+use datafusion::physical_expr::scalar_subquery::ScalarSubqueryExpr;
 use datafusion::physical_expr::utils::split_conjunction;
 use datafusion::physical_expr_common::physical_expr::{
     snapshot_generation, snapshot_physical_expr,
@@ -327,15 +331,36 @@ impl Partition {
             if !residual.is_dynamic {
                 continue;
             }
+            // The values of subqueries do not change after the first row is asked for.
             let generation = snapshot_generation(&residual.expr);
             if dynamic.as_ref().is_some_and(|known| known.generation == generation) {
                 continue;
             }
-            let current = snapshot_physical_expr(Arc::clone(&residual.expr))?;
+            let current = with_scalars(snapshot_physical_expr(Arc::clone(&residual.expr))?)?;
             *dynamic = Some(split_dynamic(generation, &current, residual, self.encoded_filters));
         }
         Ok(())
     }
+}
+
+/// An expression with the values of subqueries in their places.
+fn with_scalars(expr: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
+    let none = RecordBatch::new_empty(Arc::new(Schema::empty()));
+    let found = expr.transform_up(|node| {
+        if !node.is::<ScalarSubqueryExpr>() {
+            return Ok(Transformed::no(node));
+        }
+        match node.evaluate(&none)? {
+            ColumnarValue::Scalar(value) => Ok(Transformed::yes(lit(value))),
+            ColumnarValue::Array(_) => Ok(Transformed::no(node)),
+        }
+    });
+    Ok(found?.data)
+}
+
+/// Whether an expression has values of subqueries, which are known when rows are asked for.
+pub(super) fn has_scalars(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    expr.exists(|node| Ok(node.is::<ScalarSubqueryExpr>())).unwrap_or(false)
 }
 
 fn split_dynamic(

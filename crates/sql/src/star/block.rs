@@ -76,7 +76,12 @@ pub(super) struct Asked<'a> {
 }
 
 impl BlockPlan {
-    pub(super) fn new(keyed: &Keyed, asked: Asked<'_>, session: &dyn Session) -> Result<Self> {
+    pub(super) fn new(
+        keyed: &Keyed,
+        asked: Asked<'_>,
+        session: &dyn Session,
+        context: &PhysicalPlanningContext,
+    ) -> Result<Self> {
         // Values that nobody asks for are not computed.
         let needed = asked.having.iter().flat_map(Expr::column_refs);
         let needed = value_places(needed.map(|column| column.name())).ok_or_else(misplaced)?;
@@ -85,7 +90,8 @@ impl BlockPlan {
         needed.dedup();
         let value = |value: &usize| keyed.values.get(*value).cloned();
         let values: Vec<Expr> = needed.iter().filter_map(value).collect();
-        let (star, joined) = StarPlan::new(&keyed.star, &values, Some(keyed.key), session)?;
+        let (star, joined) =
+            StarPlan::new(&keyed.star, &values, Some(keyed.key), session, context)?;
         let schema = Schema::new(named_fields(keyed, &needed));
         let mut plan = Self {
             column: star.grouping_column().ok_or_else(misplaced)?,
@@ -97,11 +103,11 @@ impl BlockPlan {
             given: asked.given.iter().filter_map(|it| needed.binary_search(it).ok()).collect(),
             shown: String::new(),
         };
-        let (props, context) = (session.execution_props(), PhysicalPlanningContext::default());
+        let props = session.execution_props();
         let (mut functions, mut arguments, mut filters) = (Vec::new(), Vec::new(), Vec::new());
         for value in &values {
             let arrow = joined.as_arrow();
-            let lowered = LoweredAggregateBuilder::new(value, &joined, arrow, props, &context);
+            let lowered = LoweredAggregateBuilder::new(value, &joined, arrow, props, context);
             let LoweredAggregate { aggregate: function, filter, .. } =
                 lowered.with_name(plain_name(value)?).build()?;
             if !function.order_bys().is_empty() || !function.groups_accumulator_supported() {
@@ -119,7 +125,7 @@ impl BlockPlan {
             .into_iter()
             .map(|field| (Some(relation(asked.place)), field));
         let schema = DFSchema::new_with_metadata(schema.collect(), Default::default())?;
-        let create = |expr: &Expr| create_physical_expr(expr, &schema, props, &context);
+        let create = |expr: &Expr| create_physical_expr(expr, &schema, props, context);
         plan.having = asked.having.iter().map(create).collect::<Result<_>>()?;
         let named = |condition: &Arc<dyn PhysicalExpr>| {
             let fields = plan.schema.fields().iter().enumerate().zip(&names);

@@ -44,11 +44,11 @@ impl StarExec {
         outputs: &[Expr],
         schema: &DFSchema,
         session: &dyn Session,
+        context: &PhysicalPlanningContext,
     ) -> Result<Self> {
-        let (star, joined) = StarPlan::new(star, outputs, None, session)?;
-        let context = PhysicalPlanningContext::default();
+        let (star, joined) = StarPlan::new(star, outputs, None, session, context)?;
         let props = session.execution_props();
-        let compile = |expr: &Expr| create_physical_expr(expr, &joined, props, &context);
+        let compile = |expr: &Expr| create_physical_expr(expr, &joined, props, context);
         let outputs = outputs.iter().map(compile).collect::<Result<Vec<_>>>()?;
         let schema = Arc::clone(schema.inner());
         let properties = properties(&schema, star.root.partition_count());

@@ -6,7 +6,7 @@
 
 use super::keyed::{self, Keyed};
 use super::refused::Refused;
-use crate::scan::{StarfactTable, stands_alone};
+use crate::scan::{StarfactTable, stands_alone, stands_beside_scalars};
 use arrow::datatypes::FieldRef;
 use datafusion::catalog::default_table_source::source_as_provider;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -26,6 +26,8 @@ pub(super) struct Flat {
     pub(super) epoch: Option<Epoch>,
     /// Whether groups may be blocks.
     composes: bool,
+    /// Whether conditions may have values of subqueries.
+    knows_scalars: bool,
     /// Conjuncts that every row satisfies, or that decide which rows an aside has.
     pub(super) conditions: Vec<Condition>,
     /// Tables of which a row only has to be there. No other may depend on which row it is.
@@ -100,12 +102,12 @@ impl Scope<'_> {
 
 impl Flat {
     pub(super) fn new(composes: bool) -> Self {
-        Self { composes, ..Self::default() }
+        Self { composes, knows_scalars: true, ..Self::default() }
     }
 
     /// Nothing yet, of the same snapshot.
     pub(super) fn beside(&self) -> Self {
-        Self { epoch: self.epoch, ..Self::new(self.composes) }
+        Self { epoch: self.epoch, composes: self.composes, ..Self::default() }
     }
 
     /// Takes in a plan; returns what each column of its output is.
@@ -311,7 +313,11 @@ impl Flat {
 
     fn add_condition(&mut self, condition: &Expr, scopes: &[Scope<'_>]) -> Result<(), Refused> {
         for conjunct in split_conjunction(condition) {
-            self.conditions.push(Condition { expr: written_out(conjunct, scopes)?, of: None });
+            let expr = match self.knows_scalars {
+                true => beside_scalars(conjunct, scopes)?,
+                false => written_out(conjunct, scopes)?,
+            };
+            self.conditions.push(Condition { expr, of: None });
         }
         Ok(())
     }
@@ -325,7 +331,15 @@ impl<'a> Scope<'a> {
 
 /// An expression in terms of the columns of the tables.
 pub(super) fn written_out(expr: &Expr, scopes: &[Scope<'_>]) -> Result<Expr, Refused> {
-    if !stands_alone(expr) || expr.is_volatile() {
+    match stands_alone(expr) {
+        true => beside_scalars(expr, scopes),
+        false => Err(Refused::Expression),
+    }
+}
+
+/// The same for an expression that may have values of subqueries.
+fn beside_scalars(expr: &Expr, scopes: &[Scope<'_>]) -> Result<Expr, Refused> {
+    if !stands_beside_scalars(expr) || expr.is_volatile() {
         return Err(Refused::Expression);
     }
     let mut is_known = true;

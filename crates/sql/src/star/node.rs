@@ -8,12 +8,14 @@ use super::shape::Star;
 use crate::scan::ScanSettings;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
-use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
-use datafusion::common::{DFSchemaRef, Result, internal_err};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchemaRef, HashMap, Result, internal_err};
 use datafusion::execution::SessionState;
 use datafusion::execution::context::QueryPlanner;
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNode};
+use datafusion::logical_expr::physical_planning_context::{
+    PhysicalPlanningContext, ScalarSubqueryResults, SubqueryIndex,
+};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, Subquery, UserDefinedLogicalNode};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use std::cmp::Ordering;
@@ -26,25 +28,38 @@ use std::sync::Arc;
 struct StarNode {
     exec: Arc<StarExec>,
     schema: DFSchemaRef,
+    scalars: Option<Arc<Scalars>>,
+}
+
+/// Values of subqueries in a star block, whose places are known when the whole query is planned.
+#[derive(Debug)]
+struct Scalars {
+    star: Star,
+    outputs: Vec<Expr>,
+    subqueries: Vec<Expr>,
 }
 
 impl StarNode {
     /// The star block that a plan is, if it is one and should be read as such.
-    fn of(plan: &LogicalPlan, session: &dyn Session) -> Result<Self, Refused> {
+    fn of(plan: &LogicalPlan, session: &dyn Session, notes: &StarNotes) -> Result<Self, Refused> {
         let settings = session.config().get_extension::<ScanSettings>();
         let mut flat = Flat::new(settings.is_none_or(|settings| settings.composed_blocks));
         let outputs = flat.add(plan)?;
         if flat.tables.len() < 2 {
             return Err(Refused::NoKey);
         }
-        let star = Star::of(&flat)?;
+        let mut star = Star::of(&flat)?;
+        let subqueries =
+            subqueries_of(&mut star, session, notes).map_err(|_| Refused::Unplanned)?;
         // What is wrong with an expression, the query engine says when it plans the joins.
-        let exec = StarExec::plan(&star, &outputs, plan.schema(), session)
+        let exec = StarExec::plan(&star, &outputs, plan.schema(), session, &places_of(&subqueries))
             .map_err(|_| Refused::Unplanned)?;
-        match exec.star.pays() {
-            true => Ok(Self { exec: Arc::new(exec), schema: Arc::clone(plan.schema()) }),
-            false => Err(Refused::Cost),
+        if !exec.star.pays() {
+            return Err(Refused::Cost);
         }
+        let scalars =
+            (!subqueries.is_empty()).then(|| Arc::new(Scalars { star, outputs, subqueries }));
+        Ok(Self { exec: Arc::new(exec), schema: Arc::clone(plan.schema()), scalars })
     }
 
     fn key(&self) -> usize {
@@ -70,7 +85,7 @@ impl UserDefinedLogicalNode for StarNode {
     }
 
     fn expressions(&self) -> Vec<Expr> {
-        Vec::new()
+        self.scalars.as_ref().map_or(Vec::new(), |scalars| scalars.subqueries.clone())
     }
 
     fn fmt_for_explain(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -170,12 +185,46 @@ impl ExtensionPlanner for StarPlanner {
         node: &dyn UserDefinedLogicalNode,
         _logical_inputs: &[&LogicalPlan],
         _physical_inputs: &[Arc<dyn ExecutionPlan>],
-        _session: &dyn Session,
-        _context: &PhysicalPlanningContext,
+        session: &dyn Session,
+        context: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        let node = node.as_any().downcast_ref::<StarNode>();
-        Ok(node.map(|node| Arc::clone(&node.exec) as _))
+        let Some(node) = node.as_any().downcast_ref::<StarNode>() else { return Ok(None) };
+        let Some(scalars) = &node.scalars else { return Ok(Some(Arc::clone(&node.exec) as _)) };
+        let Scalars { star, outputs, .. } = scalars.as_ref();
+        let exec = StarExec::plan(star, outputs, &node.schema, session, context)?;
+        Ok(Some(Arc::new(exec)))
     }
+}
+
+/// The subqueries in the conditions of a star, whose own star blocks are put in their places.
+fn subqueries_of(star: &mut Star, session: &dyn Session, notes: &StarNotes) -> Result<Vec<Expr>> {
+    let mut subqueries: Vec<Expr> = Vec::new();
+    let filters = star.tables.iter_mut().flat_map(|table| &mut table.filters);
+    for condition in filters.chain(&mut star.residuals) {
+        let found = std::mem::take(condition).transform_up(|node| {
+            let Expr::ScalarSubquery(subquery) = node else { return Ok(Transformed::no(node)) };
+            let plan = with_stars(subquery.subquery.as_ref().clone(), session, notes)?;
+            let subquery = Subquery { subquery: Arc::new(plan), ..subquery };
+            let expr = Expr::ScalarSubquery(subquery);
+            if !subqueries.contains(&expr) {
+                subqueries.push(expr.clone());
+            }
+            Ok(Transformed::yes(expr))
+        });
+        *condition = found?.data;
+    }
+    Ok(subqueries)
+}
+
+/// A place for the value of each subquery.
+fn places_of(subqueries: &[Expr]) -> PhysicalPlanningContext {
+    let subqueries = subqueries.iter().enumerate().filter_map(|(place, expr)| match expr {
+        Expr::ScalarSubquery(subquery) => Some((subquery.clone(), SubqueryIndex::new(place))),
+        _ => None,
+    });
+    let places: HashMap<_, _> = subqueries.collect();
+    let results = ScalarSubqueryResults::new(places.len());
+    PhysicalPlanningContext::new(places, results)
 }
 
 /// The plan with star blocks in the places of all trees of joins that are such.
@@ -191,7 +240,7 @@ fn with_stars(plan: LogicalPlan, session: &dyn Session, notes: &StarNotes) -> Re
         if !may_be {
             return Ok(Transformed::no(node));
         }
-        match StarNode::of(&node, session) {
+        match StarNode::of(&node, session, notes) {
             Ok(star) => {
                 let star = LogicalPlan::Extension(Extension { node: Arc::new(star) });
                 Ok(Transformed::new(star, true, TreeNodeRecursion::Jump))

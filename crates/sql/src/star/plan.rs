@@ -74,10 +74,10 @@ impl StarPlan {
         outputs: &[Expr],
         grouping: Option<usize>,
         session: &dyn Session,
+        context: &PhysicalPlanningContext,
     ) -> Result<(Self, DFSchema)> {
-        let context = PhysicalPlanningContext::default();
         let create: &Create<'_> =
-            &|expr, schema| create_physical_expr(expr, schema, session.execution_props(), &context);
+            &|expr, schema| create_physical_expr(expr, schema, session.execution_props(), context);
         let mut asked = vec![BTreeSet::new(); star.tables.len()];
         for expr in outputs.iter().chain(&star.residuals) {
             for column in expr.column_refs() {
@@ -87,7 +87,7 @@ impl StarPlan {
                 }
             }
         }
-        let planner = Planner { star, create, session, asked };
+        let planner = Planner { star, create, session, context, asked };
         let mut sources = Vec::new();
         let mut columns: Vec<(usize, usize)> = Vec::new();
         let of_root = planner.columns_of(0);
@@ -325,6 +325,8 @@ struct Planner<'a> {
     star: &'a Star,
     create: &'a Create<'a>,
     session: &'a dyn Session,
+    /// Where values of subqueries are.
+    context: &'a PhysicalPlanningContext,
     /// Positions of the columns of each table that expressions on joined rows need.
     asked: Vec<BTreeSet<usize>>,
 }
@@ -414,7 +416,7 @@ impl Planner<'_> {
         let given = self.columns_of(table);
         let StarTable { filters, place, referrer, .. } = self.table(table);
         let asked = Asked { having: filters, place: *place, given: given.clone() };
-        let plan = BlockPlan::new(block, asked, self.session)?;
+        let plan = BlockPlan::new(block, asked, self.session, self.context)?;
         // The parent need not be among the tables: other facts refer to it, too.
         let (referrer, reference) = referrer.ok_or_else(misplaced)?;
         let referrer = self.table_of(referrer)?;

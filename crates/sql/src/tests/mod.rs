@@ -24,6 +24,7 @@ mod plan_cache;
 mod prepared;
 mod progress;
 mod queries;
+mod scalars;
 mod semantics;
 mod stars;
 mod statements;
