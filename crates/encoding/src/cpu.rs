@@ -7,7 +7,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A loop without calls that are not inlined.
+/// A loop without calls that are not inlined: what `extend`, `fold` and `sum` do with a closure may
+/// become a function of its own, compiled for every processor and with its state in memory.
 pub trait Kernel {
     /// What it gives.
     type Output;

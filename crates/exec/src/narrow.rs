@@ -324,12 +324,12 @@ impl Kernel for Scan<'_> {
     fn run(self) {
         let Self { values, prefixes } = self;
         prefixes.clear();
-        prefixes.push(0);
+        prefixes.resize(values.len() + 1, 0);
         let mut sum = 0_i64;
-        prefixes.extend(values.iter().map(|value| {
+        for (slot, value) in prefixes.iter_mut().skip(1).zip(values) {
             sum = sum.wrapping_add(*value);
-            sum
-        }));
+            *slot = sum;
+        }
     }
 }
 
@@ -381,7 +381,11 @@ impl Kernel for Count<'_> {
     fn run(self) {
         if self.rows.len() <= FEW_GROUPS {
             for (group, rows) in self.rows.iter_mut().enumerate() {
-                *rows += self.groups.iter().map(|of| u64::from(*of == group)).sum::<u64>();
+                let mut of_group = 0;
+                for of in self.groups {
+                    of_group += u64::from(*of == group);
+                }
+                *rows += of_group;
             }
             return;
         }

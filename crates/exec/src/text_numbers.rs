@@ -181,12 +181,14 @@ impl<C: Copy + Into<u32>> Kernel for Known<'_, C> {
     fn run(self) -> u32 {
         let Self { table, codes, numbers } = self;
         let mut greatest = 0;
-        numbers.extend(codes.iter().map(|code| {
+        numbers.clear();
+        numbers.resize(codes.len(), 0);
+        for (slot, code) in numbers.iter_mut().zip(codes) {
             let code: u32 = (*code).into();
             let number = table.get(code as usize).copied().unwrap_or(UNKNOWN);
             greatest = greatest.max(number);
-            i64::from(number)
-        }));
+            *slot = i64::from(number);
+        }
         greatest
     }
 }

@@ -156,6 +156,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         },
     },
     switch!(
+        "starfact.common_blocks",
+        "read once what several aggregations of a query are of",
+        scan.common_blocks
+    ),
+    switch!(
         "starfact.composed_blocks",
         "find groups by a foreign key, and rows that refer or are referred to, by ordinal",
         scan.composed_blocks

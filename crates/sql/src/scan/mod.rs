@@ -42,6 +42,8 @@ pub(crate) struct ScanSettings {
     pub(crate) bitmaps: bool,
     /// `starfact.star_executor`
     pub(crate) star_executor: bool,
+    /// `starfact.common_blocks`
+    pub(crate) common_blocks: bool,
     /// `starfact.composed_blocks`
     pub(crate) composed_blocks: bool,
     /// `starfact.hierarchy_codes`
@@ -71,6 +73,7 @@ impl Default for ScanSettings {
             encoded_aggregates: true,
             bitmaps: true,
             star_executor: true,
+            common_blocks: true,
             composed_blocks: true,
             hierarchy_codes: true,
             late_keys: true,

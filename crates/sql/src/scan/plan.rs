@@ -56,7 +56,9 @@ pub(crate) struct ScanExec {
     schema: SchemaRef,
     filters: Vec<ColumnFilter>,
     residuals: Vec<Residual>,
-    /// The filters as written, for EXPLAIN.
+    /// The filters as written, over the columns of the table.
+    conditions: Vec<Arc<dyn PhysicalExpr>>,
+    /// The same, for EXPLAIN.
     shown: Vec<String>,
     limit: Option<usize>,
     settings: ScanSettings,
@@ -92,6 +94,7 @@ impl ScanExec {
             schema,
             filters: Vec::new(),
             residuals: Vec::new(),
+            conditions: Vec::new(),
             shown: Vec::new(),
             limit,
             settings,
@@ -212,6 +215,8 @@ impl ScanExec {
         let columns = self.output_columns();
         for conjunct in conjuncts {
             next.shown.push(conjunct.to_string());
+            let condition = remap(conjunct, &|place| self.projection.get(place).copied());
+            next.conditions.extend(condition);
             match translate(conjunct, &columns) {
                 Some(filter) => next.filters.push(filter),
                 None => next.residuals.push(self.residual(conjunct)?),
@@ -237,6 +242,21 @@ impl ScanExec {
     /// The table that it reads.
     pub(crate) fn table(&self) -> &Arc<Table> {
         &self.table
+    }
+
+    /// Where its output has the columns of the table from.
+    pub(crate) fn projection(&self) -> &[usize] {
+        &self.projection
+    }
+
+    /// Whether another scan, before filters are added while a query runs, has the same rows.
+    pub(crate) fn has_same_rows(&self, other: &Self) -> bool {
+        let is_known =
+            |scan: &Self| scan.limit.is_none() && scan.conditions.len() == scan.shown.len();
+        Arc::ptr_eq(&self.table, &other.table)
+            && is_known(self)
+            && is_known(other)
+            && self.conditions == other.conditions
     }
 
     /// The filters as written.

@@ -12,6 +12,7 @@
 //! the query engine would give, so its final one merges the threads, and spills if it must.
 
 use super::cells::ARRAY_CELLS_MAX;
+use super::common::with_common;
 use super::exec::StarExec;
 use super::functions::Functions;
 use super::number_key::NumberKey;
@@ -20,10 +21,11 @@ use super::plan::{Source, StarPlan, misplaced};
 use super::whole::with_wholes;
 use crate::operators::{StatesSchema, with_states};
 use crate::scan::ScanExec;
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::logical_expr::AggregateUDF;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::Column;
@@ -47,7 +49,7 @@ impl PhysicalOptimizerRule for StarAggregates {
         _config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let plan = with_states(plan, &states)?;
-        with_wholes(plan)
+        with_common(with_wholes(plan)?)
     }
 
     fn name(&self) -> &str {
@@ -146,6 +148,7 @@ pub(super) struct Aggregation {
     pub(super) row_keys: Vec<Arc<dyn PhysicalExpr>>,
     pub(super) row_schema: SchemaRef,
     pub(super) functions: Functions,
+    pub(super) asked: Asked,
     /// Of the states that leave it.
     pub(super) schema: SchemaRef,
 }
@@ -172,6 +175,13 @@ impl Aggregation {
             &wanted,
             arguments.iter().flatten().chain(filters.iter().flatten()),
         );
+        let asked = Asked {
+            star: Arc::clone(&star.star),
+            keys: wanted.clone(),
+            functions: functions.clone(),
+            arguments: arguments.clone(),
+            filters: filters.clone(),
+        };
         let mut keys = Vec::new();
         let number = number_among(&star.star, &wanted, &texts);
         let first_number = number.map(|(place, _)| place);
@@ -207,7 +217,18 @@ impl Aggregation {
         let (functions, star, row_keys) = functions.pruned(&star.star, &row_keys)?;
         let row_schema = Arc::new(Schema::new(row_fields));
         let (texts, number) = (texts.0, number.map(|(_, number)| number));
-        Ok(Self { star, keys, dimensions, texts, number, row_keys, row_schema, functions, schema })
+        Ok(Self {
+            star,
+            keys,
+            dimensions,
+            texts,
+            number,
+            row_keys,
+            row_schema,
+            functions,
+            asked,
+            schema,
+        })
     }
 
     /// Whether this is better than what the query engine has for a table without dimensions: it
@@ -223,6 +244,73 @@ impl Aggregation {
             }
         }
     }
+}
+
+/// What a query asks of a star block, before it is decided how that is found.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) star: Arc<StarPlan>,
+    keys: Vec<Arc<dyn PhysicalExpr>>,
+    functions: Vec<Arc<AggregateFunctionExpr>>,
+    arguments: Vec<Vec<Arc<dyn PhysicalExpr>>>,
+    filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
+}
+
+/// The same in terms that all star blocks have that have the same rows.
+pub(super) struct Canonical {
+    pub(super) keys: Vec<Arc<dyn PhysicalExpr>>,
+    pub(super) functions: Vec<CanonicalFunction>,
+}
+
+/// A function with its arguments and its filter.
+#[derive(PartialEq)]
+pub(super) struct CanonicalFunction {
+    function: AggregateUDF,
+    result: FieldRef,
+    is_distinct: bool,
+    ignores_nulls: bool,
+    arguments: Vec<Arc<dyn PhysicalExpr>>,
+    filter: Option<Arc<dyn PhysicalExpr>>,
+}
+
+impl Asked {
+    /// `None` if anything is volatile.
+    pub(super) fn canonical(&self) -> Option<Canonical> {
+        let named = |expr: &Arc<dyn PhysicalExpr>| self.star.canonical(expr);
+        let keys = self.keys.iter().map(named).collect::<Option<_>>()?;
+        let all = self.functions.iter().zip(&self.arguments).zip(&self.filters);
+        let functions = all.map(|((function, arguments), filter)| {
+            let field = function.field();
+            let filter = match filter {
+                Some(filter) => Some(named(filter)?),
+                None => None,
+            };
+            Some(CanonicalFunction {
+                function: function.fun().clone(),
+                result: Arc::new(Field::new("", field.data_type().clone(), true)),
+                is_distinct: function.is_distinct(),
+                ignores_nulls: function.ignore_nulls(),
+                arguments: arguments.iter().map(named).collect::<Option<_>>()?,
+                filter,
+            })
+        });
+        let functions = functions.collect::<Option<_>>()?;
+        Some(Canonical { keys, functions })
+    }
+}
+
+/// Whether some of the keys are, with each that has a common code with others, all of these.
+pub(super) fn keeps_whole_codes(keys: &[Key], kept: &[usize]) -> bool {
+    let share_a_code = |one: &Key, other: &Key| match (one, other) {
+        (Key::Dimension(one, _), Key::Dimension(other, _)) => one == other,
+        (Key::Row(_), Key::Row(_)) => true,
+        _ => false,
+    };
+    let (mut some, mut others) = (Vec::new(), Vec::new());
+    for (place, key) in keys.iter().enumerate() {
+        if kept.contains(&place) { some.push(key) } else { others.push(key) }
+    }
+    !some.iter().any(|one| others.iter().any(|other| share_a_code(one, other)))
 }
 
 /// The place of the first key that is a column of numbers which lie near each other, if it and all

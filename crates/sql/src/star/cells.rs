@@ -9,6 +9,7 @@
 //! asks which group a row is of, as for `SELECT DISTINCT`, cells are listed and sorted instead.
 
 use hashbrown::HashMap;
+use starfact_encoding::{Kernel, run_kernel};
 
 /// Cells up to which there is an array, of 4 bytes each.
 pub(super) const ARRAY_CELLS_MAX: u64 = 1 << 20;
@@ -52,11 +53,6 @@ impl Cells {
         }
     }
 
-    /// Whether nobody may ask which group a cell is.
-    pub(super) fn is_listed(&self) -> bool {
-        matches!(self.groups, Groups::Listed(_))
-    }
-
     /// Adds cells to those that are listed.
     pub(super) fn list(&mut self, cells: &[u64]) {
         self.cells.extend_from_slice(cells);
@@ -81,14 +77,19 @@ impl Cells {
         groups.clear();
         let known = &mut self.cells;
         match &mut self.groups {
-            Groups::Array(array) => groups.extend(cells.iter().map(|&cell| {
-                let Some(group) = array.get_mut(cell as usize) else { return 0 };
-                if *group == NONE {
-                    *group = known.len() as u32;
-                    known.push(cell);
+            Groups::Array(array) => {
+                if run_kernel(Known { array, cells, groups }) {
+                    return;
                 }
-                *group as usize
-            })),
+                for (slot, cell) in groups.iter_mut().zip(cells) {
+                    let Some(group) = array.get_mut(*cell as usize) else { continue };
+                    if *group == NONE {
+                        *group = known.len() as u32;
+                        known.push(*cell);
+                    }
+                    *slot = *group as usize;
+                }
+            }
             Groups::Hashed(map) => groups.extend(cells.iter().map(|&cell| {
                 let group = *map.entry(cell).or_insert_with(|| {
                     known.push(cell);
@@ -131,6 +132,30 @@ impl Cells {
     }
 }
 
+/// The groups of cells in an array; tells whether all have been seen.
+struct Known<'a> {
+    array: &'a [u32],
+    cells: &'a [u64],
+    groups: &'a mut Vec<usize>,
+}
+
+impl Kernel for Known<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let Self { array, cells, groups } = self;
+        groups.resize(cells.len(), 0);
+        let mut greatest = 0;
+        for (slot, cell) in groups.iter_mut().zip(cells) {
+            let group = array.get(*cell as usize).copied().unwrap_or_default();
+            greatest = greatest.max(group);
+            *slot = group as usize;
+        }
+        greatest != NONE
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,7 +186,8 @@ mod tests {
     fn listed_cells_are_groups_when_they_are_settled() {
         let cells = |round: u64| (0..90_000_u64).map(move |n| (n * n + round) % 150_001 << 20);
         let (mut listed, mut hashed) = (Cells::listed(1 << 40), Cells::new(None));
-        assert!(listed.is_listed() && !Cells::listed(1 << 10).is_listed());
+        assert!(matches!(listed.groups, Groups::Listed(_)));
+        assert!(matches!(Cells::listed(1 << 10).groups, Groups::Array(_)));
         for round in 0..5 {
             let cells: Vec<u64> = cells(round).collect();
             let mut groups = Vec::new();

@@ -314,18 +314,19 @@ impl Kernel for Runs<'_> {
         let Self { values, groups, ends } = self;
         let count = values.len();
         groups.clear();
-        groups.push(0);
+        groups.resize(count, 0);
         ends.clear();
         ends.resize(count, 0);
         let mut group = 0;
+        let later = values.iter().zip(values.get(1..).unwrap_or_default());
         // Lengths of runs cannot be foreseen, so nothing is decided by them.
-        groups.extend(values.windows(2).enumerate().map(|(row, pair)| {
+        for (row, ((before, value), slot)) in later.zip(groups.iter_mut().skip(1)).enumerate() {
             if let Some(end) = ends.get_mut(group) {
                 *end = row + 1;
             }
-            group += usize::from(pair.first() != pair.last());
-            group
-        }));
+            group += usize::from(before != value);
+            *slot = group;
+        }
         ends.truncate(group);
         ends.push(count);
     }

@@ -203,6 +203,42 @@ impl Accumulators {
         Ok(columns)
     }
 
+    /// The values of some functions for coarser groups, below `total`, of which `groups` has that of
+    /// each group here. Nothing is forgotten.
+    pub(super) fn coarser(
+        &mut self,
+        of: &Functions,
+        picked: &[usize],
+        groups: &[usize],
+        total: usize,
+    ) -> Result<Vec<ArrayRef>> {
+        let mut coarse = None;
+        if let Some(sums) = &self.sums {
+            let mut all = of.narrow.sums();
+            all.merge(sums, groups, total);
+            coarse = Some(all);
+        }
+        let each: Vec<usize> = (0..groups.len()).collect();
+        let mut values = Vec::with_capacity(picked.len());
+        for &place in picked {
+            let function = of.functions.get(place).ok_or_else(misplaced)?;
+            let states = of.narrow.functions.get(place).ok_or_else(misplaced)?;
+            values.push(match (self.each.get_mut(place), states, &coarse) {
+                (Some(Some(accumulator)), ..) => {
+                    let states = accumulator.state(EmitTo::All)?;
+                    *accumulator = function.create_groups_accumulator()?;
+                    accumulator.merge_batch(&states, &each, each.len())?;
+                    let mut coarse = function.create_groups_accumulator()?;
+                    coarse.merge_batch(&states, groups, total)?;
+                    coarse.evaluate(EmitTo::All)?
+                }
+                (Some(None), Some(states), Some(sums)) => values_of(sums, *states, function)?,
+                _ => return Err(misplaced()),
+            });
+        }
+        Ok(values)
+    }
+
     /// Bytes in memory.
     pub(super) fn size(&self) -> usize {
         let each = self.each.iter().flatten().map(|accumulator| accumulator.size());

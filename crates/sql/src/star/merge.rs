@@ -8,9 +8,10 @@
 use super::aggregate::Key;
 use super::cells::Cells;
 use super::groups::{GroupedRows, pair, parts_of};
-use super::plan::misplaced;
+use super::plan::{batch_of, misplaced};
 use crate::scan::Partition;
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::logical_expr::EmitTo;
 use starfact_exec::TextNumbers;
@@ -83,6 +84,24 @@ impl Whole {
     pub(super) fn values(&mut self) -> Result<Vec<ArrayRef>> {
         let of = Arc::clone(&self.rows.aggregation);
         self.rows.accumulators.values(&of.functions)
+    }
+
+    /// The groups by some of the keys, with the values of some of the functions.
+    pub(super) fn coarser(
+        &mut self,
+        keys: &[usize],
+        functions: &[usize],
+        schema: &SchemaRef,
+        parts: &[(usize, usize)],
+    ) -> Result<RecordBatch> {
+        let (groups, first) = self.regrouped(keys, parts)?;
+        let first: Vec<(usize, usize)> =
+            first.iter().filter_map(|place| parts.get(*place).copied()).collect();
+        let mut columns = self.keys(keys, &first)?;
+        let of = Arc::clone(&self.rows.aggregation);
+        let accumulators = &mut self.rows.accumulators;
+        columns.extend(accumulators.coarser(&of.functions, functions, &groups, first.len())?);
+        batch_of(schema, columns, first.len())
     }
 
     /// For each group, the number of the combination of some of its keys, and the place of the first

@@ -26,6 +26,7 @@ mod aggregate;
 mod block;
 mod brief;
 mod cells;
+mod common;
 mod dimension;
 mod exec;
 mod existence;

@@ -271,8 +271,11 @@ pub(super) fn values_of(
             if is_sum(function.fun()) =>
         {
             // A sum of so many words has less than 38 digits.
-            let values = sums.of(place).map(|(sum, count)| (count > 0).then_some(sum));
-            Ok(Arc::new(values.collect::<Decimal128Array>().with_data_type(data_type)))
+            let (values, counts): (Vec<i128>, Vec<u64>) = sums.of(place).unzip();
+            let has_all = counts.iter().all(|count| *count > 0);
+            let nulls = (!has_all).then(|| counts.iter().map(|count| *count > 0).collect());
+            let values = Decimal128Array::new(values.into(), nulls);
+            Ok(Arc::new(values.with_data_type(data_type)))
         }
         _ => {
             let states = states_of(sums, states)?;

@@ -30,6 +30,7 @@ use tokio::sync::OnceCell;
 #[derive(Clone, Debug)]
 pub(super) struct StarAggregateExec {
     aggregation: Arc<Aggregation>,
+    key_names: String,
     shown: String,
     properties: Arc<PlanProperties>,
     prepared: Arc<OnceCell<Arc<Prepared>>>,
@@ -68,14 +69,13 @@ impl StarAggregateExec {
         let partitions = star.properties().output_partitioning().partition_count();
         let keys = aggregate.group_expr().expr().iter().map(|(_, name)| name.as_str());
         let functions = aggregate.aggr_expr().iter().map(|function| function.name());
-        let shown = format!(
-            "gby=[{}], aggr=[{}]",
-            keys.collect::<Vec<_>>().join(", "),
-            functions.collect::<Vec<_>>().join(", ")
-        );
+        let key_names = keys.collect::<Vec<_>>().join(", ");
+        let shown =
+            format!("gby=[{key_names}], aggr=[{}]", functions.collect::<Vec<_>>().join(", "));
         let properties = properties(&schema, partitions);
         Ok(Self {
             aggregation: Arc::new(Aggregation::new(star, aggregate, schema)?),
+            key_names,
             shown,
             properties,
             prepared: Arc::default(),
@@ -115,6 +115,11 @@ impl StarAggregateExec {
             group_time: MetricBuilder::new(&self.metrics).subset_time("group_time", partition),
             is_over: false,
         }
+    }
+
+    /// The names of its keys.
+    pub(super) fn key_names(&self) -> &str {
+        &self.key_names
     }
 
     /// See [`Aggregation::pays_for_a_table`].

@@ -13,8 +13,9 @@
 //! many groups, or no memory for them, what the threads have found goes to the operators of the
 //! query engine that it would have gone to, and they divide the work or spill it.
 
-use super::aggregate::{Aggregation, Key, inline};
+use super::aggregate::{Aggregation, inline, keeps_whole_codes};
 use super::brief::{EXCHANGES, PLAIN};
+use super::common::Part;
 use super::merge::Whole;
 use super::partial::{Handed, Running, StarAggregateExec};
 use super::plan::{batch_of, misplaced};
@@ -42,6 +43,7 @@ use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
     PlanProperties, replace_children_if_necessary,
 };
+use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -51,6 +53,10 @@ use std::sync::atomic::AtomicBool;
 /// Groups of all threads together up to which one thread merges them.
 const MERGED_MAX: usize = 1 << 22;
 
+/// Other operators that do not rely on how rows are divided, unless those above them do.
+const UNDIVIDED: &[&str] =
+    &["BoundedWindowAggExec", "ScalarSubqueryExec", "UnionExec", "WindowAggExec"];
+
 /// Aggregates the rows of a star block; gives out values.
 #[derive(Clone, Debug)]
 pub(super) struct StarWholeExec {
@@ -59,6 +65,8 @@ pub(super) struct StarWholeExec {
     last: Arc<dyn ExecutionPlan>,
     /// An aggregation of the groups.
     then: Option<Arc<Regrouping>>,
+    /// What of the groups of several aggregations it has.
+    part: Option<Part>,
     properties: Arc<PlanProperties>,
 }
 
@@ -71,6 +79,7 @@ impl StarWholeExec {
             states: states.clone(),
             last: Arc::clone(last),
             then,
+            part: None,
             properties: super::exec::properties(&last.schema(), 1),
         };
         if let Some(states) = states_below(outer) {
@@ -94,8 +103,22 @@ impl StarWholeExec {
         &self.states
     }
 
-    /// Finds the groups; gives them out if they can be merged, else hands them over.
-    async fn found(self, context: Arc<TaskContext>) -> Result<Found> {
+    pub(super) fn key_count(&self) -> usize {
+        self.states.aggregation().keys.len()
+    }
+
+    /// Whether it may be made of the groups of others, or others of its own.
+    pub(super) fn may_be_common(&self) -> bool {
+        self.then.is_none() && self.states.star().root.settings().common_blocks
+    }
+
+    /// The same as a part of common groups.
+    pub(super) fn with_part(&self, part: Part) -> Self {
+        Self { part: Some(part), ..self.clone() }
+    }
+
+    /// Finds the groups; if they cannot be merged, hands them over.
+    pub(super) async fn found(self, context: Arc<TaskContext>) -> Result<Found> {
         let partitions = self.states.properties().output_partitioning().partition_count();
         let gives_up = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::with_capacity(partitions);
@@ -123,9 +146,7 @@ impl StarWholeExec {
         if !is_none && total <= MERGED_MAX && threads.iter().all(Running::is_all_here) {
             let mut grouped: Vec<_> = threads.iter_mut().filter_map(Running::take_groups).collect();
             if let Some(whole) = Whole::of(&mut grouped)? {
-                let values = self.values(whole)?;
-                drop(timer);
-                return Ok(Found::Values(values));
+                return Ok(Found::Whole(whole));
             }
             threads.iter_mut().zip(grouped).for_each(|(thread, grouped)| thread.put_back(grouped));
         }
@@ -138,7 +159,7 @@ impl StarWholeExec {
     }
 
     /// The values of all groups.
-    fn values(&self, mut whole: Whole) -> Result<RecordBatch> {
+    pub(super) fn values(&self, mut whole: Whole) -> Result<RecordBatch> {
         let parts = whole.parts();
         let values = match whole.total {
             0 => None,
@@ -170,14 +191,16 @@ impl StarWholeExec {
     }
 }
 
-enum Found {
-    Values(RecordBatch),
+/// What the threads come to.
+pub(super) enum Found {
+    Whole(Whole),
     HandedOver(Arc<dyn ExecutionPlan>),
 }
 
 impl DisplayAs for StarWholeExec {
     fn fmt_as(&self, format: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.states.fmt_as(format, out)?;
+        self.part.iter().try_for_each(|part| write!(out, "{part}"))?;
         match &self.then {
             Some(then) => write!(out, ", then {}", then.shown),
             None => Ok(()),
@@ -204,7 +227,7 @@ impl ExecutionPlan for StarWholeExec {
     }
 
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(Arc::new(Self { states: self.states.renewed(), ..Self::clone(&self) }))
+        Ok(Arc::new(Self { states: self.states.renewed(), part: None, ..Self::clone(&self) }))
     }
 
     fn execute(
@@ -214,20 +237,23 @@ impl ExecutionPlan for StarWholeExec {
     ) -> Result<SendableRecordBatchStream> {
         let rows_max = context.session_config().batch_size().max(1);
         let baseline = BaselineMetrics::new(self.states.metrics_set(), partition);
-        let found = self.clone().found(Arc::clone(&context));
-        let schema = self.schema();
+        let (this, schema) = (self.clone(), self.schema());
         let given = async move {
-            Ok::<_, DataFusionError>(match found.await? {
+            if let Some(part) = &this.part
+                && let Some(values) = part.values(&context).await?
+            {
+                baseline.record_output(values.num_rows());
+                return Ok::<_, DataFusionError>(in_batches(values, rows_max));
+            }
+            Ok(match this.clone().found(Arc::clone(&context)).await? {
                 Found::HandedOver(last) => {
                     let stream = last.execute(0, context)?;
                     stream.inspect_ok(move |it| baseline.record_output(it.num_rows())).boxed()
                 }
-                Found::Values(all) => {
-                    baseline.record_output(all.num_rows());
-                    let starts = (0..all.num_rows()).step_by(rows_max);
-                    let slice =
-                        move |start| Ok(all.slice(start, rows_max.min(all.num_rows() - start)));
-                    futures::stream::iter(starts.map(slice)).boxed()
+                Found::Whole(whole) => {
+                    let values = this.values(whole)?;
+                    baseline.record_output(values.num_rows());
+                    in_batches(values, rows_max)
                 }
             })
         };
@@ -238,6 +264,13 @@ impl ExecutionPlan for StarWholeExec {
     fn metrics(&self) -> Option<MetricsSet> {
         self.states.metrics()
     }
+}
+
+/// Rows, so many of them at a time.
+fn in_batches(all: RecordBatch, rows_max: usize) -> BoxStream<'static, Result<RecordBatch>> {
+    let starts = (0..all.num_rows()).step_by(rows_max);
+    let slice = move |start| Ok(all.slice(start, rows_max.min(all.num_rows() - start)));
+    futures::stream::iter(starts.map(slice)).boxed()
 }
 
 /// The states of a star block that an aggregation makes values of.
@@ -317,25 +350,11 @@ impl Regrouping {
                 None => return Ok(None),
             }
         }
-        let share_a_code = |one: &Key, other: &Key| match (one, other) {
-            (Key::Dimension(one, _), Key::Dimension(other, _)) => one == other,
-            (Key::Row(_), Key::Row(_)) => true,
-            _ => false,
-        };
-        let is_kept = |place: usize| keys.contains(&place);
-        let is_torn = of.keys.iter().enumerate().any(|(place, key)| {
-            is_kept(place)
-                && of
-                    .keys
-                    .iter()
-                    .enumerate()
-                    .any(|(known, other)| !is_kept(known) && share_a_code(key, other))
-        });
         let functions = outer.aggr_expr().to_vec();
         let is_known = |function: &Arc<AggregateFunctionExpr>| {
             function.order_bys().is_empty() && function.groups_accumulator_supported()
         };
-        if is_torn || !functions.iter().all(is_known) {
+        if !keeps_whole_codes(&of.keys, &keys) || !functions.iter().all(is_known) {
             return Ok(None);
         }
         let arguments = functions.iter().map(|function| function.expressions());
@@ -443,7 +462,7 @@ fn replaced(plan: &Arc<dyn ExecutionPlan>, divides: bool) -> Result<Arc<dyn Exec
     }
     let divides = match plan.name() {
         name if EXCHANGES.contains(&name) => false,
-        name if PLAIN.contains(&name) => divides,
+        name if PLAIN.contains(&name) || UNDIVIDED.contains(&name) => divides,
         _ => true,
     };
     let mut changed = false;

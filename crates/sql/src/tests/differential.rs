@@ -16,7 +16,7 @@ use random::Random;
 use std::sync::Arc;
 
 /// The settings that are switched: all on, all off, and each alone.
-const SWITCHES: [&str; 10] = [
+const SWITCHES: [&str; 11] = [
     "zone_maps",
     "bitmaps",
     "encoded_filters",
@@ -25,6 +25,7 @@ const SWITCHES: [&str; 10] = [
     "composed_blocks",
     "hierarchy_codes",
     "merged_groups",
+    "common_blocks",
     "ordered_groups",
     "late_keys",
 ];

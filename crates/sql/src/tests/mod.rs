@@ -4,6 +4,7 @@ mod alter;
 mod bitmaps;
 mod blocks;
 mod cancel;
+mod common;
 mod constants;
 mod constraints;
 mod differential;
