@@ -75,6 +75,28 @@ impl Answer {
         &self.columns[at]
     }
 
+    /// How many columns it has.
+    #[cfg(test)]
+    pub(crate) fn column_count(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// The answer with another value in its first row.
+    #[cfg(test)]
+    pub(crate) fn with_first(&self, column: usize, value: &str) -> Self {
+        let mut changed = self.clone();
+        changed.rows[0][column] = Some(value.to_owned());
+        changed
+    }
+
+    /// The answer from its last row to its first.
+    #[cfg(test)]
+    pub(crate) fn reversed(&self) -> Self {
+        let mut changed = self.clone();
+        changed.rows.reverse();
+        changed
+    }
+
     /// The number that the answer consists of, if it is but one.
     pub(crate) fn number(&self) -> Option<u64> {
         match self.rows.as_slice() {

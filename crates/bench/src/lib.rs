@@ -17,6 +17,7 @@ mod report;
 mod resources;
 mod run;
 mod scale;
+mod selection;
 pub mod ssb;
 pub mod tpch;
 mod workload;

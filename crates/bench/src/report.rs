@@ -13,7 +13,7 @@ pub struct Report {
     pub threads: usize,
     /// Starfact's version.
     pub version: &'static str,
-    /// One entry a query, in the order of the benchmark.
+    /// One entry a query, in the order in which they ran.
     pub queries: Vec<QueryReport>,
     /// What the answers were compared with.
     pub verified_against: VerifiedAgainst,

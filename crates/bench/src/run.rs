@@ -13,6 +13,7 @@ use crate::progress::{Cancel, Event, Listener};
 use crate::reference::Reference;
 use crate::report::{QueryReport, Report, VerifiedAgainst};
 use crate::resources::{folder_bytes, peak_rss};
+use crate::selection::selected;
 use crate::workload::{Query, Workload};
 use starfact::{OpenOptions, Warehouse};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ pub struct Options {
     /// The warehouse: reused if it has the tables already, otherwise loaded. `None` is a temporary
     /// one.
     pub warehouse: Option<PathBuf>,
+    /// Names of the queries to run, and `own` for all of our own; none are those of the benchmark.
+    pub queries: Vec<String>,
     /// Timed runs of each query, at least one; an untimed one goes before them.
     pub runs: usize,
     /// Threads of the warehouse and of the generator; by default one a core.
@@ -43,13 +46,15 @@ pub struct Options {
 ///
 /// # Errors
 /// What kept it from running to its end: a warehouse that cannot be opened or has other tables of
-/// the same names, a statement that fails, a file that cannot be written, [`Error::Interrupted`].
+/// the same names, a query that there is not, a statement that fails, a file that cannot be
+/// written, [`Error::Interrupted`].
 pub fn run<W: Workload>(
     workload: &W,
     options: &Options,
     cancel: &Cancel,
     listener: Listener<'_>,
 ) -> Result<Report> {
+    let queries = selected::<W>(&options.queries)?;
     let threads = options.threads.unwrap_or_else(available_threads).max(1);
     let folder = Folder::new(options.warehouse.as_deref())?;
     let warehouse = open(folder.path(), options, threads)?;
@@ -60,9 +65,9 @@ pub fn run<W: Workload>(
     }
     let load = load(&engine, workload, threads, listener)?;
     let measure = |query| Measured::new(query, &engine, options.runs.max(1), listener);
-    let measured = W::queries().iter().map(measure).collect::<Result<Vec<_>>>()?;
+    let measured = queries.iter().copied().map(measure).collect::<Result<Vec<_>>>()?;
     let (peak_rss, bytes) = (peak_rss(), folder_bytes(folder.path())?);
-    let right = RightAnswers::new(workload, threads, cancel, listener)?;
+    let right = RightAnswers::new(workload, &queries, threads, cancel, listener)?;
     let report = |measured: Measured| {
         listener(&Event::Verifying { query: measured.query.name });
         let expected = right.answer(measured.query, cancel)?;
@@ -182,14 +187,15 @@ enum RightAnswers<'a, W> {
 }
 
 impl<'a, W: Workload> RightAnswers<'a, W> {
-    /// Stored answers if there are any, otherwise an evaluation over files made for it.
+    /// Stored answers if all queries have one, otherwise an evaluation over files made for it.
     fn new(
         workload: &'a W,
+        queries: &[&Query],
         threads: usize,
         cancel: &Cancel,
         listener: Listener<'_>,
     ) -> Result<Self> {
-        if W::queries().iter().all(|query| workload.stored_answer(query).is_some()) {
+        if queries.iter().all(|query| workload.stored_answer(query).is_some()) {
             return Ok(Self::Stored(workload));
         }
         let files = temporary_folder()?;

@@ -52,6 +52,11 @@ pub trait Workload: Clone + Send + Sync + 'static {
     /// All queries, in the order of the benchmark.
     fn queries() -> &'static [Query];
 
+    /// Queries of our own over the same tables, which run only if they are asked for.
+    fn own_queries() -> &'static [Query] {
+        &[]
+    }
+
     /// The answer that is stored for a query over these rows, if one is.
     fn stored_answer(&self, query: &Query) -> Option<Answer>;
 }

@@ -8,6 +8,7 @@ use std::cell::RefCell;
 fn options(warehouse: Option<&Path>) -> Options {
     Options {
         warehouse: warehouse.map(Path::to_owned),
+        queries: Vec::new(),
         runs: 2,
         threads: Some(2),
         memory_limit: None,
@@ -76,6 +77,32 @@ fn all_queries_of_tpch_give_the_answers_of_stock_datafusion() {
     assert_eq!(report.verified_against, VerifiedAgainst::DataFusion);
     let rows: u64 = tpch::tables().iter().map(|table| generator.row_count(*table)).sum();
     assert_eq!(report.load.rows, rows);
+}
+
+#[test]
+fn all_queries_of_our_own_give_the_answers_of_stock_datafusion() {
+    let generator = tpch::Generator::new("0.01".parse().unwrap()).unwrap();
+    let own = Options { queries: vec!["own".into()], ..options(None) };
+    let report = finished(&generator, &own);
+    assert_right(&report);
+    let names: Vec<&str> = report.queries.iter().map(|query| query.name).collect();
+    assert_eq!(
+        names,
+        tpch::Generator::own_queries().iter().map(|query| query.name).collect::<Vec<_>>()
+    );
+    assert!(report.queries.iter().all(|query| query.rows > 0), "a query without rows");
+    assert_eq!(report.verified_against, VerifiedAgainst::DataFusion);
+}
+
+#[test]
+fn only_the_queries_that_are_named_run_and_are_verified_by_what_is_stored_for_them() {
+    let named = |name: &str| Options { queries: vec![name.into()], ..options(None) };
+    let report = finished(&ssb("0.01"), &named("Q3.2"));
+    assert_right(&report);
+    assert_eq!((report.queries.len(), report.queries[0].name), (1, "Q3.2"));
+    assert_eq!(report.verified_against, VerifiedAgainst::StoredAnswers);
+    let message = refused(&ssb("0.01"), &named("Q5.1"));
+    assert!(message.contains("ssb has no query \"Q5.1\""), "{message}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! A piece is one of so many equal parts of a table, which the generator can begin with at once; a
 //! part of `lineitem` has the lines of whole orders.
 
+use super::own::own_queries;
 use super::queries::{self, queries};
 use super::table::{Table, tables};
 use crate::answer::Answer;
@@ -175,6 +176,10 @@ impl Workload for Generator {
 
     fn queries() -> &'static [Query] {
         queries()
+    }
+
+    fn own_queries() -> &'static [Query] {
+        own_queries()
     }
 
     fn stored_answer(&self, query: &Query) -> Option<Answer> {

@@ -17,6 +17,10 @@ pub struct BenchArgs {
     /// Warehouse to keep the data in and to reuse [default: a temporary one]
     #[arg(long, value_name = "DIR")]
     pub warehouse: Option<PathBuf>,
+    /// Queries to run, as in Q1,Q6; tpch has O1 to O14 of our own too, own means all of these
+    /// [default: those of the benchmark]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub queries: Vec<String>,
     /// Times that each query is timed
     #[arg(long, value_name = "R", default_value = "5", value_parser = parse_runs)]
     pub runs: usize,
@@ -24,7 +28,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Write the data as Parquet files and do nothing else
-    #[arg(long, requires = "out", conflicts_with_all = ["warehouse", "runs", "json"])]
+    #[arg(long, requires = "out", conflicts_with_all = ["warehouse", "queries", "runs", "json"])]
     pub generate_only: bool,
     /// Folder for the Parquet files
     #[arg(long, value_name = "DIR", requires = "generate_only")]

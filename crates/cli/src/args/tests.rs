@@ -85,6 +85,9 @@ fn the_arguments_of_a_benchmark() {
     assert_eq!((options.out, options.resources.threads), (Some("d".into()), Some(2)));
     let options = bench(&["bench", "tpch", "--sf", "0.1"]);
     assert_eq!(options.workload, Workload::Tpch);
+    assert!(options.queries.is_empty());
+    let options = bench(&["bench", "tpch", "--queries", "O1,O2", "--queries", "own"]);
+    assert_eq!(options.queries, ["O1", "O2", "own"]);
     for line in [
         &["bench"][..],
         &["bench", "tpcds"],
@@ -94,6 +97,7 @@ fn the_arguments_of_a_benchmark() {
         &["bench", "ssb", "--generate-only"],
         &["bench", "ssb", "--out", "d"],
         &["bench", "ssb", "--generate-only", "--out", "d", "--warehouse", "w"],
+        &["bench", "tpch", "--generate-only", "--out", "d", "--queries", "own"],
     ] {
         let message = refused(line);
         assert!(message.starts_with("error: ") && message.contains("\nhint: "), "{message}");

@@ -85,6 +85,7 @@ fn measure<W: starfact_bench::Workload>(
     };
     let options = Options {
         warehouse: arguments.warehouse.clone(),
+        queries: arguments.queries.clone(),
         runs: arguments.runs,
         threads: arguments.resources.threads,
         memory_limit: arguments.resources.memory_limit,

@@ -1,13 +1,16 @@
 //! `row_number()`, `rank()` and their like as BIGINT.
 //!
 //! The query engine counts rows in unsigned numbers, for which tables have no type. A projection
-//! above the window casts them. This rule runs before type coercion.
+//! above the window casts them. This rule runs before type coercion, and before `grouping(a)` is
+//! resolved: the number of the grouping set, of which it is made, is no column above a window.
 
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{Column, Result};
-use datafusion::logical_expr::{Cast, Expr, LogicalPlan, Projection, WindowFunctionDefinition};
+use datafusion::logical_expr::{
+    Aggregate, Cast, Expr, LogicalPlan, Projection, WindowFunctionDefinition,
+};
 use datafusion::optimizer::AnalyzerRule;
 use std::sync::Arc;
 
@@ -64,6 +67,7 @@ fn with_signed(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     };
     let mut changed = false;
     let columns: Vec<Expr> = fields
+        .filter(|(_, (_, field))| field.name() != Aggregate::INTERNAL_GROUPING_ID)
         .map(|(place, (qualifier, field))| {
             let column = Expr::Column(Column::from((qualifier, field)));
             if !is_rank(place, field.data_type()) {
