@@ -9,7 +9,7 @@
 //! The keys of a dimension are numbered once for each of its rows that pass, so a row of the fact
 //! costs a look-up and an addition for each dimension. Texts of the fact have numbers, too, where
 //! its dictionaries have few. What leaves is what a partial aggregation of
-//! the query engine would give, so its final one merges the threads, and spills if it must.
+//! the query engine would give; [`super::whole`] merges it, or leaves that to the final one.
 
 use super::cells::ARRAY_CELLS_MAX;
 use super::common::with_common;
@@ -193,7 +193,9 @@ impl Aggregation {
                 Some(Source::Root(column)) if texts.place(*column).is_some() => {
                     keys.push(Key::Text(texts.place(*column).unwrap_or_default()));
                 }
-                Some(Source::Dimension(dimension, column)) => {
+                Some(Source::Dimension(dimension, column))
+                    if !star.star.reads_few_rows_for(*dimension) =>
+                {
                     let known = dimensions.iter().position(|(known, _)| known == dimension);
                     let known = known.unwrap_or_else(|| {
                         dimensions.push((*dimension, Vec::new()));

@@ -256,6 +256,13 @@ impl StarPlan {
         Ok(ordinals_at(batch, self.reference(dimension).ok_or_else(misplaced)?))
     }
 
+    /// Whether the rows of the root are so few that they are sooner grouped by keys of a dimension
+    /// one by one than the keys of all its rows are numbered.
+    pub(super) fn reads_few_rows_for(&self, dimension: usize) -> bool {
+        let rows = self.dimensions.get(dimension).map_or(0, DimensionPlan::rows);
+        rows > FREE_ROWS && rows > self.root.rows_to_read().saturating_mul(ROWS_PER_ROW)
+    }
+
     /// Whether another star block has the same rows, as far as that is known.
     pub(super) fn has_same_rows(&self, other: &Self) -> bool {
         let residuals = |star: &Self| {

@@ -83,6 +83,15 @@ fn windows_and_grouping_sets() {
                 "north|0|1; south|0|2; NULL|0|1; NULL|1|4",
             ),
             (
+                "SELECT region, grouping(region), rank() OVER (PARTITION BY grouping(region) ORDER BY count(*)) AS r \
+                 FROM city GROUP BY ROLLUP (region) ORDER BY 2, 3, 1",
+                "north|0|1; NULL|0|1; south|0|3; NULL|1|1",
+            ),
+            (
+                "SELECT region, row_number() OVER (ORDER BY grouping(region), region) FROM city GROUP BY ROLLUP (region) ORDER BY 2",
+                "north|1; south|2; NULL|3; NULL|4",
+            ),
+            (
                 "SELECT region, id % 2, count(*) FROM city GROUP BY CUBE (region, id % 2) ORDER BY ALL LIMIT 3",
                 "north|1|1; north|NULL|1; south|0|1",
             ),
