@@ -18,7 +18,7 @@ use super::functions::Functions;
 use super::number_key::NumberKey;
 use super::partial::StarAggregateExec;
 use super::plan::{Source, StarPlan, misplaced};
-use super::whole::with_wholes;
+use super::whole::{with_first_groups, with_wholes};
 use crate::operators::{StatesSchema, with_states};
 use crate::scan::ScanExec;
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
@@ -49,7 +49,7 @@ impl PhysicalOptimizerRule for StarAggregates {
         _config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let plan = with_states(plan, &states)?;
-        with_common(with_wholes(plan)?)
+        with_first_groups(with_common(with_wholes(plan)?)?)
     }
 
     fn name(&self) -> &str {

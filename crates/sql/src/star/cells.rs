@@ -101,6 +101,11 @@ impl Cells {
         }
     }
 
+    /// Whether groups are looked up in a hash table.
+    pub(super) fn is_hashed(&self) -> bool {
+        matches!(self.groups, Groups::Hashed(_))
+    }
+
     /// How many groups there are, or may be before what is listed is settled.
     pub(super) fn len(&self) -> usize {
         self.cells.len()

@@ -225,6 +225,12 @@ impl GroupedRows {
         }
     }
 
+    /// How many groups were looked up in a hash table.
+    pub(super) fn hashed(&self) -> usize {
+        let is_hashed = self.row_values.is_some() || self.cells.is_hashed();
+        if is_hashed { self.total() } else { 0 }
+    }
+
     /// Finds the group of each row.
     fn find_groups(&mut self, rows: &RecordBatch, root: &RecordBatch) -> Result<()> {
         let count = rows.num_rows();

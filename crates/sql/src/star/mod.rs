@@ -49,6 +49,7 @@ mod reading;
 mod refused;
 mod shape;
 mod texts;
+mod top_groups;
 mod whole;
 
 pub(crate) use aggregate::StarAggregates;

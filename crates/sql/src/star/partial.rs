@@ -304,6 +304,11 @@ impl Running {
         self.rows.as_ref().map_or(0, |(_, groups)| groups.total())
     }
 
+    /// How many of them were looked up in a hash table.
+    pub(super) fn hashed(&self) -> usize {
+        self.rows.as_ref().map_or(0, |(_, groups)| groups.hashed())
+    }
+
     /// Whether it has found all groups and none has left.
     pub(super) fn is_all_here(&self) -> bool {
         self.is_over && self.given.is_empty()

@@ -19,9 +19,11 @@ use super::common::Part;
 use super::merge::Whole;
 use super::partial::{Handed, Running, StarAggregateExec};
 use super::plan::{batch_of, misplaced};
+use super::top_groups::{First, with_first};
 use crate::operators::without_inputs;
 use crate::scan::remap;
 use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::filter;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::cast::as_boolean_array;
 use datafusion::common::runtime::SpawnedTask;
@@ -54,8 +56,13 @@ use std::sync::atomic::AtomicBool;
 const MERGED_MAX: usize = 1 << 22;
 
 /// Other operators that do not rely on how rows are divided, unless those above them do.
-const UNDIVIDED: &[&str] =
-    &["BoundedWindowAggExec", "ScalarSubqueryExec", "UnionExec", "WindowAggExec"];
+const UNDIVIDED: &[&str] = &[
+    "BoundedWindowAggExec",
+    "ScalarSubqueryExec",
+    "SortExec(TopK)",
+    "UnionExec",
+    "WindowAggExec",
+];
 
 /// Aggregates the rows of a star block; gives out values.
 #[derive(Clone, Debug)]
@@ -67,6 +74,8 @@ pub(super) struct StarWholeExec {
     then: Option<Arc<Regrouping>>,
     /// What of the groups of several aggregations it has.
     part: Option<Part>,
+    /// The groups that are asked for, if these are not all.
+    first: Option<First>,
     properties: Arc<PlanProperties>,
 }
 
@@ -80,6 +89,7 @@ impl StarWholeExec {
             last: Arc::clone(last),
             then,
             part: None,
+            first: None,
             properties: super::exec::properties(&last.schema(), 1),
         };
         if let Some(states) = states_below(outer) {
@@ -109,12 +119,25 @@ impl StarWholeExec {
 
     /// Whether it may be made of the groups of others, or others of its own.
     pub(super) fn may_be_common(&self) -> bool {
-        self.then.is_none() && self.states.star().root.settings().common_blocks
+        self.then.is_none()
+            && self.first.is_none()
+            && self.states.star().root.settings().common_blocks
     }
 
     /// The same as a part of common groups.
     pub(super) fn with_part(&self, part: Part) -> Self {
         Self { part: Some(part), ..self.clone() }
+    }
+
+    /// The function whose value is at a place of the output.
+    pub(super) fn value_at(&self, place: usize) -> Option<usize> {
+        let is_plain = self.then.is_none() && self.part.is_none();
+        place.checked_sub(self.key_count()).filter(|_| is_plain)
+    }
+
+    /// The same for the first groups alone.
+    pub(super) fn with_first(&self, first: First) -> Self {
+        Self { first: Some(first), ..self.clone() }
     }
 
     /// Finds the groups; if they cannot be merged, hands them over.
@@ -141,6 +164,7 @@ impl StarWholeExec {
         let time = threads.first().map(|thread| thread.group_time().clone());
         let timer = time.as_ref().map(Time::timer);
         let total: usize = threads.iter().map(Running::total).sum();
+        self.count("hashed_groups", threads.iter().map(Running::hashed).sum());
         // Of no rows at all the query engine knows what they come to.
         let is_none = total == 0 && self.states.aggregation().keys.is_empty();
         if !is_none && total <= MERGED_MAX && threads.iter().all(Running::is_all_here) {
@@ -152,10 +176,16 @@ impl StarWholeExec {
         }
         drop(timer);
         if !is_none {
-            let metrics = self.states.metrics_set();
-            MetricBuilder::new(metrics).global_counter("handed_over").add(1);
+            self.count("handed_over", 1);
         }
         self.handed_over(threads).map(Found::HandedOver)
+    }
+
+    /// Tells in EXPLAIN ANALYZE of something that there was.
+    fn count(&self, name: &'static str, count: usize) {
+        if count > 0 {
+            MetricBuilder::new(self.states.metrics_set()).global_counter(name).add(count);
+        }
     }
 
     /// The values of all groups.
@@ -170,9 +200,18 @@ impl StarWholeExec {
         }
         let Some(values) = values else { return Ok(RecordBatch::new_empty(self.schema())) };
         let keys: Vec<usize> = (0..self.states.aggregation().keys.len()).collect();
+        let first = self.first.map(|first| first.of(&values)).transpose()?.flatten();
+        let (parts, values) = match first {
+            None => (parts, values),
+            Some(first) => {
+                let values = values.iter().map(|column| Ok(filter(column, &first)?));
+                let kept = parts.into_iter().zip(first.values()).filter(|(_, is_first)| *is_first);
+                (kept.map(|(part, _)| part).collect(), values.collect::<Result<_>>()?)
+            }
+        };
         let mut columns = whole.keys(&keys, &parts)?;
         columns.extend(values);
-        batch_of(&self.schema(), columns, whole.total)
+        batch_of(&self.schema(), columns, parts.len())
     }
 
     /// What the query engine does, with the threads in the place of the operator for states.
@@ -201,6 +240,7 @@ impl DisplayAs for StarWholeExec {
     fn fmt_as(&self, format: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.states.fmt_as(format, out)?;
         self.part.iter().try_for_each(|part| write!(out, "{part}"))?;
+        self.first.iter().try_for_each(|first| write!(out, ", first {}", first.count()))?;
         match &self.then {
             Some(then) => write!(out, ", then {}", then.shown),
             None => Ok(()),
@@ -441,6 +481,17 @@ impl Regrouping {
         };
         all.map(value).collect()
     }
+}
+
+/// The plan with aggregations that make the first groups alone where no others are asked for.
+pub(super) fn with_first_groups(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let transformed = plan.transform_down(|node| {
+        Ok(match with_first(&node)? {
+            Some(first) => Transformed::new(first, true, TreeNodeRecursion::Jump),
+            None => Transformed::no(node),
+        })
+    });
+    Ok(transformed?.data)
 }
 
 /// The plan with whole aggregations in the places of final ones over the states of star blocks.

@@ -209,6 +209,69 @@ fn what_cannot_be_merged_is_handed_over() {
 }
 
 #[test]
+fn first_groups_are_those_of_all() {
+    let session = session(TABLES);
+    for (sql, is_first) in [
+        (
+            "SELECT brand, size, sum(price) AS s FROM sale JOIN item USING (item_key) \
+          GROUP BY brand, size ORDER BY s DESC, brand, size LIMIT 7",
+            true,
+        ),
+        (
+            "SELECT buyer, brand, count(*) AS c, max(note) FROM sale JOIN item USING (item_key) \
+          GROUP BY buyer, brand ORDER BY c, buyer DESC, brand LIMIT 30 OFFSET 4",
+            true,
+        ),
+        (
+            "SELECT kind, avg(price) FROM sale LEFT JOIN item USING (item_key) WHERE id < 5000 \
+          GROUP BY kind ORDER BY 2 NULLS FIRST, 1 LIMIT 3",
+            true,
+        ),
+        (
+            "SELECT id, note, max(buyer) AS b FROM sale JOIN item USING (item_key) \
+          GROUP BY id, note ORDER BY b DESC NULLS FIRST, id LIMIT 20",
+            true,
+        ),
+        (
+            "SELECT brand, sum(price) AS s FROM sale JOIN item USING (item_key) GROUP BY brand \
+          HAVING sum(price) < 0 ORDER BY s LIMIT 3",
+            false,
+        ),
+        (
+            "SELECT brand, sum(price) AS s FROM sale JOIN item USING (item_key) GROUP BY brand \
+          ORDER BY brand, s LIMIT 3",
+            false,
+        ),
+        (
+            "SELECT brand, sum(price) * 2 AS s FROM sale JOIN item USING (item_key) GROUP BY brand \
+          ORDER BY s LIMIT 3",
+            false,
+        ),
+    ] {
+        let shown = answer(&session, &format!("EXPLAIN {sql}"));
+        assert_eq!(shown.contains(", first "), is_first, "{sql}\n{shown}");
+        let found = answer(&session, sql);
+        run(&session, &["SET starfact.merged_groups = off"]);
+        assert_eq!(found, answer(&session, sql), "{sql}");
+        run(&session, &["SET starfact.merged_groups = on"]);
+    }
+}
+
+#[test]
+fn plans_tell_how_many_groups_were_hashed() {
+    let session = session(TABLES);
+    for (sql, is_hashed) in [
+        ("SELECT brand, sum(price) FROM sale JOIN item USING (item_key) GROUP BY brand", false),
+        ("SELECT id, brand, sum(price) FROM sale JOIN item USING (item_key) GROUP BY 1, 2", true),
+        ("SELECT ratio, sum(price) FROM sale JOIN item USING (item_key) GROUP BY ratio", true),
+        ("SELECT DISTINCT brand, id FROM sale JOIN item USING (item_key)", false),
+    ] {
+        let shown = analyzed(&session, sql);
+        assert_eq!(shown.contains("hashed_groups="), is_hashed, "{sql}\n{shown}");
+    }
+}
+
+#[test]
 fn few_rows_are_grouped_by_keys_of_a_large_dimension_one_by_one() {
     let session = session(&[
         "CREATE TABLE big (id INTEGER PRIMARY KEY, kind VARCHAR, other INTEGER)",
