@@ -4,6 +4,7 @@ use datafusion::common::Result;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::physical_expr::expressions::DynamicFilterTracking;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::sorts::sort::SortExec;
 use std::sync::Arc;
 
 /// Operators that have no state but what [`ExecutionPlan::reset_state`] renews. Joins are not among
@@ -19,6 +20,7 @@ const RENEWABLE: &[&str] = &[
     "ProjectionExec",
     "RepartitionExec",
     "SortExec",
+    "SortExec(TopK)",
     "SortPreservingMergeExec",
     "StarfactScan",
     "StarfactStar",
@@ -40,7 +42,7 @@ pub(super) fn is_repeatable(plan: &Arc<dyn ExecutionPlan>) -> bool {
 /// Whether an operator has a filter that another one changes while they run.
 fn leaves_change(node: &Arc<dyn ExecutionPlan>) -> Result<bool> {
     // A sort with a limit has a filter of its own, which it renews.
-    if node.name() == "SortExec" {
+    if node.is::<SortExec>() {
         return Ok(false);
     }
     let mut is_found = false;

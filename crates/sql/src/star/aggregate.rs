@@ -34,7 +34,8 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::{ExecutionPlan, InputOrderMode};
+use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, Partitioning};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -88,12 +89,19 @@ fn states(
     Ok(exec.pays_for_a_table().then(|| Arc::new(exec) as _))
 }
 
-/// What is below operators that let others run in between.
+/// What is below operators that let others run in between, or hand rows to any thread.
 fn without_yields(mut plan: &Arc<dyn ExecutionPlan>) -> &Arc<dyn ExecutionPlan> {
-    while let Some(cooperative) = plan.downcast_ref::<CooperativeExec>() {
-        plan = cooperative.input();
+    loop {
+        plan = match plan.downcast_ref::<RepartitionExec>() {
+            Some(divided) if matches!(divided.partitioning(), Partitioning::RoundRobinBatch(_)) => {
+                divided.input()
+            }
+            _ => match plan.downcast_ref::<CooperativeExec>() {
+                Some(cooperative) => cooperative.input(),
+                None => return plan,
+            },
+        };
     }
-    plan
 }
 
 /// A table that is read without dimensions, as a star block.

@@ -344,6 +344,7 @@ impl GroupedRows {
     /// The combination of codes and that of other keys of each group.
     pub(super) fn parts(&self, row_values: &[ArrayRef]) -> Vec<(usize, usize)> {
         match self.row_values.is_some() {
+            _ if self.aggregation.keys.is_empty() => vec![(0, 0); usize::from(self.has_rows)],
             false => (0..self.cells.len()).map(|group| (group, 0)).collect(),
             true if !self.has_codes() => {
                 let count = row_values.first().map_or(0, |values| values.len());

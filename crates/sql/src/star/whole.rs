@@ -56,13 +56,8 @@ use std::sync::atomic::AtomicBool;
 const MERGED_MAX: usize = 1 << 22;
 
 /// Other operators that do not rely on how rows are divided, unless those above them do.
-const UNDIVIDED: &[&str] = &[
-    "BoundedWindowAggExec",
-    "ScalarSubqueryExec",
-    "SortExec(TopK)",
-    "UnionExec",
-    "WindowAggExec",
-];
+const UNDIVIDED: &[&str] =
+    &["BoundedWindowAggExec", "ScalarSubqueryExec", "SortExec(TopK)", "UnionExec", "WindowAggExec"];
 
 /// Aggregates the rows of a star block; gives out values.
 #[derive(Clone, Debug)]
@@ -85,7 +80,8 @@ impl StarWholeExec {
     fn of(last: &Arc<dyn ExecutionPlan>) -> Result<Option<Self>> {
         let Some(outer) = last.downcast_ref::<AggregateExec>() else { return Ok(None) };
         let new = |states: &StarAggregateExec, then| Self {
-            states: states.clone(),
+            // What an execution leaves is not to stay with the other operators.
+            states: states.renewed(),
             last: Arc::clone(last),
             then,
             part: None,
@@ -250,7 +246,11 @@ impl DisplayAs for StarWholeExec {
 
 impl ExecutionPlan for StarWholeExec {
     fn name(&self) -> &'static str {
-        "StarfactStarAggregate"
+        match self.part {
+            // It keeps groups, so plans with it are not kept.
+            Some(_) => "StarfactCommonAggregate",
+            None => "StarfactStarAggregate",
+        }
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
