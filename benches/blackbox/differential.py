@@ -34,6 +34,8 @@ CONFIGURATIONS = [
     ["--set", "starfact.hierarchy_codes=off"],
     ["--set", "starfact.ordered_groups=off"],
     ["--set", "starfact.late_keys=off"],
+    ["--set", "starfact.merged_groups=off"],
+    ["--set", "starfact.common_blocks=off"],
     ["--set", "starfact.bitmaps=off"],
     ["--set", "starfact.encoded_filters=off"],
     ["--threads", "1", "--set", "starfact.zone_maps=off", "--set", "starfact.encoded_filters=off"],

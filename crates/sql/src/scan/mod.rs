@@ -24,6 +24,7 @@ pub(crate) use filter::{remap, scalar};
 pub(crate) use plan::ScanExec;
 pub(crate) use provider::{StarfactTable, stands_alone, stands_beside_scalars};
 pub(crate) use statistics::scalar_value;
+pub(crate) use stream::has_scalars;
 pub(crate) use stream::{Partition, external};
 pub(crate) use totals::EncodedTotals;
 

@@ -249,10 +249,14 @@ impl ScanExec {
         &self.projection
     }
 
-    /// Whether another scan, before filters are added while a query runs, has the same rows.
+    /// Whether another scan, before filters are added while a query runs, has the same rows, as far
+    /// as that is known before the values of subqueries are.
     pub(crate) fn has_same_rows(&self, other: &Self) -> bool {
-        let is_known =
-            |scan: &Self| scan.limit.is_none() && scan.conditions.len() == scan.shown.len();
+        let is_known = |scan: &Self| {
+            scan.limit.is_none()
+                && scan.conditions.len() == scan.shown.len()
+                && !scan.conditions.iter().any(has_scalars)
+        };
         Arc::ptr_eq(&self.table, &other.table)
             && is_known(self)
             && is_known(other)

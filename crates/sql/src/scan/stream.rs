@@ -359,7 +359,7 @@ fn with_scalars(expr: Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
 }
 
 /// Whether an expression has values of subqueries, which are known when rows are asked for.
-pub(super) fn has_scalars(expr: &Arc<dyn PhysicalExpr>) -> bool {
+pub(crate) fn has_scalars(expr: &Arc<dyn PhysicalExpr>) -> bool {
     expr.exists(|node| Ok(node.is::<ScalarSubqueryExpr>())).unwrap_or(false)
 }
 

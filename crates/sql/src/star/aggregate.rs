@@ -190,38 +190,10 @@ impl Aggregation {
             arguments: arguments.clone(),
             filters: filters.clone(),
         };
-        let mut keys = Vec::new();
         let number = number_among(&star.star, &wanted, &texts);
         let first_number = number.map(|(place, _)| place);
-        let mut dimensions: Vec<(usize, Vec<usize>)> = Vec::new();
-        let (mut row_keys, mut row_fields) = (Vec::new(), Vec::new());
-        for (place, expr) in wanted.into_iter().enumerate() {
-            let column = expr.downcast_ref::<Column>().map(Column::index);
-            match column.and_then(|column| star.star.sources.get(column)) {
-                Some(Source::Root(column)) if texts.place(*column).is_some() => {
-                    keys.push(Key::Text(texts.place(*column).unwrap_or_default()));
-                }
-                Some(Source::Dimension(dimension, column))
-                    if !star.star.reads_few_rows_for(*dimension) =>
-                {
-                    let known = dimensions.iter().position(|(known, _)| known == dimension);
-                    let known = known.unwrap_or_else(|| {
-                        dimensions.push((*dimension, Vec::new()));
-                        dimensions.len() - 1
-                    });
-                    let columns = &mut dimensions[known].1;
-                    keys.push(Key::Dimension(known, columns.len()));
-                    columns.push(*column);
-                }
-                _ if Some(place) == first_number => keys.push(Key::Number),
-                _ => {
-                    keys.push(Key::Row(row_keys.len()));
-                    let field: &Field = schema.field(place);
-                    row_fields.push(field.clone());
-                    row_keys.push(expr);
-                }
-            }
-        }
+        let Keys { keys, dimensions, row_keys, row_fields } =
+            Keys::new(&star.star, wanted, &texts, first_number, &schema);
         let others: Vec<_> = row_keys.iter().chain(&star.star.residuals).cloned().collect();
         let functions = Functions::new(&star.star, functions, arguments, filters, &others);
         let (functions, star, row_keys) = functions.pruned(&star.star, &row_keys)?;
@@ -321,6 +293,57 @@ pub(super) fn keeps_whole_codes(keys: &[Key], kept: &[usize]) -> bool {
         if kept.contains(&place) { some.push(key) } else { others.push(key) }
     }
     !some.iter().any(|one| others.iter().any(|other| share_a_code(one, other)))
+}
+
+/// Where all keys come from.
+#[derive(Default)]
+struct Keys {
+    keys: Vec<Key>,
+    dimensions: Vec<(usize, Vec<usize>)>,
+    row_keys: Vec<Arc<dyn PhysicalExpr>>,
+    row_fields: Vec<Field>,
+}
+
+impl Keys {
+    fn new(
+        star: &StarPlan,
+        wanted: Vec<Arc<dyn PhysicalExpr>>,
+        texts: &Texts,
+        number: Option<usize>,
+        schema: &Schema,
+    ) -> Self {
+        let mut all = Self::default();
+        for (place, expr) in wanted.into_iter().enumerate() {
+            let column = expr.downcast_ref::<Column>().map(Column::index);
+            let key = match column.and_then(|column| star.sources.get(column)) {
+                Some(Source::Root(column)) if texts.place(*column).is_some() => {
+                    Key::Text(texts.place(*column).unwrap_or_default())
+                }
+                Some(Source::Dimension(dimension, column))
+                    if !star.reads_few_rows_for(*dimension) =>
+                {
+                    let mut known = all.dimensions.iter();
+                    let known = known.position(|(known, _)| known == dimension);
+                    let known = known.unwrap_or_else(|| {
+                        all.dimensions.push((*dimension, Vec::new()));
+                        all.dimensions.len() - 1
+                    });
+                    let columns = &mut all.dimensions[known].1;
+                    columns.push(*column);
+                    Key::Dimension(known, columns.len() - 1)
+                }
+                _ if Some(place) == number => Key::Number,
+                _ => {
+                    let field: &Field = schema.field(place);
+                    all.row_fields.push(field.clone());
+                    all.row_keys.push(expr);
+                    Key::Row(all.row_keys.len() - 1)
+                }
+            };
+            all.keys.push(key);
+        }
+        all
+    }
 }
 
 /// The place of the first key that is a column of numbers which lie near each other, if it and all

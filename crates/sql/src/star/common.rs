@@ -12,7 +12,8 @@
 //! - Its keys are among those of the other, and all or none of those that have a common code.
 //! - Each of its functions is one of the other's, with the same arguments and filter: the states of
 //!   a function come to those of fewer groups.
-//! - Nothing is volatile, and the other is not itself made of a third one's groups.
+//! - Nothing is volatile or waits for the value of a subquery, which may be one of the two, and the
+//!   other is not itself made of a third one's groups.
 //!
 //! If the groups cannot be kept, each aggregation reads its rows for itself.
 
@@ -161,7 +162,8 @@ fn parts(wholes: &[Arc<dyn ExecutionPlan>]) -> HashMap<usize, Part> {
         let Some((at, groups)) = all.get(source) else { continue };
         let (others, coarser): (Vec<usize>, Vec<Coarser>) = coarser.into_iter().unzip();
         let values = OnceCell::new();
-        let common = Arc::new(Common { groups: (*groups).clone(), coarser, values });
+        let groups = groups.with_own_state();
+        let common = Arc::new(Common { groups, coarser, values });
         parts.insert(*at, Part { common: Arc::clone(&common), place: 0 });
         for (place, other) in others.iter().enumerate() {
             if let Some((at, _)) = all.get(*other) {

@@ -89,15 +89,6 @@ impl fmt::Display for DimensionPlan {
     }
 }
 
-/// Whether dimensions leave the same rows, one by one.
-pub(super) fn have_same_rows<'a>(
-    mut some: impl ExactSizeIterator<Item = &'a DimensionPlan>,
-    mut others: impl ExactSizeIterator<Item = &'a DimensionPlan>,
-) -> bool {
-    some.len() == others.len()
-        && some.all(|one| others.next().is_some_and(|other| one.has_same_rows(other)))
-}
-
 /// A dimension that has been read.
 #[derive(Debug)]
 pub(super) struct Dimension {
@@ -179,47 +170,7 @@ impl DimensionPlan {
         matches!(self.origin, Origin::Block(_))
     }
 
-    /// Whether another dimension leaves the same rows, as far as that is known.
-    fn has_same_rows(&self, other: &Self) -> bool {
-        let (Origin::Table { scan, .. }, Origin::Table { scan: others, .. }) =
-            (&self.origin, &other.origin)
-        else {
-            return false;
-        };
-        self.reference == other.reference
-            && self.aside == other.aside
-            && scan.has_same_rows(others)
-            && have_same_rows(
-                self.children().iter().map(|(child, _)| child),
-                other.children().iter().map(|(child, _)| child),
-            )
-    }
-
-    /// A name for a column that it gives out: the place in the table, behind the places of the
-    /// dimensions that lead there.
-    pub(super) fn column_name(&self, place: usize) -> Option<String> {
-        let Origin::Table { scan, own, children } = &self.origin else { return None };
-        if place < *own {
-            return scan.projection().get(place).map(ToString::to_string);
-        }
-        let mut start = *own;
-        for (number, (child, reference)) in children.iter().enumerate() {
-            let count = match (&child.origin, reference) {
-                (_, None) => 0,
-                (Origin::Table { scan, own, children }, _) => {
-                    Self::types(scan, *own, children).len()
-                }
-                (Origin::Block(block), _) => block.types().len(),
-            };
-            if place < start + count {
-                return Some(format!("{number}.{}", child.column_name(place - start)?));
-            }
-            start += count;
-        }
-        None
-    }
-
-    fn children(&self) -> &[(Self, Option<usize>)] {
+    pub(super) fn children(&self) -> &[(Self, Option<usize>)] {
         match &self.origin {
             Origin::Table { children, .. } => children,
             Origin::Block(_) => &[],
@@ -269,7 +220,11 @@ impl DimensionPlan {
     }
 
     /// The types of the columns that it gives out.
-    fn types(scan: &ScanExec, own: usize, children: &[(Self, Option<usize>)]) -> Vec<DataType> {
+    pub(super) fn types(
+        scan: &ScanExec,
+        own: usize,
+        children: &[(Self, Option<usize>)],
+    ) -> Vec<DataType> {
         let schema = scan.schema();
         let own = schema.fields().iter().take(own).map(|field| field.data_type().clone());
         let given = children.iter().filter(|(_, reference)| reference.is_some());

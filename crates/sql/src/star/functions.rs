@@ -203,8 +203,8 @@ impl Accumulators {
         Ok(columns)
     }
 
-    /// The values of some functions for coarser groups, below `total`, of which `groups` has that of
-    /// each group here. Nothing is forgotten.
+    /// The values of some functions for coarser groups, below `total`, of which `groups` has that
+    /// of each group here. Nothing is forgotten.
     pub(super) fn coarser(
         &mut self,
         of: &Functions,

@@ -44,7 +44,8 @@ impl Whole {
             })
             .collect();
         let is_room = texts.iter().zip(&first.rooms).all(|(all, room)| all.len() as u64 <= *room);
-        let size = others.iter().map(|(_, other)| other.size()).sum();
+        // Hash tables grow by doubling.
+        let size: usize = others.iter().map(|(_, other)| 2 * other.size()).sum();
         if !is_room || first.memory.try_grow(size).is_err() {
             return Ok(None);
         }
@@ -55,7 +56,7 @@ impl Whole {
         }
         whole.cells.settle();
         // What it takes until it leaves.
-        let size = whole.size();
+        let size = whole.size().min(whole.memory.size());
         whole.memory.try_resize(size)?;
         let total = whole.total();
         let row_values = whole.row_keys()?;
@@ -104,8 +105,8 @@ impl Whole {
         batch_of(schema, columns, first.len())
     }
 
-    /// For each group, the number of the combination of some of its keys, and the place of the first
-    /// group that has each. Of the keys of a dimension, and of those that are evaluated row by row,
+    /// For each group, the number of the combination of some of its keys, and the place of the
+    /// first group that has each. Of the keys of a dimension, and of those that are evaluated row by row,
     /// all are among them or none.
     pub(super) fn regrouped(
         &self,

@@ -47,6 +47,8 @@ mod partial;
 mod plan;
 mod reading;
 mod refused;
+mod regroup;
+mod same_rows;
 mod shape;
 mod texts;
 mod top_groups;

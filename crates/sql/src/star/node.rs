@@ -198,22 +198,24 @@ impl ExtensionPlanner for StarPlanner {
 
 /// The subqueries in the conditions of a star, whose own star blocks are put in their places.
 fn subqueries_of(star: &mut Star, session: &dyn Session, notes: &StarNotes) -> Result<Vec<Expr>> {
-    let mut subqueries: Vec<Expr> = Vec::new();
+    // What each was before, and is now.
+    let mut subqueries: Vec<(Subquery, Expr)> = Vec::new();
     let filters = star.tables.iter_mut().flat_map(|table| &mut table.filters);
     for condition in filters.chain(&mut star.residuals) {
         let found = std::mem::take(condition).transform_up(|node| {
             let Expr::ScalarSubquery(subquery) = node else { return Ok(Transformed::no(node)) };
-            let plan = with_stars(subquery.subquery.as_ref().clone(), session, notes)?;
-            let subquery = Subquery { subquery: Arc::new(plan), ..subquery };
-            let expr = Expr::ScalarSubquery(subquery);
-            if !subqueries.contains(&expr) {
-                subqueries.push(expr.clone());
+            if let Some((_, expr)) = subqueries.iter().find(|(known, _)| *known == subquery) {
+                return Ok(Transformed::yes(expr.clone()));
             }
+            let plan = with_stars(subquery.subquery.as_ref().clone(), session, notes)?;
+            let with_stars = Subquery { subquery: Arc::new(plan), ..subquery.clone() };
+            let expr = Expr::ScalarSubquery(with_stars);
+            subqueries.push((subquery, expr.clone()));
             Ok(Transformed::yes(expr))
         });
         *condition = found?.data;
     }
-    Ok(subqueries)
+    Ok(subqueries.into_iter().map(|(_, expr)| expr).collect())
 }
 
 /// A place for the value of each subquery.

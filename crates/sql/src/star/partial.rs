@@ -98,6 +98,11 @@ impl StarAggregateExec {
         Self { prepared, metrics, ..self.clone() }
     }
 
+    /// The same, which reads its rows beside this one.
+    pub(super) fn with_own_state(&self) -> Self {
+        Self { prepared: Arc::default(), ..self.clone() }
+    }
+
     /// The same for threads that have begun.
     pub(super) fn handed_over(&self, handed: Handed) -> Self {
         Self { handed: Some(handed), ..self.clone() }

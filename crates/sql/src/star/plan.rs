@@ -1,7 +1,7 @@
 //! What there is to do for a star block: scans of its tables, and where each column comes from.
 
 use super::block::{Asked, BlockPlan, ordinals_at, references_end};
-use super::dimension::{Built, DimensionPlan, Origin, have_same_rows};
+use super::dimension::{Built, DimensionPlan, Origin};
 use super::flatten::{Leaf, relation, table_of};
 use super::keyed::{Keyed, value_name, value_of};
 use super::shape::{Reference, Star, StarTable};
@@ -13,12 +13,10 @@ use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::cast::as_boolean_array;
-use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result, internal_datafusion_err};
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::physical_expr::expressions::Column as PhysicalColumn;
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
@@ -62,7 +60,7 @@ pub(super) struct StarPlan {
     pub(super) residuals: Vec<Arc<dyn PhysicalExpr>>,
     /// The foreign key of the root that rows are grouped by, and where in the batches of the root
     /// its references are.
-    grouping: Option<(usize, usize)>,
+    pub(super) grouping: Option<(usize, usize)>,
     /// Rows of the root that were left to read after the dimensions, the last time.
     left: Arc<OnceLock<u64>>,
 }
@@ -261,49 +259,6 @@ impl StarPlan {
     pub(super) fn reads_few_rows_for(&self, dimension: usize) -> bool {
         let rows = self.dimensions.get(dimension).map_or(0, DimensionPlan::rows);
         rows > FREE_ROWS && rows > self.root.rows_to_read().saturating_mul(ROWS_PER_ROW)
-    }
-
-    /// Whether another star block has the same rows, as far as that is known.
-    pub(super) fn has_same_rows(&self, other: &Self) -> bool {
-        let residuals = |star: &Self| {
-            let all = star.residuals.iter().map(|it| star.canonical(it));
-            all.collect::<Option<Vec<_>>>()
-        };
-        let (own, others) = (residuals(self), residuals(other));
-        self.grouping.is_none()
-            && other.grouping.is_none()
-            && self.root.has_same_rows(&other.root)
-            && have_same_rows(self.dimensions.iter(), other.dimensions.iter())
-            && own.is_some()
-            && own == others
-    }
-
-    /// An expression over joined rows, with names of columns that are the same in all star blocks
-    /// that have the same rows; `None` if it is volatile.
-    pub(super) fn canonical(&self, expr: &Arc<dyn PhysicalExpr>) -> Option<Arc<dyn PhysicalExpr>> {
-        if expr.exists(|node| Ok(node.is_volatile_node())).unwrap_or(true) {
-            return None;
-        }
-        let mut is_known = true;
-        let named = Arc::clone(expr).transform_up(|node| {
-            let Some(column) = node.downcast_ref::<PhysicalColumn>() else {
-                return Ok(Transformed::no(node));
-            };
-            let name = match self.sources.get(column.index()) {
-                Some(Source::Root(place)) => {
-                    self.root.projection().get(*place).map(ToString::to_string)
-                }
-                Some(Source::Dimension(dimension, place)) => self
-                    .dimensions
-                    .get(*dimension)
-                    .and_then(|it| it.column_name(*place))
-                    .map(|name| format!("{dimension}.{name}")),
-                None => None,
-            };
-            is_known &= name.is_some();
-            Ok(Transformed::yes(Arc::new(PhysicalColumn::new(&name.unwrap_or_default(), 0)) as _))
-        });
-        named.ok().filter(|_| is_known).map(|named| named.data)
     }
 
     /// Where in the batches of the root the references to a dimension are.

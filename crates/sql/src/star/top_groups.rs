@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Conditions: a sort with a limit is above the aggregation, perhaps with a projection in between
-//! that computes nothing, and the first thing that it sorts by is the value of a function. All groups
-//! that may be among the first by that alone are left; the sort decides between those that are equal.
+//! that computes nothing, and the first thing that it sorts by is the value of a function. All
+//! groups that may be among the first by that alone are left; the sort decides between those that
+//! are equal.
 
 use super::plan::misplaced;
 use super::whole::StarWholeExec;

@@ -7,38 +7,32 @@
 //! ```
 //!
 //! Where another aggregation groups these groups by some of the same keys, as for
-//! `count(DISTINCT x)`, which is a count of the groups by the keys and `x`, it is done by codes, too.
+//! `count(DISTINCT x)`, which is a count of the groups by the keys and `x`, it is done by codes,
+//! too.
 //!
-//! Conditions: an aggregation is the final one of a partial one over a star block. If there are very
-//! many groups, or no memory for them, what the threads have found goes to the operators of the
-//! query engine that it would have gone to, and they divide the work or spill it.
+//! Conditions: an aggregation is the final one of a partial one over a star block. If there are
+//! very many groups, or no memory for them, what the threads have found goes to the operators of
+//! the query engine that it would have gone to, and they divide the work or spill it.
 
-use super::aggregate::{Aggregation, inline, keeps_whole_codes};
 use super::brief::{EXCHANGES, PLAIN};
 use super::common::Part;
 use super::merge::Whole;
 use super::partial::{Handed, Running, StarAggregateExec};
-use super::plan::{batch_of, misplaced};
+use super::plan::batch_of;
+use super::regroup::Regrouping;
 use super::top_groups::{First, with_first};
 use crate::operators::without_inputs;
-use crate::scan::remap;
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::RecordBatch;
 use arrow::compute::filter;
-use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::cast::as_boolean_array;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::EmitTo;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
-use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::metrics::{BaselineMetrics, MetricBuilder, MetricsSet, Time};
-use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -47,7 +41,6 @@ use datafusion::physical_plan::{
 };
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -98,11 +91,8 @@ impl StarWholeExec {
         };
         let Some(inner) = inner.downcast_ref::<AggregateExec>() else { return Ok(None) };
         let Some(states) = states_below(inner) else { return Ok(None) };
-        let then = Regrouping::new(states.aggregation(), inner, outputs, functions)?;
-        Ok(then.map(|mut then| {
-            then.schema = last.schema();
-            new(states, Some(Arc::new(then)))
-        }))
+        let then = Regrouping::new(states.aggregation(), inner, outputs, functions, last.schema())?;
+        Ok(then.map(|then| new(states, Some(Arc::new(then)))))
     }
 
     pub(super) fn states(&self) -> &StarAggregateExec {
@@ -118,6 +108,11 @@ impl StarWholeExec {
         self.then.is_none()
             && self.first.is_none()
             && self.states.star().root.settings().common_blocks
+    }
+
+    /// The same, which reads its rows beside this one.
+    pub(super) fn with_own_state(&self) -> Self {
+        Self { states: self.states.with_own_state(), ..self.clone() }
     }
 
     /// The same as a part of common groups.
@@ -338,148 +333,14 @@ fn functions_of(outer: &AggregateExec) -> Option<(&AggregateExec, &Arc<dyn Execu
 
 /// What is below operators that hand rows from thread to thread.
 fn undivided(mut plan: &Arc<dyn ExecutionPlan>) -> &Arc<dyn ExecutionPlan> {
-    while let Some(input) =
-        plan.downcast_ref::<RepartitionExec>().map(RepartitionExec::input).or_else(|| {
-            plan.downcast_ref::<CoalescePartitionsExec>().map(CoalescePartitionsExec::input)
-        })
-    {
-        plan = input;
-    }
-    plan
-}
-
-/// An aggregation of groups by some of their keys.
-#[derive(Debug)]
-struct Regrouping {
-    /// The places of its keys among those of the groups.
-    keys: Vec<usize>,
-    functions: Vec<Arc<AggregateFunctionExpr>>,
-    /// The columns of keys and values that functions need.
-    needed: Vec<usize>,
-    needed_schema: SchemaRef,
-    /// Over these.
-    arguments: Vec<Vec<Arc<dyn PhysicalExpr>>>,
-    filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
-    schema: SchemaRef,
-    shown: String,
-}
-
-impl Regrouping {
-    /// `None` if its keys are others than those of the groups, or not all of those that have a
-    /// common code. Between both may be a projection of the groups.
-    fn new(
-        of: &Aggregation,
-        inner: &AggregateExec,
-        outputs: Option<&[ProjectionExpr]>,
-        outer: &AggregateExec,
-    ) -> Result<Option<Self>> {
-        if !outer.group_expr().is_single() {
-            return Ok(None);
-        }
-        let outputs: Option<Vec<_>> =
-            outputs.map(|outputs| outputs.iter().map(|it| Arc::clone(&it.expr)).collect());
-        let inlined = |expr: &Arc<dyn PhysicalExpr>| match &outputs {
-            Some(outputs) => inline(expr, outputs),
-            None => Ok(Arc::clone(expr)),
+    loop {
+        let together = plan.downcast_ref::<CoalescePartitionsExec>();
+        let together = together.filter(|together| together.fetch().is_none());
+        plan = match (plan.downcast_ref::<RepartitionExec>(), together) {
+            (Some(divided), _) => divided.input(),
+            (None, Some(together)) => together.input(),
+            (None, None) => return plan,
         };
-        let mut keys = Vec::new();
-        for (expr, _) in outer.group_expr().expr() {
-            let place = inlined(expr)?.downcast_ref::<Column>().map(Column::index);
-            match place.filter(|place| *place < of.keys.len()) {
-                Some(place) => keys.push(place),
-                None => return Ok(None),
-            }
-        }
-        let functions = outer.aggr_expr().to_vec();
-        let is_known = |function: &Arc<AggregateFunctionExpr>| {
-            function.order_bys().is_empty() && function.groups_accumulator_supported()
-        };
-        if !keeps_whole_codes(&of.keys, &keys) || !functions.iter().all(is_known) {
-            return Ok(None);
-        }
-        let arguments = functions.iter().map(|function| function.expressions());
-        let arguments = arguments.map(|list| list.iter().map(inlined).collect::<Result<Vec<_>>>());
-        let arguments = arguments.collect::<Result<Vec<_>>>()?;
-        let filters = outer.filter_expr().iter().map(|it| it.as_ref().map(inlined).transpose());
-        let filters = filters.collect::<Result<Vec<_>>>()?;
-        let all = arguments.iter().flatten().chain(filters.iter().flatten());
-        let needed: BTreeSet<usize> =
-            all.flat_map(collect_columns).map(|column| column.index()).collect();
-        let needed: Vec<usize> = needed.into_iter().collect();
-        let moved = |expr: &Arc<dyn PhysicalExpr>| {
-            remap(expr, &|column| needed.binary_search(&column).ok()).ok_or_else(misplaced)
-        };
-        let all = |list: &Vec<Arc<dyn PhysicalExpr>>| list.iter().map(moved).collect::<Result<_>>();
-        let arguments = arguments.iter().map(all).collect::<Result<_>>()?;
-        let filters = filters.iter().map(|filter| filter.as_ref().map(moved).transpose());
-        let filters = filters.collect::<Result<_>>()?;
-        let names = outer.group_expr().expr().iter().map(|(_, name)| name.as_str());
-        let shown = functions.iter().map(|function| function.name());
-        let shown = format!(
-            "gby=[{}], aggr=[{}]",
-            names.collect::<Vec<_>>().join(", "),
-            shown.collect::<Vec<_>>().join(", ")
-        );
-        let needed_schema = Arc::new(inner.schema().project(&needed)?);
-        let schema = Arc::new(Schema::empty());
-        Ok(Some(Self { keys, functions, needed, needed_schema, arguments, filters, schema, shown }))
-    }
-
-    /// The values of the groups of groups that are made of `parts` and have these values, if there
-    /// are any.
-    fn run(
-        &self,
-        whole: &Whole,
-        parts: &[(usize, usize)],
-        values: Option<Vec<ArrayRef>>,
-    ) -> Result<RecordBatch> {
-        let Some(values) = values.filter(|_| !parts.is_empty()) else {
-            return self.of_none();
-        };
-        let key_count = whole.key_count();
-        let column = |place: &usize| match place.checked_sub(key_count) {
-            Some(value) => values.get(value).cloned().ok_or_else(misplaced),
-            None => whole.keys(&[*place], parts)?.pop().ok_or_else(misplaced),
-        };
-        let columns = self.needed.iter().map(column).collect::<Result<Vec<_>>>()?;
-        let rows = batch_of(&self.needed_schema, columns, parts.len())?;
-        let (groups, first) = whole.regrouped(&self.keys, parts)?;
-        let first: Vec<(usize, usize)> =
-            first.iter().filter_map(|place| parts.get(*place).copied()).collect();
-        let mut columns = whole.keys(&self.keys, &first)?;
-        columns.extend(self.evaluated(&rows, &groups, first.len())?);
-        batch_of(&self.schema, columns, first.len())
-    }
-
-    /// What no groups come to.
-    fn of_none(&self) -> Result<RecordBatch> {
-        if !self.keys.is_empty() {
-            return Ok(RecordBatch::new_empty(Arc::clone(&self.schema)));
-        }
-        let rows = RecordBatch::new_empty(Arc::clone(&self.needed_schema));
-        batch_of(&self.schema, self.evaluated(&rows, &[], 1)?, 1)
-    }
-
-    /// The values of all functions for the groups of some rows.
-    fn evaluated(
-        &self,
-        rows: &RecordBatch,
-        groups: &[usize],
-        total: usize,
-    ) -> Result<Vec<ArrayRef>> {
-        let evaluate =
-            |expr: &Arc<dyn PhysicalExpr>| expr.evaluate(rows)?.into_array(rows.num_rows());
-        let all = self.functions.iter().zip(&self.arguments).zip(&self.filters);
-        let value = |((function, arguments), filter): ((&Arc<AggregateFunctionExpr>, _), _)| {
-            let (arguments, filter): (&Vec<_>, &Option<_>) = (arguments, filter);
-            let values = arguments.iter().map(evaluate).collect::<Result<Vec<ArrayRef>>>()?;
-            let filter = filter.as_ref().map(evaluate).transpose()?;
-            let filter = filter.as_ref().map(|filter| as_boolean_array(filter)).transpose()?;
-            let mut accumulator = function.create_groups_accumulator()?;
-            accumulator.update_batch(&values, groups, filter, total)?;
-            accumulator.evaluate(EmitTo::All)
-        };
-        all.map(value).collect()
     }
 }
 

@@ -45,6 +45,33 @@ const QUERIES: &[(&str, usize)] = &[
       UNION ALL SELECT kind, note, count(cost), stddev(ratio) > 0 FROM stock JOIN part USING (part_key) GROUP BY kind, note",
         1,
     ),
+    (
+        "SELECT sum(cost), max(kind) FROM stock JOIN part USING (part_key) \
+      UNION ALL SELECT sum(cost), max(kind) FROM stock JOIN part USING (part_key)",
+        1,
+    ),
+    // A condition that is written out twice has its subquery twice.
+    (
+        "SELECT kind, count(*) FROM stock JOIN part USING (part_key) \
+      WHERE ratio > (SELECT avg(ratio) FROM stock JOIN part USING (part_key)) OR kind = 'kind 3' AND amount < 7 GROUP BY kind",
+        1,
+    ),
+    (
+        "SELECT count(*), sum(amount) FROM stock JOIN part USING (part_key) WHERE amount > (SELECT avg(amount) FROM stock \
+      JOIN part USING (part_key)) OR kind > (SELECT CASE WHEN avg(amount) > 10 THEN 'kind 7' END FROM stock JOIN part USING (part_key))",
+        1,
+    ),
+    // What waits for the value of a subquery is not what that is made of.
+    (
+        "SELECT kind, avg(amount), count(*) FILTER (WHERE amount > (SELECT avg(amount) FROM stock JOIN part USING (part_key))) \
+      FROM stock JOIN part USING (part_key) GROUP BY kind",
+        0,
+    ),
+    (
+        "SELECT amount > (SELECT avg(amount) FROM stock JOIN part USING (part_key)) AS k, avg(amount) \
+      FROM stock JOIN part USING (part_key) GROUP BY 1",
+        0,
+    ),
     // Other rows, other functions, other arguments, or a dimension's keys in part.
     (
         "SELECT part_key, sum(cost) AS v FROM stock JOIN maker USING (maker_key) WHERE name > 'maker 2' GROUP BY part_key \
@@ -123,6 +150,27 @@ fn common_groups_give_what_each_aggregation_would_find() {
                 assert_eq!(common, rows(&session, sql), "{switch} off after {change}: {sql}");
                 run(&session, &[&format!("SET starfact.{switch} = on")]);
             }
+        }
+    }
+}
+
+#[test]
+fn groups_that_are_not_kept_are_found_by_each() {
+    let session = session(TABLES);
+    let sql = "SELECT note, kind, count(*) AS c FROM stock JOIN part USING (part_key) GROUP BY note, kind \
+         UNION ALL SELECT NULL, NULL, count(*) FROM stock JOIN part USING (part_key)";
+    let more = "INSERT INTO stock SELECT 7, 1, 1, 1, 1, 'more notes ' || value FROM range(3000)";
+    run(&session, &["OPTIMIZE stock", more]);
+    let expected = rows(&session, sql);
+    run(&session, &["SET starfact.common_blocks = off"]);
+    assert_eq!(rows(&session, sql), expected);
+    run(&session, &["SET starfact.common_blocks = on"]);
+    for limit in (10..60).step_by(2) {
+        run(&session, &[&format!("SET memory_limit = '{}KB'", limit * 100)]);
+        if let Ok(batches) = execute(&session, sql) {
+            let mut found: Vec<String> = batches.iter().flat_map(lines).collect();
+            found.sort();
+            assert_eq!(found, expected, "{limit}");
         }
     }
 }

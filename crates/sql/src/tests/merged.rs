@@ -49,6 +49,20 @@ const QUERIES: &[(&str, bool)] = &[
         "SELECT count(DISTINCT kind) FROM sale JOIN item USING (item_key) WHERE price > 1000000",
         true,
     ),
+    (
+        "SELECT count(DISTINCT buyer), max(buyer), min(buyer), sum(price) FROM sale JOIN item USING (item_key) \
+      WHERE price > 1000000",
+        true,
+    ),
+    (
+        "SELECT max(id), bool_and(id > 0), sum(id), count(*) FROM (SELECT id FROM sale JOIN item USING (item_key) \
+      WHERE id < 0 GROUP BY id)",
+        true,
+    ),
+    (
+        "SELECT max(s), count(*), sum(s) FROM (SELECT sum(id) AS s FROM sale JOIN item USING (item_key))",
+        true,
+    ),
     ("SELECT flag, count(DISTINCT buyer) FROM sale GROUP BY flag", true),
     (
         "SELECT brand, count(DISTINCT note) FROM sale JOIN item USING (item_key) GROUP BY brand",
