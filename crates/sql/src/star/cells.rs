@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn listed_cells_are_groups_when_they_are_settled() {
-        let cells = |round: u64| (0..90_000_u64).map(move |n| (n * n + round) % 150_001 << 20);
+        let cells = |round: u64| (0..90_000_u64).map(move |n| ((n * n + round) % 150_001) << 20);
         let (mut listed, mut hashed) = (Cells::listed(1 << 40), Cells::new(None));
         assert!(matches!(listed.groups, Groups::Listed(_)));
         assert!(matches!(Cells::listed(1 << 10).groups, Groups::Array(_)));

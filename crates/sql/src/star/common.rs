@@ -90,7 +90,7 @@ impl Common {
         let coarser = self.coarser.iter();
         let coarser = coarser.map(|it| whole.coarser(&it.keys, &it.functions, &it.schema, &parts));
         let coarser = coarser.collect::<Result<Vec<_>>>()?;
-        let mut values = vec![self.groups.values(whole)?];
+        let mut values = vec![self.groups.values(*whole)?];
         values.extend(coarser);
         let size = values.iter().map(RecordBatch::get_array_memory_size).sum();
         let memory = MemoryConsumer::new("common groups").register(context.memory_pool());

@@ -106,8 +106,8 @@ impl Whole {
     }
 
     /// For each group, the number of the combination of some of its keys, and the place of the
-    /// first group that has each. Of the keys of a dimension, and of those that are evaluated row by row,
-    /// all are among them or none.
+    /// first group that has each. Of the keys of a dimension, and of those that are evaluated row
+    /// by row, all are among them or none.
     pub(super) fn regrouped(
         &self,
         kept: &[usize],

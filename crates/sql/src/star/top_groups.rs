@@ -127,7 +127,7 @@ mod tests {
                 if left.len() > wanted {
                     let last = left.slice(left.len() - 1, 1);
                     let is_all = all.is_null(wanted - 1) && !nulls_first;
-                    assert!(is_all || &last == &all.slice(wanted - 1, 1), "{count} {options:?}");
+                    assert!(is_all || *last == *all.slice(wanted - 1, 1), "{count} {options:?}");
                 }
             }
         }

@@ -161,7 +161,7 @@ impl StarWholeExec {
         if !is_none && total <= MERGED_MAX && threads.iter().all(Running::is_all_here) {
             let mut grouped: Vec<_> = threads.iter_mut().filter_map(Running::take_groups).collect();
             if let Some(whole) = Whole::of(&mut grouped)? {
-                return Ok(Found::Whole(whole));
+                return Ok(Found::Whole(Box::new(whole)));
             }
             threads.iter_mut().zip(grouped).for_each(|(thread, grouped)| thread.put_back(grouped));
         }
@@ -223,7 +223,7 @@ impl StarWholeExec {
 
 /// What the threads come to.
 pub(super) enum Found {
-    Whole(Whole),
+    Whole(Box<Whole>),
     HandedOver(Arc<dyn ExecutionPlan>),
 }
 
@@ -286,7 +286,7 @@ impl ExecutionPlan for StarWholeExec {
                     stream.inspect_ok(move |it| baseline.record_output(it.num_rows())).boxed()
                 }
                 Found::Whole(whole) => {
-                    let values = this.values(whole)?;
+                    let values = this.values(*whole)?;
                     baseline.record_output(values.num_rows());
                     in_batches(values, rows_max)
                 }
