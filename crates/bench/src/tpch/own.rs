@@ -5,35 +5,21 @@
 
 use crate::workload::Query;
 
-macro_rules! query {
-    ($name:literal, $order_by:expr) => {
-        query!($name, $order_by, [])
-    };
-    ($name:literal, $order_by:expr, $quotients:expr) => {
-        Query {
-            name: $name,
-            sql: include_str!(concat!("../../../../queries/tpch/own/", $name, ".sql")),
-            order_by: &$order_by,
-            quotients: &$quotients,
-        }
-    };
-}
-
 const QUERIES: [Query; 14] = [
-    query!("O1", [2, 0, 1]),
-    query!("O2", [0, 1, 2], [5]),
-    query!("O3", [0, 1, 2]),
-    query!("O4", [2, 3, 0, 1]),
-    query!("O5", [0, 1]),
-    query!("O6", [0]),
-    query!("O7", [1, 0]),
-    query!("O8", [5, 0]),
-    query!("O9", [0, 1]),
-    query!("O10", [0, 1]),
-    query!("O11", [0, 1], [5]),
-    query!("O12", [0, 1]),
-    query!("O13", [0, 1]),
-    query!("O14", [0]),
+    query!("own/", "O1", [2, 0, 1], []),
+    query!("own/", "O2", [0, 1, 2], [5]),
+    query!("own/", "O3", [0, 1, 2], []),
+    query!("own/", "O4", [2, 3, 0, 1], []),
+    query!("own/", "O5", [0, 1], []),
+    query!("own/", "O6", [0], []),
+    query!("own/", "O7", [1, 0], []),
+    query!("own/", "O8", [5, 0], []),
+    query!("own/", "O9", [0, 1], []),
+    query!("own/", "O10", [0, 1], []),
+    query!("own/", "O11", [0, 1], [5]),
+    query!("own/", "O12", [0, 1], []),
+    query!("own/", "O13", [0, 1], []),
+    query!("own/", "O14", [0], []),
 ];
 
 /// All queries of our own.

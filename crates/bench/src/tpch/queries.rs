@@ -4,20 +4,6 @@ use crate::answer::Answer;
 use crate::workload::Query;
 use tpchgen::q_and_a::answers_sf1;
 
-macro_rules! query {
-    ($name:literal, $order_by:expr) => {
-        query!($name, $order_by, [])
-    };
-    ($name:literal, $order_by:expr, $quotients:expr) => {
-        Query {
-            name: $name,
-            sql: include_str!(concat!("../../../../queries/tpch/", $name, ".sql")),
-            order_by: &$order_by,
-            quotients: &$quotients,
-        }
-    };
-}
-
 const QUERIES: [Query; 22] = [
     query!("Q1", [0, 1], [6, 7, 8]),
     query!("Q2", [0, 2, 1, 3]),

@@ -85,7 +85,7 @@ impl Refused {
                 "an outer or anti join has a condition on more than one table of its inner side"
             }
             Self::NullableAnti => "references of an anti join may be NULL",
-            Self::Expression => "a condition is volatile or has a subquery",
+            Self::Expression => "an expression is volatile, or has a subquery where none may be",
             Self::Groups => "groups below a join are not of the rows that a foreign key refers to",
             Self::NoKey => "no foreign keys lead from one table to all others",
             Self::TooManyRows => "a table has had more rows than 32 bits count",

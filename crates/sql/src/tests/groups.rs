@@ -1,7 +1,7 @@
 //! Groups of one table by texts of which there are few, and sums of short numbers: with the
 //! operator for star blocks and without, the answers are the same.
 
-use super::{answer, check, failure, run, session};
+use super::{answer, check, failure, run, session, sorted_rows};
 use crate::Session;
 
 const TABLE: &[&str] = &[
@@ -56,9 +56,7 @@ const QUERIES: &[&str] = &[
 fn rows(session: &Session, sql: &str, is_on: bool) -> Vec<String> {
     let switch = if is_on { "on" } else { "off" };
     run(session, &[&format!("SET starfact.star_executor = {switch}")]);
-    let mut rows: Vec<String> = answer(session, sql).split("; ").map(str::to_owned).collect();
-    rows.sort();
-    rows
+    sorted_rows(session, sql)
 }
 
 fn assert_same(session: &Session) {

@@ -1,7 +1,7 @@
 //! Groups of threads that are merged by codes, and groups of these: the answers are those that the
 //! query engine gives from the states of the threads.
 
-use super::{answer, execute, lines, run, session};
+use super::{answer, execute, lines, run, session, sorted, sorted_rows};
 use crate::Session;
 
 const TABLES: &[&str] = &[
@@ -137,20 +137,13 @@ const QUERIES: &[(&str, bool)] = &[
     ),
 ];
 
-/// The rows of a query in order.
-fn rows(session: &Session, sql: &str) -> Vec<String> {
-    let mut rows: Vec<String> = answer(session, sql).split("; ").map(str::to_owned).collect();
-    rows.sort();
-    rows
-}
-
 /// Compares the answers with those without the switches.
 fn assert_same(session: &Session, switches: &[&str]) {
     for (sql, _) in QUERIES {
-        let merged = rows(session, sql);
+        let merged = sorted_rows(session, sql);
         for switch in switches {
             run(session, &[&format!("SET starfact.{switch} = off")]);
-            assert_eq!(merged, rows(session, sql), "{switch} off: {sql}");
+            assert_eq!(merged, sorted_rows(session, sql), "{switch} off: {sql}");
             assert!(!answer(session, &format!("EXPLAIN {sql}")).contains(", then gby="));
             run(session, &[&format!("SET starfact.{switch} = on")]);
         }
@@ -195,23 +188,21 @@ fn what_cannot_be_merged_is_handed_over() {
     run(&session, &[MORE_NOTES]);
     let handed_over = analyzed(&session, sql);
     assert!(handed_over.contains("handed_over=1"), "{handed_over}");
-    let expected = rows(&session, sql);
+    let expected = sorted_rows(&session, sql);
     run(&session, &["SET starfact.star_executor = off"]);
-    assert_eq!(rows(&session, sql), expected);
+    assert_eq!(sorted_rows(&session, sql), expected);
     run(&session, &["SET starfact.star_executor = on"]);
 
     // Without memory for all groups they leave for operators that spill.
     let many =
         "SELECT far, note || id AS n, sum(price), count(*) FROM sale JOIN item USING (item_key)
          GROUP BY 1, 2";
-    let expected = rows(&session, many);
+    let expected = sorted_rows(&session, many);
     let is_handed_over = (12..40).any(|half| {
         run(&session, &[&format!("SET memory_limit = '{}KB'", half * 512)]);
         // What just fits once may not fit again: threads do not always find the same groups.
         let Ok(batches) = execute(&session, many) else { return false };
-        let mut found: Vec<String> = batches.iter().flat_map(lines).collect();
-        found.sort();
-        assert_eq!(expected, found, "{half}");
+        assert_eq!(expected, sorted(&batches), "{half}");
         let analyzed = execute(&session, &format!("EXPLAIN ANALYZE {many}"));
         analyzed.is_ok_and(|shown| {
             shown.iter().flat_map(lines).any(|line| line.contains("handed_over=1"))
@@ -299,11 +290,11 @@ fn few_rows_are_grouped_by_keys_of_a_large_dimension_one_by_one() {
         "SELECT kind, count(DISTINCT other) FROM few JOIN big ON big_id = id GROUP BY kind",
         "SELECT kind, other, max(amount) FROM few LEFT JOIN big ON big_id = id GROUP BY kind, other",
     ] {
-        let found = rows(&session, sql);
+        let found = sorted_rows(&session, sql);
         assert!(answer(&session, &format!("EXPLAIN {sql}")).contains("StarfactStarAggregate"));
         for switch in ["merged_groups", "star_executor"] {
             run(&session, &[&format!("SET starfact.{switch} = off")]);
-            assert_eq!(found, rows(&session, sql), "{switch} off: {sql}");
+            assert_eq!(found, sorted_rows(&session, sql), "{switch} off: {sql}");
             run(&session, &[&format!("SET starfact.{switch} = on")]);
         }
     }

@@ -93,6 +93,18 @@ fn lines(batch: &RecordBatch) -> Vec<String> {
     (0..batch.num_rows()).map(line).collect()
 }
 
+/// The rows of a query, sorted.
+fn sorted_rows(session: &Session, sql: &str) -> Vec<String> {
+    sorted(&execute(session, sql).unwrap_or_else(|error| panic!("{sql}\n{error}")))
+}
+
+/// The rows of batches, sorted.
+fn sorted(batches: &[RecordBatch]) -> Vec<String> {
+    let mut rows: Vec<String> = batches.iter().flat_map(lines).collect();
+    rows.sort();
+    rows
+}
+
 /// The error of a statement that must fail, now or while its rows are read.
 fn failure(session: &Session, sql: &str) -> Error {
     match execute(session, sql) {

@@ -1,7 +1,7 @@
 //! Groups of rows that are in the order of the groups: those that begin and end within a batch are
 //! finished with it, and the answers are those of all other ways.
 
-use super::{answer, run, session};
+use super::{answer, run, session, sorted_rows};
 use crate::Session;
 
 /// Some parents have many rows, most have few, some have none; rows of no parent are there, too.
@@ -42,15 +42,9 @@ const QUERIES: &[&str] = &[
 
 const SWITCHES: &[&str] = &["ordered_groups", "star_executor"];
 
-fn rows(session: &Session, sql: &str) -> Vec<String> {
-    let mut rows: Vec<String> = answer(session, sql).split("; ").map(str::to_owned).collect();
-    rows.sort();
-    rows
-}
-
 fn assert_same(session: &Session, shown: &str) {
     for sql in QUERIES {
-        let expected = rows(session, sql);
+        let expected = sorted_rows(session, sql);
         let plan = answer(session, &format!("EXPLAIN {sql}"));
         // Of rows that only have to be there nothing is computed.
         let shown =
@@ -63,7 +57,7 @@ fn assert_same(session: &Session, shown: &str) {
         );
         for switch in SWITCHES {
             run(session, &[&format!("SET starfact.{switch} = off")]);
-            assert_eq!(rows(session, sql), expected, "{switch}: {sql}");
+            assert_eq!(sorted_rows(session, sql), expected, "{switch}: {sql}");
             run(session, &[&format!("SET starfact.{switch} = on")]);
         }
     }
@@ -96,9 +90,9 @@ fn groups_of_few_rows_or_none() {
     let session = session(&tables);
     let each = |session: &Session| {
         for sql in QUERIES {
-            let expected = rows(session, sql);
+            let expected = sorted_rows(session, sql);
             run(session, &["SET starfact.ordered_groups = off"]);
-            assert_eq!(rows(session, sql), expected, "{sql}");
+            assert_eq!(sorted_rows(session, sql), expected, "{sql}");
             run(session, &["SET starfact.ordered_groups = on"]);
         }
     };

@@ -1,7 +1,7 @@
 //! Star blocks with values of subqueries in their conditions: the answers are the same with the
 //! executor and without.
 
-use super::{answer, failure, run, session};
+use super::{answer, failure, run, session, sorted_rows};
 use crate::Session;
 
 const TABLES: &[&str] = &[
@@ -45,9 +45,7 @@ const QUERIES: &[&str] = &[
 fn rows(session: &Session, sql: &str, is_on: bool) -> Vec<String> {
     let switch = if is_on { "on" } else { "off" };
     run(session, &[&format!("SET starfact.star_executor = {switch}")]);
-    let mut rows: Vec<String> = answer(session, sql).split("; ").map(str::to_owned).collect();
-    rows.sort();
-    rows
+    sorted_rows(session, sql)
 }
 
 #[test]
