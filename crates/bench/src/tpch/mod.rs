@@ -2,8 +2,8 @@
 //! 22 queries with their validation parameters, and the official answers at scale factor 1; and
 //! queries of our own over the same tables.
 
-/// A query in a file of `queries/tpch/`, the columns that its rows are ordered by, and those that are
-/// quotients.
+/// A query in a file of `queries/tpch/`, the columns that its rows are ordered by, and those that
+/// are quotients.
 macro_rules! query {
     ($name:literal, $order_by:expr) => {
         query!($name, $order_by, [])
