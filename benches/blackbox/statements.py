@@ -591,9 +591,12 @@ class Author:
             return None
         tail, returns = self.returning(table, 0.2, own)
         name = f"{table.quoted} AS {alias}" if alias else table.quoted
+        # Where several rows of the source match a row, DuckDB takes one of them.
+        repeated = (f"SELECT 1 FROM {name} JOIN ({source}) AS s ON ({on}) "
+                    f"GROUP BY {own}.rowid HAVING count(*) > 1")
         return Step("sql", f"MERGE INTO {name} USING ({source}) AS s ON ({on}) "
                     f"{' '.join(clauses)}{tail}", touched=[table.name], returns=returns,
-                    needs_keys=True, name="merge")
+                    guards=[repeated], needs_keys=True, name="merge")
 
     def merge_rows(self, table, key):
         columns = list(table.columns)

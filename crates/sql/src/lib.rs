@@ -44,6 +44,7 @@ mod grouping_keys;
 mod information_schema;
 mod keep_names;
 mod literals;
+mod null_items;
 mod operators;
 mod outcome;
 mod parse;

@@ -9,6 +9,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, ErrorKind, Result, explain};
 use crate::functions;
 use crate::grouping_keys::GroupingKeys;
+use crate::null_items::NullItems;
 use crate::outcome::Outcome;
 use crate::parse::{Statement, read, tokenize};
 use crate::plan_cache::PlanCache;
@@ -437,6 +438,7 @@ fn build_state(schema: &Arc<WarehouseSchema>, env: Arc<RuntimeEnv>) -> SessionSt
 fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![
         Arc::new(ExactSubqueries),
+        Arc::new(NullItems),
         Arc::new(functions::SignedRanks),
         Arc::new(CommonTimestamps),
         arithmetic::rule_before_coercion(),

@@ -5,10 +5,13 @@
 //!   would change its type.
 //! - `eliminate_cross_join` puts several joins in another order and forgets which of them take NULL
 //!   for equal to NULL.
+//! - `extract_equijoin_predicate`: see [`unnest::guard_equalities`].
+//! - The three that take conditions out of subqueries: see [`unnest::name_pulled_columns`].
 //! - `push_down_filter`: see [`sided_filters`].
 
 use super::is_sum;
 use super::sided_filters;
+use crate::unnest;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{NullEquality, Result};
@@ -26,20 +29,28 @@ pub(super) enum Prepared {
 }
 
 /// Prepares a plan for a rule.
-type Prepare = fn(LogicalPlan) -> Result<Prepared>;
+type Prepare = fn(LogicalPlan, &dyn OptimizerConfig) -> Result<Prepared>;
 
 /// The rules that are prepared for.
-const CAREFUL: [(&str, Prepare); 3] = [
-    ("single_distinct_aggregation_to_group_by", |plan| {
+const CAREFUL: [(&str, Prepare); 7] = [
+    ("single_distinct_aggregation_to_group_by", |plan, _| {
         let keeps_off = match &plan {
             LogicalPlan::Aggregate(aggregate) => sums_twice(aggregate)?,
             _ => false,
         };
         Ok(unless(keeps_off, plan))
     }),
-    ("eliminate_cross_join", |plan| Ok(unless(takes_null_for_equal(&plan)?, plan))),
-    ("push_down_filter", sided_filters::prepare),
+    ("eliminate_cross_join", |plan, _| Ok(unless(takes_null_for_equal(&plan)?, plan))),
+    ("extract_equijoin_predicate", |plan, _| Ok(Prepared::Apply(unnest::guard_equalities(plan)?))),
+    ("decorrelate_predicate_subquery", pull_columns),
+    ("scalar_subquery_to_join", pull_columns),
+    ("decorrelate_lateral_join", pull_columns),
+    ("push_down_filter", |plan, _| sided_filters::prepare(plan)),
 ];
+
+fn pull_columns(plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Prepared> {
+    Ok(Prepared::Apply(unnest::name_pulled_columns(plan, config)?))
+}
 
 fn unless(keeps_off: bool, plan: LogicalPlan) -> Prepared {
     let plan = Transformed::no(plan);
@@ -80,7 +91,7 @@ impl OptimizerRule for Careful {
         plan: LogicalPlan,
         config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
-        match (self.prepare)(plan)? {
+        match (self.prepare)(plan, config)? {
             Prepared::Leave(plan) => Ok(plan),
             Prepared::Apply(plan) => {
                 let mut rewritten = self.rule.rewrite(plan.data, config)?;

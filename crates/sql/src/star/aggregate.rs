@@ -62,6 +62,10 @@ impl PhysicalOptimizerRule for StarAggregates {
     }
 }
 
+/// Functions whose states for groups are other ones than for all rows, of which the operator above
+/// an aggregation without keys expects the latter.
+const TWO_STATES: [&str; 2] = ["approx_distinct", "corr"];
+
 /// The operator for an aggregation over a star block.
 fn states(
     aggregate: &AggregateExec,
@@ -72,8 +76,11 @@ fn states(
         return Ok(None);
     }
     let functions = aggregate.aggr_expr();
+    let has_keys = !aggregate.group_expr().is_empty();
     let is_known = |function: &Arc<AggregateFunctionExpr>| {
-        function.order_bys().is_empty() && function.groups_accumulator_supported()
+        function.order_bys().is_empty()
+            && function.groups_accumulator_supported()
+            && (has_keys || !TWO_STATES.contains(&function.fun().name()))
     };
     if !functions.iter().all(is_known) {
         return Ok(None);

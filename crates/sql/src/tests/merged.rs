@@ -173,6 +173,35 @@ fn merged_groups_are_those_of_the_states_while_rows_change() {
     }
 }
 
+#[test]
+fn functions_of_all_rows_are_those_of_one_thread() {
+    let session = session(TABLES);
+    for (function, digits) in [
+        ("approx_distinct(brand)", 0),
+        ("approx_distinct(buyer)", 0),
+        ("count(DISTINCT note)", 0),
+        ("median(buyer)", 3),
+        ("stddev(buyer)", 3),
+        ("var_pop(size)", 3),
+        ("corr(buyer, ratio)", 6),
+        ("covar_pop(buyer, size)", 3),
+        ("regr_slope(buyer, size)", 6),
+        ("bit_xor(id)", 0),
+        ("quantile_cont(buyer, 0.25)", 3),
+    ] {
+        let sql = format!(
+            "SELECT round({function}, {digits}) FROM sale JOIN item USING (item_key) WHERE size > 3"
+        );
+        run(&session, &["SET starfact.star_executor = off", "SET threads = 1"]);
+        let expected = answer(&session, &sql);
+        run(&session, &["SET starfact.star_executor = on", "SET threads = 2"]);
+        for merged in ["on", "off"] {
+            run(&session, &[&format!("SET starfact.merged_groups = {merged}")]);
+            assert_eq!(answer(&session, &sql), expected, "{merged}: {sql}");
+        }
+    }
+}
+
 /// What the plan of a query says when it has been executed.
 fn analyzed(session: &Session, sql: &str) -> String {
     answer(session, &format!("EXPLAIN ANALYZE {sql}"))

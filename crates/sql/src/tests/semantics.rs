@@ -534,3 +534,50 @@ fn windows_are_ordered_by_a_column_and_a_case_with_it() {
         ],
     );
 }
+
+#[test]
+fn null_in_a_list_leaves_nothing_certain() {
+    let tables = [
+        "CREATE TABLE k (kind VARCHAR, n INTEGER)",
+        "INSERT INTO k VALUES ('a', 1), ('b', 2), (NULL, 3)",
+    ];
+    check(
+        &session(&tables),
+        &[
+            ("SELECT n FROM k WHERE kind IN ('a', 'b') AND kind NOT IN (NULL, 'b')", ""),
+            ("SELECT n FROM k WHERE n IN (1, 2) AND n NOT IN (2, CAST(NULL AS INTEGER))", ""),
+            ("SELECT n FROM k WHERE NOT (n NOT IN (NULL, 2) AND n IN (1, 2)) ORDER BY n", "2; 3"),
+            ("SELECT n FROM k WHERE n IN (NULL, 2, 3) AND n IN (1, 2)", "2"),
+            (
+                "SELECT n, n IN (NULL, 2, 3) AND n IN (1, 2), n NOT IN (NULL, 2) OR n IN (1, 2)
+                    FROM k ORDER BY n",
+                "1|NULL|true; 2|true|true; 3|false|NULL",
+            ),
+            (
+                "SELECT n, kind IN (NULL), kind NOT IN (NULL), n IN (1, NULL), n NOT IN (1, NULL)
+                    FROM k ORDER BY n",
+                "1|NULL|NULL|true|false; 2|NULL|NULL|NULL|NULL; 3|NULL|NULL|NULL|NULL",
+            ),
+            (
+                "SELECT kind IN ('a', NULL), count(*) FROM k GROUP BY kind IN ('a', NULL)
+                    ORDER BY 2",
+                "true|1; NULL|2",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn aggregates_that_differ_in_a_cast_alone_are_two() {
+    check(
+        &session(NUMBERS),
+        &[
+            ("SELECT sum(i) a, sum(CAST(i AS DOUBLE)) b, avg(i::DECIMAL(9, 2)) FROM n", "6|6.0|2.000000"),
+            (
+                "SELECT CAST(i AS VARCHAR) x, count(i) a, count(CAST(i AS VARCHAR)) b FROM n
+                    WHERE i < 3 GROUP BY CAST(i AS VARCHAR) ORDER BY 1",
+                "1|1|1; 2|1|1",
+            ),
+        ],
+    );
+}

@@ -1,5 +1,6 @@
 //! Subqueries wherever an expression may stand. The answers are DuckDB's, rows in order of text.
 
+mod names;
 mod within;
 
 use super::{answer, check, check_failures, execute, session};
@@ -17,7 +18,11 @@ const TABLES: &[&str] = &[
 
 /// Checks queries against their rows, whatever the order of these.
 fn check_rows(cases: &[(&str, &str)]) {
-    let session = session(TABLES);
+    check_rows_of(TABLES, cases);
+}
+
+fn check_rows_of(tables: &[&str], cases: &[(&str, &str)]) {
+    let session = session(tables);
     let wrong: Vec<String> = cases
         .iter()
         .filter_map(|(sql, expected)| {

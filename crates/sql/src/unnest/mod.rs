@@ -20,21 +20,26 @@
 //! - `place`: which subqueries are rewritten, and the operators around them.
 //! - `value`: a subquery as a value: scalar, EXISTS, IN, ANY, ALL.
 //! - `domain`: the values on which it depends. `push`: how they get down into it.
+//! - `pulled`, `equal_nulls`: what the engine's own rules have to be told.
 //!
 //! It does not touch what the engine plans right: see [`Scope`].
 
 mod distinct_names;
 mod domain;
 mod engine;
+mod equal_nulls;
 mod joins;
 mod limit;
 mod place;
+mod pulled;
 mod push;
 mod single_row;
 mod value;
 
 pub(crate) use distinct_names::distinguish;
 pub(crate) use engine::{Planned, optimized_plans, physical_plan};
+pub(crate) use equal_nulls::guard_equalities;
+pub(crate) use pulled::name_pulled_columns;
 
 use crate::functions::nullable;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
