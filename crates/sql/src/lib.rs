@@ -35,6 +35,7 @@ mod careful_pushdown;
 mod catalog;
 mod cooperation;
 mod csv;
+mod cube;
 mod deadline;
 mod dialect;
 mod error;

@@ -372,7 +372,7 @@ pub(crate) fn panicked(panic: &Box<dyn std::any::Any + Send>) -> Error {
     Error::new(ErrorKind::Internal, format!("internal error: {text}; please report it"))
 }
 
-fn runtime_env(memory_limit: u64) -> Arc<RuntimeEnv> {
+pub(crate) fn runtime_env(memory_limit: u64) -> Arc<RuntimeEnv> {
     let bytes = usize::try_from(memory_limit).unwrap_or(usize::MAX);
     let consumers = NonZeroUsize::new(5).unwrap_or(NonZeroUsize::MIN);
     let pool = TrackConsumersPool::new(FairSpillPool::new(bytes), consumers);
@@ -404,7 +404,7 @@ pub(crate) fn engine_config() -> SessionConfig {
     config
 }
 
-fn build_state(schema: &Arc<WarehouseSchema>, env: Arc<RuntimeEnv>) -> SessionState {
+pub(crate) fn build_state(schema: &Arc<WarehouseSchema>, env: Arc<RuntimeEnv>) -> SessionState {
     let catalogs = MemoryCatalogProviderList::new();
     let catalog = WarehouseCatalog { schema: Arc::clone(schema) };
     catalogs.register_catalog(CATALOG.into(), Arc::new(catalog));

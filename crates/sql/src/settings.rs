@@ -38,6 +38,26 @@ pub(crate) struct Settings {
     pub(crate) merging: Merging,
 }
 
+/// Whether cubes answer queries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum UseCubes {
+    Off,
+    #[default]
+    On,
+    /// A query that reads a table without cubes fails.
+    Require,
+}
+
+impl UseCubes {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::On => "on",
+            Self::Require => "require",
+        }
+    }
+}
+
 /// How rows are written again in the background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Merging {
@@ -261,6 +281,23 @@ pub(crate) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         reset: |settings, defaults| settings.statement_timeout = defaults.statement_timeout,
+    },
+    Setting {
+        name: "starfact.use_cubes",
+        description: "answer queries from cubes: where these can, never, or else fail (on, off, require)",
+        get: |settings| settings.scan.use_cubes.as_str().into(),
+        set: |settings, value| {
+            settings.scan.use_cubes = match value.eq_ignore_ascii_case("require") {
+                true => UseCubes::Require,
+                false => match parse_bool(value) {
+                    Ok(true) => UseCubes::On,
+                    Ok(false) => UseCubes::Off,
+                    Err(error) => return Err(error.with_hint("write on, off or require")),
+                },
+            };
+            Ok(())
+        },
+        reset: |settings, defaults| settings.scan.use_cubes = defaults.scan.use_cubes,
     },
     number!("starfact.threads", "threads that a query may use", 1..=1024, threads),
     switch!("starfact.zone_maps", "skip blocks by their zone maps", scan.zone_maps),

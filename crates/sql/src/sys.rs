@@ -7,7 +7,9 @@ mod writes;
 
 use crate::error::Result;
 use crate::scan::scalar_value;
+use crate::statement::cubes_by_name;
 use crate::views::{View, counts, integers, rows, texts};
+use crate::warehouse::Inner;
 use arrow::array::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use starfact_base::data_type::Physical;
@@ -24,6 +26,7 @@ pub(crate) const SYS: &str = "sys";
 pub(crate) const VIEWS: &[View] = &[
     ("blocks", |snapshot, _| blocks(snapshot)),
     ("columns", |snapshot, _| columns(snapshot)),
+    ("cubes", |snapshot, inner| cubes(snapshot, inner)),
     ("delta", |snapshot, _| writes::delta(snapshot)),
     ("merges", |_, inner| writes::merges(&inner.store)),
     ("query_log", |_, inner| writes::query_log(&inner.log)),
@@ -71,6 +74,33 @@ pub(crate) fn plain_value_bytes(data_type: DataType) -> Option<u64> {
         _ if data_type.physical() == Physical::Wide => 16,
         _ => 8,
     })
+}
+
+/// Cubes: what they are of, how large they are, and how often they have answered.
+pub(crate) fn cubes(snapshot: &Snapshot, inner: &Inner) -> Result<RecordBatch> {
+    let all = cubes_by_name(snapshot);
+    let fact = |parts: &[&Arc<Table>]| {
+        let part = parts.first().and_then(|table| table.cube());
+        let fact = part.and_then(|part| snapshot.table_by_id(*part.tables.first()?));
+        fact.map(|table| table.name().to_owned()).unwrap_or_default()
+    };
+    let sql = |parts: &[&Arc<Table>]| {
+        let part = parts.first().and_then(|table| table.cube());
+        part.map(|part| part.sql.clone()).unwrap_or_default()
+    };
+    let sum = |of: fn(&Table) -> u64, parts: &[&Arc<Table>]| {
+        parts.iter().map(|table| of(table)).sum::<u64>()
+    };
+    rows(vec![
+        ("name", texts(all.keys().map(|name| Some((*name).to_owned())))),
+        ("fact", texts(all.values().map(|parts| Some(fact(parts))))),
+        ("parts", counts(all.values().map(|parts| parts.len() as u64))),
+        ("cells", counts(all.values().map(|parts| sum(Table::row_count, parts)))),
+        ("bytes", counts(all.values().map(|parts| sum(Table::bytes, parts)))),
+        ("epoch", counts(all.keys().map(|_| snapshot.epoch().0))),
+        ("hits", counts(all.keys().map(|name| inner.cubes.hits(name)))),
+        ("sql", texts(all.values().map(|parts| Some(sql(parts))))),
+    ])
 }
 
 fn segments(snapshot: &Snapshot) -> Result<RecordBatch> {

@@ -1,5 +1,6 @@
 //! An open warehouse: its directory, its store and the threads that work on it.
 
+use crate::cube::{Cubes, Keeper};
 use crate::error::{Error, ErrorKind, Result};
 use crate::query_log::QueryLog;
 use crate::session::Session;
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) defaults: Settings,
     /// The last statements.
     pub(crate) log: QueryLog,
+    pub(crate) cubes: Cubes,
     _temporary: Option<TemporaryFolder>,
 }
 
@@ -96,13 +98,19 @@ impl Warehouse {
         let store = open_store(path, read_only, options.wait)?;
         let inner = Inner::new(store, path.to_owned(), &options)?;
         let inner = Inner { _temporary: temporary, ..inner };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self::keeping_cubes(inner))
+    }
+
+    fn keeping_cubes(inner: Inner) -> Self {
+        let inner = Arc::new(inner);
+        inner.store.set_maintenance(Box::new(Keeper::new(&inner)));
+        Self { inner }
     }
 
     /// A warehouse in any directory, without background work.
     #[cfg(test)]
     pub(crate) fn of_store(store: Store, options: &OpenOptions) -> Result<Self> {
-        Ok(Self { inner: Arc::new(Inner::new(store, PathBuf::new(), options)?) })
+        Ok(Self::keeping_cubes(Inner::new(store, PathBuf::new(), options)?))
     }
 
     /// The store behind it.
@@ -149,8 +157,8 @@ impl Inner {
         let memory_limit = options.memory_limit.unwrap_or_else(default_memory_limit);
         let defaults = Settings::new(threads, memory_limit);
         let runtime = Threads(Some(runtime));
-        let log = QueryLog::default();
-        Ok(Self { runtime, store, path, defaults, log, _temporary: None })
+        let (log, cubes) = (QueryLog::default(), Cubes::default());
+        Ok(Self { runtime, store, path, defaults, log, cubes, _temporary: None })
     }
 }
 

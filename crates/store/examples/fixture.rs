@@ -1,21 +1,22 @@
 //! Makes the warehouse that every later version must be able to open.
 //!
 //! ```sh
-//! cargo run -p starfact-store --example fixture -- datasets/fixtures/warehouse-v5
+//! cargo run -p starfact-store --example fixture -- datasets/fixtures/warehouse-v6
 //! ```
 //!
 //! To be run once for each version of the manifest, in a new folder; `LOCK` is not part of the
 //! fixture. What is in it is said by the test that reads it.
 
 use arrow::array::{
-    ArrayRef, Decimal128Array, Float64Array, Int16Array, Int32Array, StringViewArray,
+    ArrayRef, Decimal128Array, Float64Array, Int16Array, Int32Array, Int64Array, StringViewArray,
 };
 use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
 use starfact_base::{ColumnId, DataType, Error, Result, Scalar, TableId};
 use starfact_store::{
-    ColumnDefinition, ForeignKeyDefinition, KeyDefinition, LoadOptions, OpenMode,
-    SharedDictionaries, Store, TableChange, TableDefinition,
+    ColumnDefinition, CubePart, ForeignKeyDefinition, KeyDefinition, LoadOptions, Maintenance,
+    OpenMode, PartChange, PartDefinition, SharedDictionaries, Snapshot, Store, Table, TableChange,
+    TableDefinition,
 };
 use starfact_vfs::OsDir;
 use std::sync::Arc;
@@ -70,7 +71,8 @@ fn main() -> Result<()> {
     change_rows(&store)?;
     evolve(&store)?;
     list_keys(&store)?;
-    cluster(&store)
+    cluster(&store)?;
+    count_stops(&store)
 }
 
 /// Since version 3: rows that changed, some in the log and some in files, and a manifest between.
@@ -182,6 +184,51 @@ fn cluster(store: &Store) -> Result<()> {
     })?;
     transaction.commit()?;
     load(store, stop, vec![Arc::new(Int32Array::from(vec![None, Some(7), Some(9), Some(1)]))])
+}
+
+/// Since version 6: a cube.
+fn count_stops(store: &Store) -> Result<()> {
+    store.set_maintenance(Box::new(Stops));
+    let mut transaction = store.begin()?;
+    let stop = transaction.snapshot()?.table("stop").map(|table| table.id());
+    let column = ColumnDefinition::new;
+    let columns = vec![column("k0", DataType::Integer), column("v0", DataType::BigInt)];
+    transaction.create_cube_part(&PartDefinition {
+        table: TableDefinition {
+            name: "cube stops 0".into(),
+            columns,
+            sorted_by: vec!["k0".into()],
+            ..TableDefinition::default()
+        },
+        part: CubePart {
+            cube: "stops".into(),
+            sql: "SELECT nation, count(*) FROM stop GROUP BY nation".into(),
+            place: 0,
+            cells: "SELECT nation AS k0, count(*) AS v0 FROM stop GROUP BY nation".into(),
+            tables: stop.into_iter().collect(),
+        },
+    })?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Knows the cells of that cube.
+struct Stops;
+
+impl Maintenance for Stops {
+    fn changes(
+        &self,
+        _before: &Arc<Snapshot>,
+        _after: &Arc<Snapshot>,
+        parts: &[Arc<Table>],
+    ) -> Result<Vec<PartChange>> {
+        let nations = || Arc::new(Int32Array::from(vec![Some(1), Some(7), Some(9), None]));
+        let counts = || batch(vec![nations(), Arc::new(Int64Array::from(vec![1, 1, 1, 1]))]);
+        let cells = |part: &Arc<Table>| {
+            Ok(PartChange { table: part.id(), deleted: Vec::new(), added: vec![counts()?] })
+        };
+        parts.iter().map(cells).collect()
+    }
 }
 
 fn key(column: &str) -> KeyDefinition {

@@ -115,7 +115,7 @@ impl Copying<'_> {
     fn copy(&self, followed: &Followed, catalog: &Catalog, threads: usize) -> Result<BackupReport> {
         let mut report = BackupReport::default();
         let mut tasks = Vec::new();
-        for table in followed.snapshot.tables() {
+        for table in followed.snapshot.all_tables() {
             report.tables += 1;
             report.rows += table.row_count();
             report.bytes += table.bytes();

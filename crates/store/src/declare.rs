@@ -28,6 +28,7 @@ pub(crate) fn declare<'a>(
         sorted_by: Vec::new(),
         next_column: ORDINALS.next(),
         next_key: KeyId(1),
+        cube: None,
     };
     schema.next_column = ColumnId(schema.columns.len() as u32 + 1);
     add_keys(&mut schema, definition)?;

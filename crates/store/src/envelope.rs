@@ -14,7 +14,10 @@ use starfact_base::{Corruption, Error, Result};
 
 /// The newest version of manifests that this build reads. What is written says the least version
 /// that has all of it, so that older builds open what they can.
-pub const MANIFEST_VERSION: u32 = 5;
+pub const MANIFEST_VERSION: u32 = 6;
+
+/// The version of manifests without cubes.
+pub(crate) const CLUSTERED_VERSION: u32 = 5;
 
 /// The version of manifests without tables in the order of those that they reference.
 pub(crate) const KEY_LISTS_VERSION: u32 = 4;
@@ -104,9 +107,9 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_refused_with_both_named() {
-        let error = unseal("k", "CURRENT", b"k 6 0 00000000\n").unwrap_err();
+        let error = unseal("k", "CURRENT", b"k 7 0 00000000\n").unwrap_err();
         let message = error.to_string();
-        assert!(message.contains("version 6") && message.contains("up to version 5"), "{message}");
+        assert!(message.contains("version 7") && message.contains("up to version 6"), "{message}");
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod catalog;
 mod check;
 mod commit_record;
 mod constraints;
+mod cube;
 mod declare;
 mod definition;
 mod deletions_file;
@@ -75,6 +76,7 @@ mod tests;
 pub use alter::TableChange;
 pub use backup::{BackupMode, BackupReport};
 pub use check::{CheckOptions, CheckReport};
+pub use cube::{CubePart, Maintenance, PartChange, PartDefinition};
 pub use declare::NAME_BYTES_MAX;
 pub use definition::{
     CheckDefinition, ColumnDefinition, ForeignKeyDefinition, KeyDefinition, TableDefinition,

@@ -124,7 +124,7 @@ impl Shared {
             false => *policy,
         };
         let pick = |snapshot: &Snapshot| {
-            for table in snapshot.tables() {
+            for table in snapshot.all_tables() {
                 if let Some(range) = choose(&sizes(table)?, &policy) {
                     return Ok(Some((table.id(), widen(table, range))));
                 }

@@ -6,7 +6,8 @@
 //! the version in the header line.
 
 use crate::envelope::{
-    DICTIONARIES_VERSION, FIRST_VERSION, KEY_LISTS_VERSION, MANIFEST_VERSION, ROWS_VERSION,
+    CLUSTERED_VERSION, DICTIONARIES_VERSION, FIRST_VERSION, KEY_LISTS_VERSION, MANIFEST_VERSION,
+    ROWS_VERSION,
 };
 use crate::records::{Catalog, FileRecord, OrdinalsRecord, SegmentRecord, TableRecord};
 use crate::{envelope, paths, verify};
@@ -83,8 +84,11 @@ fn version_of(table: &TableRecord) -> u32 {
     let is_renumbered = |segment: &SegmentRecord| {
         segment.first_row.is_some() || segment.ordinals == OrdinalsRecord::Stored
     };
-    if table.schema.is_clustered() {
+    if table.schema.cube.is_some() {
         return MANIFEST_VERSION;
+    }
+    if table.schema.is_clustered() {
+        return CLUSTERED_VERSION;
     }
     if table.segments.iter().any(has_shared_keys) {
         return KEY_LISTS_VERSION;

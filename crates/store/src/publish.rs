@@ -175,11 +175,11 @@ fn write(shared: &Shared, catalog: &Catalog, files: &NewFiles) -> Result<()> {
 /// Notes what the new manifest does not need.
 fn discard(garbage: &mut Garbage, before: &Snapshot, after: &Snapshot) {
     let last = before.version();
-    let named = folders(after.tables());
-    for folder in folders(before.tables()).difference(&named) {
+    let named = folders(after.all_tables());
+    for folder in folders(before.all_tables()).difference(&named) {
         garbage.add(Item::folder(folder, last));
     }
-    for table in before.tables() {
+    for table in before.all_tables() {
         if after.table_by_id(table.id()).is_none() {
             garbage.add(Item::table_folder(table.id(), last));
         }

@@ -53,6 +53,12 @@ impl Deletions {
         added
     }
 
+    /// Forgets all segments but some.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(SegmentId) -> bool) {
+        self.segments.retain(|id, _| is_kept(*id));
+        self.rows = self.segments.values().map(|places| places.len()).sum();
+    }
+
     /// Forgets a segment.
     pub(crate) fn remove(&mut self, segment: SegmentId) {
         if let Some(places) = self.segments.remove(&segment) {

@@ -1,6 +1,7 @@
 //! What a table is declared to be, as the manifest keeps it: columns, keys, references, checks and
 //! sort order, all by id. A table's rows are described in [`crate::records`].
 
+use crate::cube::CubePart;
 use crate::initial::Initial;
 use crate::verify::ORDINALS;
 use serde::{Deserialize, Serialize};
@@ -108,6 +109,9 @@ pub(crate) struct Schema {
     pub(crate) next_column: ColumnId,
     /// The number that the next key gets.
     pub(crate) next_key: KeyId,
+    /// The cube whose cells it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cube: Option<CubePart>,
 }
 
 impl Schema {

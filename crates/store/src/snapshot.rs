@@ -33,7 +33,8 @@ impl Snapshot {
         is_committed: bool,
         tables: BTreeMap<TableId, Arc<Table>>,
     ) -> Self {
-        let names = tables.values().map(|table| (table.name().to_owned(), table.id())).collect();
+        let visible = tables.values().filter(|table| table.cube().is_none());
+        let names = visible.map(|table| (table.name().to_owned(), table.id())).collect();
         Self { version, epoch, is_committed, tables, names }
     }
 
@@ -53,7 +54,13 @@ impl Snapshot {
         self.is_committed
     }
 
-    /// The table of exactly this name.
+    /// The same rows as if they were committed: to plan with, not to be read.
+    #[must_use]
+    pub fn as_committed(&self) -> Self {
+        Self::new(self.version, self.epoch, true, self.tables.clone())
+    }
+
+    /// The table of exactly this name, if users see it.
     pub fn table(&self, name: &str) -> Option<&Arc<Table>> {
         self.tables.get(self.names.get(name)?)
     }
@@ -63,9 +70,14 @@ impl Snapshot {
         self.tables.get(&id)
     }
 
-    /// All tables, by name.
+    /// The tables that users see, by name: all but those of cells of cubes.
     pub fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
         self.names.values().filter_map(|id| self.tables.get(id))
+    }
+
+    /// All tables, by number.
+    pub fn all_tables(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.tables.values()
     }
 
     pub(crate) fn by_id(&self) -> &BTreeMap<TableId, Arc<Table>> {

@@ -4,6 +4,7 @@
 //! copy a pointer; transactions take turns, and only the one whose turn it is changes anything.
 
 use crate::backup::{BackupMode, BackupReport, backup};
+use crate::cube::Maintenance;
 use crate::garbage::Garbage;
 use crate::log::Torn;
 use crate::logs::Logs;
@@ -19,7 +20,7 @@ use starfact_vfs::{Dir, Lock};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// How to open a warehouse.
@@ -80,6 +81,8 @@ pub(crate) struct Writer {
     /// The tables as the current manifest has them.
     pub(crate) published: Mutex<Arc<Snapshot>>,
     pub(crate) workers: WorkerCache,
+    /// Who knows what the cells of cubes are.
+    pub(crate) maintenance: OnceLock<Box<dyn Maintenance>>,
     pub(crate) background: Arc<Background>,
     /// Held while rows are written again.
     pub(crate) merging: Mutex<()>,
@@ -150,6 +153,7 @@ impl Store {
                     formers: Mutex::new(opened.formers),
                     published: Mutex::new(Arc::new(opened.published)),
                     workers: WorkerCache::default(),
+                    maintenance: OnceLock::new(),
                     background: Arc::default(),
                     merging: Mutex::default(),
                     frozen: Mutex::default(),
@@ -224,6 +228,14 @@ impl Store {
         let Some(writer) = &self.shared.writer else { return Vec::new() };
         let open = writer.transactions.lock().unwrap_or_else(PoisonError::into_inner);
         open.values().cloned().collect()
+    }
+
+    /// Says who knows what the cells of cubes are; the first to be named stays. A store that is
+    /// open for reading only needs nobody.
+    pub fn set_maintenance(&self, maintenance: Box<dyn Maintenance>) {
+        if let Some(writer) = &self.shared.writer {
+            let _ = writer.maintenance.set(maintenance);
+        }
     }
 
     /// Begins a transaction, as soon as there is no other in this process.

@@ -14,6 +14,7 @@ use crate::alter::{self, TableChange};
 use crate::append::{Appended, append, is_small};
 use crate::commit_record::{Counters, RowsChange};
 use crate::constraints::Settled;
+use crate::cube::{self, PartChange, PartDefinition};
 use crate::definition::TableDefinition;
 use crate::load::{self, LoadOptions};
 use crate::new_files::NewFiles;
@@ -32,6 +33,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
+
+/// Cells of a part of a cube, above which a commit writes new ones into files at once.
+const CELLS_IN_MEMORY_MAX: usize = 1 << 16;
 
 /// Changes in the making. Dropped without [`Transaction::commit`], it has never been.
 ///
@@ -176,6 +180,20 @@ impl Transaction {
         Ok(id)
     }
 
+    /// Creates a part of a cube, whose cells come with the commit.
+    ///
+    /// # Errors
+    /// As those of [`Transaction::create_table`].
+    pub fn create_cube_part(&mut self, definition: &PartDefinition) -> Result<TableId> {
+        let id = self.create_table(&definition.table)?;
+        let mut table = self.table(id)?.as_ref().clone();
+        let mut schema = table.schema.as_ref().clone();
+        schema.cube = Some(definition.part.clone());
+        table.schema = Arc::new(schema);
+        self.tables.insert(id, Arc::new(table));
+        Ok(id)
+    }
+
     /// Changes what is declared of a table; its rows stay where they are. Rows that the transaction
     /// has changed are checked before, as by a commit.
     ///
@@ -203,6 +221,13 @@ impl Transaction {
         let references = |other: &&Arc<Table>| {
             other.id() != table && other.foreign_keys().iter().any(|key| key.parent == table)
         };
+        let schemas = self.tables.values().map(|table| table.schema.as_ref());
+        if let Some(part) = cube::dependent(schemas, table) {
+            return Err(Error::Constraint(format!(
+                "cannot drop table \"{name}\": cube \"{}\" is made of it; DROP CUBE {} first",
+                part.cube, part.cube
+            )));
+        }
         if let Some(other) = self.tables.values().find(references) {
             return Err(Error::Constraint(format!(
                 "cannot drop table \"{name}\": table \"{}\" references it; drop that one first",
@@ -269,7 +294,8 @@ impl Transaction {
             return Ok(self.before.epoch());
         }
         self.take_turn()?;
-        let changed = self.settle_changes()?;
+        let mut changed = self.settle_changes()?;
+        self.change_cubes(&mut changed)?;
         let change = Change {
             before: &self.before,
             epoch: self.before.epoch().next(),
@@ -367,6 +393,31 @@ impl Transaction {
         self.tables = tables;
         self.changes.clear();
         Ok(changed)
+    }
+
+    /// Changes the cells of cubes as the rows have changed that they are of.
+    fn change_cubes(&mut self, changed: &mut Vec<RowsChange>) -> Result<()> {
+        let (version, epoch) = (self.before.version(), self.before.epoch().next());
+        let after = Snapshot::new(version, epoch, true, self.tables.clone());
+        let parts = cube::parts_to_change(&self.before, &after);
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let Some(maintenance) = self.shared.writer()?.maintenance.get() else {
+            return Err(Error::internal("nobody knows what the cells of cubes are"));
+        };
+        let changes = maintenance.changes(&self.before, &Arc::new(after), &parts)?;
+        for PartChange { table, deleted, added } in changes {
+            self.delete(table, &deleted)?;
+            if added.iter().map(RecordBatch::num_rows).sum::<usize>() > CELLS_IN_MEMORY_MAX {
+                let mut rows = added.into_iter().map(Ok);
+                self.load(table, &mut rows, &LoadOptions::default())?;
+                continue;
+            }
+            added.iter().try_for_each(|rows| self.insert(table, rows))?;
+        }
+        changed.extend(self.settle_changes()?);
+        Ok(())
     }
 
     /// Notes which rows go, for transactions that began before.

@@ -65,12 +65,9 @@ impl Exact {
     }
 
     fn finish(&self, argument: &DataType) -> Finish {
-        match (self.kind, argument, average_type(argument)) {
-            (Kind::Sum, _, _) => Finish::Sum(sum_type(argument)),
-            (_, DataType::Decimal128(_, from), data_type @ DataType::Decimal128(_, to)) => {
-                Finish::DecimalAverage { zeros: (to - from).unsigned_abs().into(), data_type }
-            }
-            _ => Finish::Average,
+        match self.kind {
+            Kind::Sum => Finish::Sum(sum_type(argument)),
+            Kind::Average => Finish::average(argument),
         }
     }
 

@@ -174,6 +174,16 @@ pub(super) enum Finish {
 }
 
 impl Finish {
+    /// How the average of values of a type is made.
+    pub(super) fn average(values: &DataType) -> Self {
+        match (values, average_type(values)) {
+            (DataType::Decimal128(_, from), data_type @ DataType::Decimal128(_, to)) => {
+                Self::DecimalAverage { zeros: (to - from).unsigned_abs().into(), data_type }
+            }
+            _ => Self::Average,
+        }
+    }
+
     /// The results for sums of which each has `count` values; none is NULL.
     pub(super) fn array(&self, sums: impl Iterator<Item = (i256, u64)>) -> Result<ArrayRef> {
         Ok(match self {

@@ -4,6 +4,7 @@
 mod accumulator;
 mod aggregate;
 mod aliases;
+mod average_of;
 mod bounds;
 mod calendar;
 mod careful_rules;
@@ -29,6 +30,7 @@ mod version;
 
 pub(crate) use aggregate::{is_exact_total, is_sum};
 pub(crate) use aliases::register_aliases;
+pub(crate) use average_of::average_of;
 pub(crate) use bounds::is_max;
 pub(crate) use careful_rules::adapt_rule;
 pub(crate) use exact::{DIGITS_IN_128_BITS, is_wide};
@@ -37,14 +39,22 @@ pub(crate) use signed_ranks::SignedRanks;
 pub(crate) use time_text::time_text;
 pub(crate) use timestamp_text::timestamp_text;
 
-use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
-use std::sync::Arc;
+use datafusion::logical_expr::{AggregateUDF, Expr, ScalarUDF};
+use std::sync::{Arc, LazyLock};
 
 /// The aggregate functions.
 pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
     use aggregate::{Exact, Kind};
     let totals = [Kind::Sum, Kind::Average].map(|kind| Exact::new(kind).into());
     totals.into_iter().chain(bounds::bounds().map(Into::into)).map(Arc::new).collect()
+}
+
+/// The exact sum of an expression.
+pub(crate) fn exact_sum(of: Expr) -> Expr {
+    use aggregate::{Exact, Kind};
+    static SUM: LazyLock<Arc<AggregateUDF>> =
+        LazyLock::new(|| Arc::new(Exact::new(Kind::Sum).into()));
+    SUM.call(vec![of])
 }
 
 /// The scalar functions.

@@ -1,6 +1,6 @@
 //! `CREATE [OR REPLACE] [TEMP] TABLE [IF NOT EXISTS] t (…) [SORTED BY (a, b)] [AS query]`.
 
-use super::{Statement, position, unexpected};
+use super::{Statement, cube, position, unexpected};
 use crate::error::{Error, Result, nearest};
 use datafusion::sql::sqlparser::ast::{
     ColumnDef, DataType, Ident, ObjectName, Query, TableConstraint,
@@ -29,6 +29,9 @@ pub(super) fn parse(parser: &mut Parser<'_>) -> Result<Statement> {
         return Err(Error::sql("temporary tables are not supported")
             .at(position(next.span.start))
             .with_hint("use WITH, or a table that you drop afterwards"));
+    }
+    if cube::is_next(parser) && !or_replace {
+        return cube::parse_create(parser);
     }
     if !parser.parse_keyword(Keyword::TABLE) {
         let what = parser.peek_token();

@@ -6,6 +6,7 @@
 mod as_of;
 mod copy;
 mod create_table;
+mod cube;
 mod depth;
 mod merge;
 mod mistake;
@@ -19,6 +20,7 @@ mod with;
 pub(crate) use as_of::split as split_as_of;
 pub(crate) use copy::{Copy, CopyOptions, CopySource};
 pub(crate) use create_table::CreateTable;
+pub(crate) use cube::CreateCube;
 pub(crate) use merge::{Merge, When, WhenAction, WhenKind};
 pub use mistake::STATEMENTS;
 pub(crate) use prepare::{Prepare, template_of};
@@ -48,6 +50,12 @@ pub(crate) enum Statement {
     CreateTable(Box<CreateTable>),
     /// `DROP TABLE [IF EXISTS] a, b`.
     DropTable { names: Vec<ast::ObjectName>, if_exists: bool },
+    /// `CREATE CUBE [IF NOT EXISTS] c AS query`.
+    CreateCube(Box<CreateCube>),
+    /// `DROP CUBE [IF EXISTS] a, b`.
+    DropCube { names: Vec<ast::ObjectName>, if_exists: bool },
+    /// `CHECK CUBE a, b`.
+    CheckCube(Vec<ast::ObjectName>),
     /// `ALTER TABLE [IF EXISTS] t action, …`.
     AlterTable(Box<ast::AlterTable>),
     /// `INSERT INTO t … VALUES | SELECT`.
@@ -213,6 +221,7 @@ fn parse_statement(parser: &mut Parser<'_>) -> Result<Statement> {
     let Token::Word(word) = &first.token else { return parse_other(parser, None) };
     match word.keyword {
         Keyword::CREATE => create_table::parse(parser),
+        Keyword::DROP if cube::is_second(parser) => cube::parse_drop(parser),
         Keyword::COPY => copy::parse(parser),
         Keyword::EXPLAIN => parse_explain(parser),
         Keyword::SHOW | Keyword::DESCRIBE | Keyword::DESC => show::parse(parser),
@@ -293,16 +302,17 @@ fn parse_explain(parser: &mut Parser<'_>) -> Result<Statement> {
     Ok(Statement::Explain { analyze, verbose, statement })
 }
 
-/// `CHECK TABLE a, b`
+/// `CHECK TABLE a, b`, `CHECK CUBE a, b`
 fn parse_check(parser: &mut Parser<'_>) -> Result<Statement> {
     parser.next_token();
     let what = parser.next_token();
     match &what.token {
         Token::Word(word) if word.keyword == Keyword::TABLE => {}
         Token::Word(word) if word.value.eq_ignore_ascii_case("cube") => {
-            return Ok(Statement::Unsupported("CHECK CUBE".into()));
+            let names = parser.parse_comma_separated(|parser| parser.parse_object_name(false))?;
+            return Ok(Statement::CheckCube(names));
         }
-        _ => return Err(unexpected("TABLE", &what)),
+        _ => return Err(unexpected("TABLE or CUBE", &what)),
     }
     Ok(Statement::Check(parser.parse_comma_separated(|parser| parser.parse_object_name(false))?))
 }

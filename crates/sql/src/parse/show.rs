@@ -1,7 +1,7 @@
 //! `DESCRIBE t | 'file' | query`, `SUMMARIZE t | 'file' | query`, and
-//! `SHOW TABLES | DATABASES | SCHEMAS | FUNCTIONS | CREATE TABLE t | ALL | name`.
+//! `SHOW TABLES | CUBES | DATABASES | SCHEMAS | FUNCTIONS | CREATE TABLE t | ALL | name`.
 
-use super::{Statement, setting_name};
+use super::{Statement, cube, setting_name};
 use crate::error::Result;
 use datafusion::sql::sqlparser::ast::{ObjectName, Query};
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -19,6 +19,10 @@ pub(crate) enum Show {
     Schemas,
     /// The names and kinds of all functions.
     Functions,
+    /// All cubes.
+    Cubes,
+    /// The columns of a cube.
+    Cube(ObjectName),
     /// The statement that creates a table.
     CreateTable(ObjectName),
     /// The columns of a table.
@@ -40,6 +44,10 @@ pub(super) fn parse(parser: &mut Parser<'_>) -> Result<Statement> {
     let is = |name: &str| is_word(&verb.token, name);
     if is("show") {
         return Ok(Statement::Show(parse_show(parser)?));
+    }
+    if cube::is_next(parser) && matches!(parser.peek_nth_token(1).token, Token::Word(_)) {
+        parser.next_token();
+        return Ok(Statement::Show(Show::Cube(parser.parse_object_name(false)?)));
     }
     let _ = parser.parse_keyword(Keyword::TABLE);
     let is_summary = is("summarize");
@@ -100,9 +108,12 @@ fn parse_show(parser: &mut Parser<'_>) -> Result<Show> {
         parser.expect_one_of_keywords(&[Keyword::FROM, Keyword::IN])?;
         return Ok(Show::Columns(parser.parse_object_name(false)?));
     }
-    for (name, what) in
-        [("databases", Show::Databases), ("schemas", Show::Schemas), ("functions", Show::Functions)]
-    {
+    for (name, what) in [
+        ("databases", Show::Databases),
+        ("schemas", Show::Schemas),
+        ("functions", Show::Functions),
+        ("cubes", Show::Cubes),
+    ] {
         if is_word(&parser.peek_token().token, name) {
             parser.advance_token();
             return Ok(what);

@@ -28,6 +28,7 @@ use crate::star::is_divided_in_vain;
 use crate::unnest::any_expression;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Result as EngineResult;
+use datafusion::common::TableReference;
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::datasource::{DefaultTableSource, provider_as_source};
 use datafusion::logical_expr::{Expr, LogicalPlan, TableSource, Volatility};
@@ -52,6 +53,8 @@ pub(crate) type Key = Box<[Token]>;
 pub(crate) struct Found {
     pub(crate) plan: FoundPlan,
     pub(crate) names: Arc<OutputNames>,
+    /// What became of each cube.
+    pub(crate) cubes: Arc<[String]>,
 }
 
 /// What was found of a plan.
@@ -88,6 +91,7 @@ struct Plans {
 struct Entry {
     plan: LogicalPlan,
     names: Arc<OutputNames>,
+    cubes: Arc<[String]>,
     /// If it is repeatable.
     physical: Option<Arc<dyn ExecutionPlan>>,
     used: u64,
@@ -96,7 +100,7 @@ struct Entry {
 impl PlanCache {
     /// The plan of a query over the tables of a snapshot, if it is kept.
     pub(crate) fn find(&self, snapshot: &Arc<Snapshot>, key: &[Token]) -> Option<Found> {
-        let (plan, names) = self.lock().find(snapshot, key)?;
+        let (plan, names, cubes) = self.lock().find(snapshot, key)?;
         let plan = match plan {
             FoundPlan::Logical(plan) => FoundPlan::Logical(bind(plan, snapshot).ok()?),
             FoundPlan::ForOneThread(plan) => FoundPlan::ForOneThread(bind(plan, snapshot).ok()?),
@@ -107,7 +111,7 @@ impl PlanCache {
             self.lock().found += 1;
             self.lock().repeated += usize::from(matches!(plan, FoundPlan::Physical(_)));
         }
-        Some(Found { plan, names })
+        Some(Found { plan, names, cubes })
     }
 
     /// A statement has this snapshot: physical plans for another one are of no use any more.
@@ -139,11 +143,11 @@ impl PlanCache {
         snapshot: &Snapshot,
         key: Key,
         plan: LogicalPlan,
-        names: Arc<OutputNames>,
+        about: (Arc<OutputNames>, Arc<[String]>),
     ) {
         // A plan that cannot be kept is made again the next time.
         if let Ok(plan) = unbind(plan) {
-            self.lock().keep(snapshot, key, plan, names);
+            self.lock().keep(snapshot, key, plan, about);
         }
     }
 
@@ -180,12 +184,16 @@ impl Plans {
         &mut self,
         snapshot: &Arc<Snapshot>,
         key: &[Token],
-    ) -> Option<(FoundPlan, Arc<OutputNames>)> {
+    ) -> Option<(FoundPlan, Arc<OutputNames>, Arc<[String]>)> {
         if !self.is_of(snapshot) {
             self.entries.clear();
         }
         self.follow(snapshot);
         let entry = self.entries.get_mut(key)?;
+        // Cells change with the commit, and the plan may be of cells.
+        if !snapshot.is_committed() && !entry.cubes.is_empty() {
+            return None;
+        }
         self.clock += 1;
         entry.used = self.clock;
         let plan = match &entry.physical {
@@ -193,7 +201,7 @@ impl Plans {
             Some(plan) => FoundPlan::Physical(Arc::clone(plan)),
             None => FoundPlan::Logical(entry.plan.clone()),
         };
-        Some((plan, Arc::clone(&entry.names)))
+        Some((plan, Arc::clone(&entry.names), Arc::clone(&entry.cubes)))
     }
 
     fn is_for(&self, snapshot: &Arc<Snapshot>) -> bool {
@@ -207,10 +215,16 @@ impl Plans {
         }
     }
 
-    fn keep(&mut self, snapshot: &Snapshot, key: Key, plan: LogicalPlan, names: Arc<OutputNames>) {
+    fn keep(
+        &mut self,
+        snapshot: &Snapshot,
+        key: Key,
+        plan: LogicalPlan,
+        (names, cubes): (Arc<OutputNames>, Arc<[String]>),
+    ) {
         if !self.is_of(snapshot) {
             self.entries.clear();
-            self.catalog = snapshot.tables().map(|table| table.definition()).collect();
+            self.catalog = snapshot.all_tables().map(|table| table.definition()).collect();
         }
         if self.entries.len() >= PLANS_MAX
             && let Some(oldest) = self.entries.iter().min_by_key(|(_, entry)| entry.used)
@@ -219,12 +233,13 @@ impl Plans {
             self.entries.remove(&oldest);
         }
         self.clock += 1;
-        self.entries.insert(key, Entry { plan, names, physical: None, used: self.clock });
+        let used = self.clock;
+        self.entries.insert(key, Entry { plan, names, cubes, physical: None, used });
     }
 
     /// Whether the tables of a snapshot are declared as they were when the plans were made.
     fn is_of(&self, snapshot: &Snapshot) -> bool {
-        let now = snapshot.tables().map(|table| table.definition());
+        let now = snapshot.all_tables().map(|table| table.definition());
         now.eq(self.catalog.iter().cloned())
     }
 }
@@ -285,13 +300,13 @@ impl TableSource for Unbound {
     }
 }
 
-fn table_of(source: &dyn TableSource) -> Option<&StarfactTable> {
+pub(crate) fn table_of(source: &dyn TableSource) -> Option<&StarfactTable> {
     let source = source.downcast_ref::<DefaultTableSource>()?;
     source.table_provider.as_ref().downcast_ref::<StarfactTable>()
 }
 
 /// Takes the tables out of a plan.
-fn unbind(plan: LogicalPlan) -> EngineResult<LogicalPlan> {
+pub(crate) fn unbind(plan: LogicalPlan) -> EngineResult<LogicalPlan> {
     map_sources(plan, |source| {
         let table = table_of(source)?;
         let (table, schema) = (table.id(), source.schema());
@@ -305,6 +320,28 @@ fn bind(plan: LogicalPlan, snapshot: &Snapshot) -> EngineResult<LogicalPlan> {
         let table = snapshot.table_by_id(source.downcast_ref::<Unbound>()?.table)?;
         Some(provider_as_source(Arc::new(StarfactTable::new(snapshot, table))))
     })
+}
+
+/// Puts tables into a plan without any. `source` gives one, and more conditions on it, for the
+/// place of a scan among all, the table that was there and the name that it has in the plan.
+pub(crate) fn bind_places(
+    plan: LogicalPlan,
+    source: impl Fn(usize, TableId, &TableReference) -> Option<(Arc<dyn TableSource>, Vec<Expr>)>,
+) -> EngineResult<LogicalPlan> {
+    let mut place = 0;
+    let plan = plan.transform_up_with_subqueries(|node| {
+        let LogicalPlan::TableScan(mut scan) = node else { return Ok(Transformed::no(node)) };
+        let unbound = scan.source.downcast_ref::<Unbound>();
+        let found = unbound.and_then(|unbound| source(place, unbound.table, &scan.table_name));
+        let Some((source, filters)) = found else {
+            return datafusion::common::plan_err!("the plan reads a table that is not there");
+        };
+        place += 1;
+        scan.source = source;
+        scan.filters.extend(filters);
+        Ok(Transformed::yes(LogicalPlan::TableScan(scan)))
+    })?;
+    Ok(plan.data)
 }
 
 /// Replaces the sources of all scans, those in subqueries too.

@@ -28,6 +28,7 @@ pub(crate) use stream::has_scalars;
 pub(crate) use stream::{Partition, external};
 pub(crate) use totals::EncodedTotals;
 
+use crate::settings::UseCubes;
 use starfact_exec::{Bitmaps, ScanOptions};
 
 /// Which shortcuts a scan may take; see the settings of the same names.
@@ -55,6 +56,8 @@ pub(crate) struct ScanSettings {
     pub(crate) merged_groups: bool,
     /// `starfact.ordered_groups`
     pub(crate) ordered_groups: bool,
+    /// `starfact.use_cubes`
+    pub(crate) use_cubes: UseCubes,
 }
 
 impl ScanSettings {
@@ -80,6 +83,7 @@ impl Default for ScanSettings {
             late_keys: true,
             merged_groups: true,
             ordered_groups: true,
+            use_cubes: UseCubes::On,
         }
     }
 }

@@ -41,6 +41,17 @@ impl StarfactTable {
         Some((&self.table, self.epoch?))
     }
 
+    /// A table that is not as a snapshot has it, and holds for one of this epoch.
+    pub(crate) fn of_epoch(table: Arc<Table>, epoch: Epoch) -> Self {
+        let schema = Arc::new(arrow_schema(&table));
+        Self { table, schema, epoch: Some(epoch) }
+    }
+
+    /// Whether it has the cells of a cube.
+    pub(crate) fn has_cells(&self) -> bool {
+        self.table.cube().is_some()
+    }
+
     /// Which table it is.
     pub(crate) fn id(&self) -> TableId {
         self.table.id()

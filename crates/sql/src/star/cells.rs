@@ -5,8 +5,9 @@
 //!   group = the number of cells that were seen before it
 //! ```
 //!
-//! Where few cells are possible, an array says which group each is; else a hash table. Where nobody
-//! asks which group a row is of, as for `SELECT DISTINCT`, cells are listed and sorted instead.
+//! Where few cells are possible, an array says which group each is; else a hash table, unless rows
+//! come in the order of the cells: then the last one tells. Where nobody asks which group a row is
+//! of, as for `SELECT DISTINCT`, cells are listed and sorted instead.
 
 use hashbrown::HashMap;
 use starfact_encoding::{Kernel, run_kernel};
@@ -28,6 +29,8 @@ pub(super) struct Cells {
 enum Groups {
     Array(Vec<u32>),
     Hashed(HashMap<u64, u32, foldhash::fast::RandomState>),
+    /// So many cells ascend. There are others behind them only until the next ones are asked for.
+    Ascending(usize),
     /// So many cells ascend, each of them once; those behind them are as they came.
     Listed(usize),
 }
@@ -40,7 +43,7 @@ impl Cells {
     pub(super) fn new(possible: Option<u64>) -> Self {
         let groups = match possible {
             Some(count) if count <= ARRAY_CELLS_MAX => Groups::Array(vec![NONE; count as usize]),
-            _ => Groups::Hashed(HashMap::default()),
+            _ => Groups::Ascending(0),
         };
         Self { groups, cells: Vec::new() }
     }
@@ -75,6 +78,13 @@ impl Cells {
     /// The groups of some cells, below the number of those that are possible.
     pub(super) fn groups(&mut self, cells: &[u64], groups: &mut Vec<usize>) {
         groups.clear();
+        if let Groups::Ascending(sorted) = &mut self.groups {
+            if *sorted == self.cells.len() && cells.is_sorted() {
+                *sorted = merge(&mut self.cells, cells, groups);
+                return;
+            }
+            self.hash();
+        }
         let known = &mut self.cells;
         match &mut self.groups {
             Groups::Array(array) => {
@@ -98,7 +108,14 @@ impl Cells {
                 group as usize
             })),
             Groups::Listed(_) => self.list(cells),
+            Groups::Ascending(_) => {}
         }
+    }
+
+    /// Goes on with a hash table.
+    fn hash(&mut self) {
+        let map = self.cells.iter().zip(0..).map(|(cell, group)| (*cell, group));
+        self.groups = Groups::Hashed(map.collect());
     }
 
     /// Whether groups are looked up in a hash table.
@@ -121,7 +138,7 @@ impl Cells {
         let groups = match &self.groups {
             Groups::Array(array) => array.len() * size_of::<u32>(),
             Groups::Hashed(map) => map.allocation_size(),
-            Groups::Listed(_) => 0,
+            Groups::Listed(_) | Groups::Ascending(_) => 0,
         };
         groups + self.cells.capacity() * size_of::<u64>()
     }
@@ -130,11 +147,34 @@ impl Cells {
     pub(super) fn clear(&mut self) {
         match &mut self.groups {
             Groups::Array(array) => array.fill(NONE),
-            Groups::Hashed(map) => *map = HashMap::default(),
-            Groups::Listed(sorted) => *sorted = 0,
+            Groups::Hashed(_) => self.groups = Groups::Ascending(0),
+            Groups::Listed(sorted) | Groups::Ascending(sorted) => *sorted = 0,
         }
         self.cells = Vec::new();
     }
+}
+
+/// The groups of cells that ascend among others that do, behind which new ones are put; how many
+/// ascend from the first on then.
+fn merge(known: &mut Vec<u64>, cells: &[u64], groups: &mut Vec<usize>) -> usize {
+    let sorted = known.len();
+    let mut next = cells.first().map_or(0, |first| known.partition_point(|cell| cell < first));
+    for cell in cells {
+        while next < sorted && known.get(next).is_some_and(|known| known < cell) {
+            next += 1;
+        }
+        if next < sorted && known.get(next) == Some(cell) {
+            groups.push(next);
+            continue;
+        }
+        if known.len() == sorted || known.last() != Some(cell) {
+            known.push(*cell);
+        }
+        groups.push(known.len() - 1);
+    }
+    let last = sorted.checked_sub(1).and_then(|last| known.get(last));
+    let is_behind = last.zip(known.get(sorted)).is_none_or(|(last, new)| last < new);
+    if is_behind { known.len() } else { sorted }
 }
 
 /// The groups of cells in an array; tells whether all have been seen.
@@ -184,6 +224,27 @@ mod tests {
                 assert_eq!(some.len(), 0);
             }
             assert!(found.windows(2).all(|pair| pair[0] == pair[1]), "round {round}");
+        }
+    }
+
+    #[test]
+    fn cells_that_ascend_are_groups_without_a_hash_table() {
+        let batches: [&[u64]; 6] =
+            [&[3, 3, 5, 9], &[], &[9, 9, 10], &[1, 3, 4, 4, 10, 12, 12], &[2, 12, 13], &[4, 1]];
+        let (mut some, mut all): (Cells, Vec<u64>) = (Cells::new(None), Vec::new());
+        for (place, batch) in batches.iter().enumerate() {
+            let mut groups = Vec::new();
+            some.groups(batch, &mut groups);
+            assert_eq!(groups.len(), batch.len());
+            for (group, cell) in groups.iter().zip(*batch) {
+                assert_eq!(some.cells()[*group], *cell, "{batch:?}");
+            }
+            all.extend_from_slice(batch);
+            let mut expected = all.clone();
+            expected.sort_unstable();
+            expected.dedup();
+            assert_eq!(some.len(), expected.len());
+            assert_eq!(some.is_hashed(), place >= 4);
         }
     }
 

@@ -25,6 +25,7 @@
 mod aggregate;
 mod block;
 mod brief;
+mod canonical;
 mod cells;
 mod common;
 mod dimension;
@@ -56,5 +57,6 @@ mod whole;
 
 pub(crate) use aggregate::StarAggregates;
 pub(crate) use brief::{is_brief, is_divided_in_vain};
+pub(crate) use canonical::{Path, Shape};
 pub(crate) use node::StarPlanner;
-pub(crate) use refused::SharedNotes;
+pub(crate) use refused::{Refused, SharedNotes};

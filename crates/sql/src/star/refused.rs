@@ -70,7 +70,8 @@ impl Refused {
         }
     }
 
-    fn words(self) -> &'static str {
+    /// The same in words.
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Operator => "below a join is more than tables, filters and projections",
             Self::Table => "not all tables are of this warehouse",

@@ -75,6 +75,15 @@ impl Altering<'_> {
     }
 
     fn change(&mut self, change: &TableChange) -> Result<()> {
+        let column = match change {
+            TableChange::RenameTable(_) => None,
+            TableChange::DropColumn(column)
+            | TableChange::RenameColumn { column, .. }
+            | TableChange::SetType { column, .. } => Some(*column),
+            _ => return Ok(self.transaction.alter_table(self.table, change)?),
+        };
+        let (snapshot, table) = (self.transaction.snapshot()?, self.table()?);
+        super::cube::refuse_change(&snapshot, &table, column)?;
         Ok(self.transaction.alter_table(self.table, change)?)
     }
 

@@ -10,6 +10,7 @@ mod constants;
 mod copy_from;
 mod copy_to;
 mod create_table;
+mod cube;
 mod delete;
 mod drop_table;
 mod expression;
@@ -38,9 +39,11 @@ mod write;
 
 pub use check::Checked;
 pub(crate) use check::check_all;
+pub(crate) use cube::by_name as cubes_by_name;
 pub(crate) use names::table as table_named;
 pub(crate) use parameter::tokens as parameter_tokens;
 pub(crate) use prepared::{PreparedStatements, check_count};
+pub(crate) use query::optimized as optimized_query;
 pub use set::check_setting;
 pub(crate) use spellings::names as function_spellings;
 pub(crate) use transaction::{OpenTransaction, Part, check_open};
@@ -141,6 +144,9 @@ fn execute_parsed(context: &mut Context, statement: Statement) -> Result<Outcome
         Statement::DropTable { names, if_exists } => {
             drop_table::drop_table(context, &names, if_exists)
         }
+        Statement::CreateCube(cube) => cube::create_cube(context, *cube),
+        Statement::DropCube { names, if_exists } => cube::drop_cube(context, &names, if_exists),
+        Statement::CheckCube(cubes) => cube::check_cubes(context, &cubes),
         Statement::AlterTable(wanted) => alter_table::alter_table(context, *wanted),
         Statement::Insert(insert) => insert::insert(context, *insert),
         Statement::Update { with, update } => update::update(context, with, *update),

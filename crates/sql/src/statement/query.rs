@@ -7,6 +7,7 @@
 
 use super::show::table_of;
 use super::{Context, bags, normalize};
+use crate::cube::Usable;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::outcome::{Outcome, Rows};
@@ -14,6 +15,7 @@ use crate::parse::{Statement, parse_tokenized};
 use crate::plan_cache::{self, FoundPlan, Key};
 use crate::select_names::{self, OutputNames};
 use crate::session::with_stack;
+use crate::settings::UseCubes;
 use crate::star;
 use crate::stop::stoppable;
 use crate::unnest::{self, Planned};
@@ -51,7 +53,7 @@ pub(super) fn unparsed(context: &mut Context, tokens: Vec<TokenWithSpan>) -> Res
     {
         match physical_plan(context, found.plan, key) {
             Ok(physical) => {
-                let stream = launch(context, physical)?;
+                let stream = launch(context, physical, &found.cubes)?;
                 return Ok(rows(context, found.names.apply(&stream.schema()), stream));
             }
             // Planned from its text it may have another plan, or a better message.
@@ -99,10 +101,11 @@ fn first_time(context: &mut Context, query: Query, key: Option<Key>) -> Result<O
     let names = Arc::new(names);
     if let Some(key) = key {
         let (plans, snapshot) = (&context.plans, &context.snapshot);
-        plans.keep(snapshot, key.clone(), planned.logical, Arc::clone(&names));
+        let about = (Arc::clone(&names), Arc::clone(&planned.cubes));
+        plans.keep(snapshot, key.clone(), planned.logical, about);
         keep_physical(context, &key, &planned.physical);
     }
-    let stream = launch(context, planned.physical)?;
+    let stream = launch(context, planned.physical, &planned.cubes)?;
     Ok(rows(context, names.apply(&stream.schema()), stream))
 }
 
@@ -123,9 +126,11 @@ pub(super) fn explain(
         let statement = Box::new(EngineStatement::Statement(Box::new(SqlStatement::Query(query))));
         EngineStatement::Explain(ExplainStatement { options, statement })
     })?;
-    let stream = start(context, plan)?;
+    let planned = optimize(context, plan)?;
+    let stream = launch(context, planned.physical, &planned.cubes)?;
     let sections: Vec<RecordBatch> = batches(context, stream).collect::<Result<_>>()?;
-    plan_lines(&sections, verbose, context.notes.all())
+    let notes = [context.notes.all(), planned.cubes.to_vec()].concat();
+    plan_lines(&sections, verbose, notes)
 }
 
 /// The engine's plans, one row for each line; where there are several, each has a headline. Behind
@@ -227,22 +232,52 @@ fn refuse_changes(plan: &LogicalPlan) -> Result<()> {
 
 /// Optimises a logical plan and starts it on the warehouse's threads.
 pub(super) fn start(context: &Context, plan: LogicalPlan) -> Result<SendableRecordBatchStream> {
-    launch(context, optimize(context, plan)?.physical)
+    let planned = optimize(context, plan)?;
+    launch(context, planned.physical, &planned.cubes)
 }
 
 fn optimize(context: &Context, plan: LogicalPlan) -> Result<Planned> {
-    context.wait(async { Ok(unnest::optimized_plans(&context.state, plan).await?) })
+    let usable = usable_cubes(context)?;
+    let usable = usable.as_ref();
+    context.wait(async { Ok(unnest::optimized_plans(&context.state, plan, usable).await?) })
+}
+
+/// The optimised plan of a query, without cubes.
+pub(crate) fn optimized(context: &mut Context, query: Query) -> Result<LogicalPlan> {
+    let (plan, _) = plan(context, query)?;
+    Ok(context.state.optimize(&plan)?)
+}
+
+/// The cubes that queries of this snapshot may be answered from. In a transaction that has changed
+/// anything there are none: cells change with its commit.
+fn usable_cubes(context: &Context) -> Result<Option<Usable>> {
+    let (snapshot, mode) = (&context.snapshot, context.settings.scan.use_cubes);
+    if mode == UseCubes::Off {
+        return Ok(None);
+    }
+    let mut parts = Vec::new();
+    if snapshot.is_committed() {
+        for (table, declared) in snapshot.cube_parts() {
+            let part = context.inner.cubes.part(&context.inner, snapshot, table, declared)?;
+            parts.push((Arc::clone(table), part));
+        }
+    }
+    let is_of_use = !parts.is_empty() || mode == UseCubes::Require;
+    Ok(is_of_use.then(|| Usable { snapshot: Arc::clone(snapshot), parts, mode }))
 }
 
 /// Starts a physical plan on the warehouse's threads.
 fn launch(
     context: &Context,
     physical: Arc<dyn ExecutionPlan>,
+    cubes: &[String],
 ) -> Result<SendableRecordBatchStream> {
+    context.inner.cubes.note_used(cubes);
     context.wait(async {
         let over = context.cancel.child_token();
         let physical = stoppable(physical, &over)?;
-        context.logged.iter().for_each(|logged| logged.plan(&physical, context.notes.all()));
+        let notes = || [context.notes.all(), cubes.to_vec()].concat();
+        context.logged.iter().for_each(|logged| logged.plan(&physical, notes()));
         let is_brief = star::is_brief(&physical);
         let mut stream = execute_stream(physical, task_context(&context.state))?;
         if is_brief {

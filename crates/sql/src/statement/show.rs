@@ -7,7 +7,7 @@ mod summary;
 
 pub(super) use create::quoted;
 
-use super::{Context, names, query, set};
+use super::{Context, cube, names, query, set};
 use crate::catalog::{CATALOG, SCHEMAS};
 use crate::error::Result;
 use crate::outcome::{Outcome, Rows};
@@ -27,6 +27,8 @@ pub(super) fn show(context: &mut Context, what: Show) -> Result<Outcome> {
         Show::Databases => table_of(vec![("name", texts([Some(CATALOG.to_owned())]))]),
         Show::Schemas => table_of(vec![("name", texts(SCHEMAS.map(|name| Some(name.to_owned()))))]),
         Show::Functions => functions::functions(context),
+        Show::Cubes => cube::show_cubes(context),
+        Show::Cube(name) => cube::describe_cube(context, &name),
         Show::CreateTable(name) => create_table(context, &name),
         Show::Columns(name) => columns(context, &name),
         Show::QueryColumns(query) => query_columns(context, *query),

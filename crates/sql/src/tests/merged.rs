@@ -296,7 +296,9 @@ fn plans_tell_how_many_groups_were_hashed() {
     let session = session(TABLES);
     for (sql, is_hashed) in [
         ("SELECT brand, sum(price) FROM sale JOIN item USING (item_key) GROUP BY brand", false),
-        ("SELECT id, brand, sum(price) FROM sale JOIN item USING (item_key) GROUP BY 1, 2", true),
+        // Rows are in the order of the groups.
+        ("SELECT id, brand, sum(price) FROM sale JOIN item USING (item_key) GROUP BY 1, 2", false),
+        ("SELECT far, brand, sum(price) FROM sale JOIN item USING (item_key) GROUP BY 1, 2", true),
         ("SELECT ratio, sum(price) FROM sale JOIN item USING (item_key) GROUP BY ratio", true),
         ("SELECT DISTINCT brand, id FROM sale JOIN item USING (item_key)", false),
     ] {

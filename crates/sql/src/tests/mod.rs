@@ -7,6 +7,7 @@ mod cancel;
 mod common;
 mod constants;
 mod constraints;
+mod cubes;
 mod differential;
 mod dml;
 mod epochs;

@@ -572,7 +572,10 @@ fn aggregates_that_differ_in_a_cast_alone_are_two() {
     check(
         &session(NUMBERS),
         &[
-            ("SELECT sum(i) a, sum(CAST(i AS DOUBLE)) b, avg(i::DECIMAL(9, 2)) FROM n", "6|6.0|2.000000"),
+            (
+                "SELECT sum(i) a, sum(CAST(i AS DOUBLE)) b, avg(i::DECIMAL(9, 2)) FROM n",
+                "6|6.0|2.000000",
+            ),
             (
                 "SELECT CAST(i AS VARCHAR) x, count(i) a, count(CAST(i AS VARCHAR)) b FROM n
                     WHERE i < 3 GROUP BY CAST(i AS VARCHAR) ORDER BY 1",

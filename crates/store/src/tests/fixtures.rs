@@ -78,6 +78,16 @@ fn warehouses_of_every_version_open_and_take_rows() {
             assert_eq!(read(&store, "stop", "nation"), ["1", "9", "7", "NULL"]);
             assert_eq!(values(&stop, stop.sorted_by()[0]), ["0", "3", "4", "NULL"]);
         }
+        if version >= 6 {
+            let snapshot = store.snapshot().unwrap();
+            let (cells, part) = snapshot.cube_parts().next().unwrap();
+            assert_eq!((part.cube.as_str(), part.place), ("stops", 0));
+            assert_eq!(part.tables, [table(&store, "stop").id()]);
+            assert_eq!(values(cells, ColumnId(1)), ["1", "7", "9", "NULL"]);
+            assert_eq!(values(cells, ColumnId(2)), ["1", "1", "1", "1"]);
+            assert!(snapshot.table("cube stops 0").is_none());
+            assert!(snapshot.tables().all(|table| table.cube().is_none()));
+        }
         let rows = |id, name| batch(vec![ints([id]), texts([name])]);
         assert!(insert(&store, "nation", vec![rows(7, "Oman")]).is_err());
         assert!(insert(&store, "nation", vec![rows(8, "Fiji")]).is_err());

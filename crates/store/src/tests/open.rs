@@ -106,10 +106,10 @@ fn damage_of_current_and_of_the_manifest_is_named() {
 fn a_newer_version_is_refused() {
     let dir = MemDir::new();
     drop(open(&dir));
-    dir.write_atomic(paths::CURRENT, b"starfact-current 6 0 00000000\n").unwrap();
+    dir.write_atomic(paths::CURRENT, b"starfact-current 7 0 00000000\n").unwrap();
     for mode in [READ_WRITE, OpenMode::ReadOnly] {
         let error = Store::open(Arc::new(dir.clone()), mode).unwrap_err();
-        assert!(matches!(error, Error::UnsupportedVersion { found: 6, .. }), "{error}");
+        assert!(matches!(error, Error::UnsupportedVersion { found: 7, .. }), "{error}");
     }
 }
 

@@ -1,0 +1,508 @@
+//! Aggregations answered by cubes: which cube can give one, and the plan that takes it from cells.
+//!
+//! Conditions, all of which hold for the tables of one snapshot:
+//! - Both are star blocks of one fact. A table that only one of them joins drops no row of the
+//!   other: references to it are not NULL, or it is on the inner side of an outer join.
+//! - Each condition of the cube is one of the query. The others of the query, its groups and the
+//!   filters of its functions are expressions over keys of the cube.
+//! - Each function follows from sums of cells. Cells with the same keys may cancel each other out:
+//!   a group without rows is none, and a sum of no rows is NULL.
+//! - Functions of keys (`count(DISTINCT x)`, `min(x)`) are of the groups by `x`, so that no cell
+//!   counts of which all rows are gone.
+//!
+//! Of the cubes that can, the one with the fewest cells answers.
+
+use super::part::{Part, Role, cell, is_never_null, shown};
+use super::reason::Reason;
+use crate::error::Error;
+use crate::functions::{average_of, exact_sum, is_exact_total};
+use crate::scan::{StarfactTable, stands_alone};
+use crate::settings::UseCubes;
+use crate::star::Shape;
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, Result, ScalarValue, TableReference};
+use datafusion::datasource::provider_as_source;
+use datafusion::functions_aggregate::count::count_udaf;
+use datafusion::functions_aggregate::expr_fn::{max, min};
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{
+    Aggregate, Expr, ExprSchemable, Filter, LogicalPlan, Projection, TableScanBuilder, cast, lit,
+    when,
+};
+use starfact_store::{Snapshot, Table};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// The cubes that a query may be answered from.
+#[derive(Clone, Debug)]
+pub(crate) struct Usable {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) parts: Vec<(Arc<Table>, Arc<Part>)>,
+    pub(crate) mode: UseCubes,
+}
+
+/// Puts cells in the place of all aggregations that cubes can give; says what became of each cube.
+///
+/// # Errors
+/// With [`UseCubes::Require`], why a table is read all the same.
+pub(crate) fn with_cubes(plan: LogicalPlan, usable: &Usable) -> Result<(LogicalPlan, Vec<String>)> {
+    let mut notes = Vec::new();
+    let plan = plan.transform_down_with_subqueries(|node| {
+        let LogicalPlan::Aggregate(aggregate) = &node else { return Ok(Transformed::no(node)) };
+        Ok(match answer(aggregate, usable, &mut notes) {
+            Some(plan) => Transformed::new(plan, true, TreeNodeRecursion::Jump),
+            None => Transformed::no(node),
+        })
+    })?;
+    if usable.mode == UseCubes::Require {
+        require(&plan.data, &notes)?;
+    }
+    Ok((plan.data, notes))
+}
+
+/// Fails if a table is read that has no cells.
+fn require(plan: &LogicalPlan, notes: &[String]) -> Result<()> {
+    let mut read = None;
+    plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node
+            && let Some(table) = crate::plan_cache::table_of(scan.source.as_ref())
+            && !table.has_cells()
+        {
+            read = Some(scan.table_name.table().to_owned());
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    let Some(table) = read else { return Ok(()) };
+    let reasons = match notes.is_empty() {
+        true => "there is no aggregation of a star that a cube could give".to_owned(),
+        false => notes.join("; "),
+    };
+    let message = format!("no cube answers the query, which reads table \"{table}\": {reasons}");
+    Err(Error::sql(message)
+        .with_hint("SET starfact.use_cubes = on answers it from the tables")
+        .into())
+}
+
+/// The plan of an aggregation from the best cube, if there is one.
+fn answer(aggregate: &Aggregate, usable: &Usable, notes: &mut Vec<String>) -> Option<LogicalPlan> {
+    let query = match Shape::of(aggregate) {
+        Ok(query) => query,
+        Err(refused) => {
+            let reason = Reason::Shape(refused);
+            notes.extend(cubes(usable).map(|cube| format!("cube {cube}: {reason}")));
+            return None;
+        }
+    };
+    let mut best: Option<(u64, &str, LogicalPlan)> = None;
+    let mut refused: Vec<(&str, Reason)> = Vec::new();
+    for (table, part) in &usable.parts {
+        match answer_from(part, table, &query, aggregate, usable) {
+            Ok(plan) => {
+                let cells = table.row_count();
+                if best.as_ref().is_none_or(|(least, ..)| cells < *least) {
+                    best = Some((cells, &part.cube, plan));
+                }
+            }
+            Err(reason) => refused.push((&part.cube, reason)),
+        }
+    }
+    let (_, used, plan) = match best {
+        Some(best) => best,
+        None => {
+            notes.extend(refused.iter().map(|(cube, reason)| format!("cube {cube}: {reason}")));
+            return None;
+        }
+    };
+    notes.push(format!("cube {used}: used"));
+    let others = refused.iter().filter(|(cube, _)| *cube != used);
+    notes.extend(others.map(|(cube, reason)| format!("cube {cube}: {reason}")));
+    Some(plan)
+}
+
+/// The names of all cubes.
+fn cubes(usable: &Usable) -> impl Iterator<Item = &str> {
+    let mut names: Vec<&str> = usable.parts.iter().map(|(_, part)| part.cube.as_str()).collect();
+    names.dedup();
+    names.into_iter()
+}
+
+fn answer_from(
+    part: &Part,
+    table: &Arc<Table>,
+    query: &Shape,
+    aggregate: &Aggregate,
+    usable: &Usable,
+) -> Result<LogicalPlan, Reason> {
+    let shape = &part.shape;
+    if shape.root != query.root {
+        return Err(Reason::OtherFact);
+    }
+    if query.epoch != usable.snapshot.epoch() {
+        return Err(Reason::AsOf);
+    }
+    joins_are_lossless(shape, query, usable)?;
+    let missing = shape.conditions.iter().find(|condition| !query.conditions.contains(condition));
+    if let Some(condition) = missing {
+        return Err(Reason::CubeFilter(shown(condition)));
+    }
+    let fact_rows = usable.snapshot.table_by_id(query.root).map_or(0, |fact| fact.row_count());
+    if table.row_count() >= fact_rows.max(1) && fact_rows > 0 {
+        return Err(Reason::Cost);
+    }
+    let cells = Cells { part, relation: table.name().to_owned(), query };
+    let rest = query.conditions.iter().filter(|condition| !shape.conditions.contains(condition));
+    let conditions: Vec<Expr> = rest
+        .map(|it| cells.of_keys(it).ok_or_else(|| Reason::Filter(shown(it))))
+        .collect::<Result<_, _>>()?;
+    let groups: Vec<Expr> = query
+        .groups
+        .iter()
+        .map(|it| cells.of_keys(it).ok_or_else(|| Reason::MissingKey(shown(it))))
+        .collect::<Result<_, _>>()?;
+    let mut answer = Answer { cells, groups, inner: Vec::new(), by: Vec::new(), outer: Vec::new() };
+    let mut values = Vec::new();
+    for function in &query.functions {
+        let value = answer.value(function);
+        values.push(value.ok_or_else(|| Reason::Aggregate(shown(function)))?);
+    }
+    let plan = answer.plan(table, usable, conditions, values, aggregate);
+    plan.map_err(|error| Reason::Aggregate(error.to_string()))
+}
+
+/// Whether neither loses rows by a join that the other does not have.
+fn joins_are_lossless(cube: &Shape, query: &Shape, usable: &Usable) -> Result<(), Reason> {
+    let name = |path: &crate::star::Path| {
+        let table = usable.snapshot.table_by_id(path.table);
+        table.map_or_else(String::new, |table| table.name().to_owned())
+    };
+    for path in &cube.paths {
+        match query.path(&path.name) {
+            None if path.may_drop() => return Err(Reason::CubeJoin(name(path))),
+            Some(other) if other.may_drop() != path.may_drop() => {
+                return Err(Reason::QueryJoin(name(path)));
+            }
+            _ => {}
+        }
+    }
+    match query.paths.iter().find(|path| path.may_drop() && cube.path(&path.name).is_none()) {
+        Some(path) => Err(Reason::QueryJoin(name(path))),
+        None => Ok(()),
+    }
+}
+
+/// The cells of a part, for a query.
+struct Cells<'a> {
+    part: &'a Part,
+    relation: String,
+    query: &'a Shape,
+}
+
+impl Cells<'_> {
+    /// A column of the cells, of the type that the query for them gives.
+    fn column(&self, place: usize) -> Option<Expr> {
+        let column = self.part.columns.get(place)?;
+        let expr = cell(&self.relation, &column.name);
+        let (wanted, own) = &column.types;
+        Some(if wanted == own { expr } else { cast(expr, wanted.clone()) })
+    }
+
+    fn of_role(&self, role: &Role) -> Option<Expr> {
+        self.column(self.part.find(role)?)
+    }
+
+    /// An expression of keys.
+    fn of_keys(&self, expr: &Expr) -> Option<Expr> {
+        let mut is_known = true;
+        let found = expr.clone().transform_down(|node| {
+            if let Some(key) = self.of_role(&Role::Key(node.clone())) {
+                return Ok(Transformed::new(key, true, TreeNodeRecursion::Jump));
+            }
+            is_known &= !matches!(node, Expr::Column(_));
+            Ok(Transformed::no(node))
+        });
+        found.ok().filter(|_| is_known).map(|found| found.data)
+    }
+
+    /// How many rows of a cell have a value that is not NULL.
+    fn count_of(&self, argument: &Expr) -> Option<Expr> {
+        if is_never_null(argument) || !argument.nullable(&self.query.columns).ok()? {
+            return self.of_role(&Role::Rows);
+        }
+        self.of_role(&Role::Count(argument.clone()))
+    }
+}
+
+/// The plan under construction: groups of cells, and groups of these where functions of keys need
+/// them.
+struct Answer<'a> {
+    cells: Cells<'a>,
+    groups: Vec<Expr>,
+    /// Aggregates of cells.
+    inner: Vec<Expr>,
+    /// What else cells are grouped by.
+    by: Vec<Expr>,
+    /// Aggregates of those groups, if there are any.
+    outer: Vec<Expr>,
+}
+
+/// What a value is made of.
+enum Value {
+    Sum {
+        sum: usize,
+        count: usize,
+    },
+    Count(usize),
+    Average {
+        sum: usize,
+        count: usize,
+        of: DataType,
+    },
+    Plain(usize),
+    /// An aggregate of groups of keys.
+    OfKeys(usize),
+}
+
+impl Answer<'_> {
+    /// The value of a function of the query.
+    fn value(&mut self, function: &Expr) -> Option<Value> {
+        let Expr::AggregateFunction(AggregateFunction { func, params }) = function else {
+            return None;
+        };
+        if !params.order_by.is_empty() {
+            return None;
+        }
+        let filter = match &params.filter {
+            None => None,
+            Some(filter) => Some(self.cells.of_keys(filter)?),
+        };
+        let [argument] = params.args.as_slice() else { return None };
+        let is_distinct = params.distinct;
+        match func.name() {
+            "count" if is_distinct => self.of_keys(func, argument, filter, true),
+            "approx_distinct" => self.of_keys(&count_udaf(), argument, filter, true),
+            "min" | "max" => {
+                let role = match func.name() {
+                    "min" => Role::Min(argument.clone()),
+                    _ => Role::Max(argument.clone()),
+                };
+                if let Some(column) = self.cells.of_role(&role) {
+                    let function = if func.name() == "min" { min(column) } else { max(column) };
+                    return Some(Value::Plain(self.add(with_filter(function, filter))));
+                }
+                self.of_keys(func, argument, filter, false)
+            }
+            "count" => self.total_count(argument, filter).map(Value::Count),
+            "sum" if !is_distinct && is_exact_total(func) => {
+                let sum = self.cells.of_role(&Role::Sum(argument.clone()))?;
+                let count = self.total_count(argument, filter.clone())?;
+                let sum = self.add(with_filter(exact_sum(sum), filter));
+                Some(Value::Sum { sum, count })
+            }
+            "avg" if !is_distinct && is_exact_total(func) => {
+                let sum = self.cells.of_role(&Role::Sum(argument.clone()))?;
+                let of = argument.get_type(&self.cells.query.columns).ok()?;
+                let count = self.total_count(argument, filter.clone())?;
+                let sum = self.add(with_filter(exact_sum(sum), filter));
+                Some(Value::Average { sum, count, of })
+            }
+            _ => None,
+        }
+    }
+
+    fn total_count(&mut self, argument: &Expr, filter: Option<Expr>) -> Option<usize> {
+        if let Some(count) = self.cells.count_of(argument) {
+            return Some(self.add(with_filter(exact_sum(count), filter)));
+        }
+        // Of a key it is known in which cells it is NULL.
+        let (rows, key) = (self.cells.of_role(&Role::Rows)?, self.cells.of_keys(argument)?);
+        let filter = conjunction(filter.into_iter().chain([key.is_not_null()]));
+        Some(self.add(with_filter(exact_sum(rows), filter)))
+    }
+
+    /// A function of a key.
+    fn of_keys(
+        &mut self,
+        func: &Arc<datafusion::logical_expr::AggregateUDF>,
+        argument: &Expr,
+        filter: Option<Expr>,
+        is_distinct: bool,
+    ) -> Option<Value> {
+        let argument = self.cells.of_keys(argument)?;
+        let argument = self.group_by(argument);
+        let filter = filter.map(|filter| Box::new(self.group_by(filter)));
+        let call = AggregateFunction::new_udf(
+            Arc::clone(func),
+            vec![argument],
+            is_distinct,
+            filter,
+            Vec::new(),
+            None,
+        );
+        self.outer.push(Expr::AggregateFunction(call));
+        Some(Value::OfKeys(self.outer.len() - 1))
+    }
+
+    /// The column of one more expression that cells are grouped by.
+    fn group_by(&mut self, expr: Expr) -> Expr {
+        let place = self.by.iter().position(|known| *known == expr).unwrap_or_else(|| {
+            self.by.push(expr);
+            self.by.len() - 1
+        });
+        named(&by_name(place))
+    }
+
+    /// The place of an aggregate of cells.
+    fn add(&mut self, expr: Expr) -> usize {
+        self.inner.iter().position(|known| *known == expr).unwrap_or_else(|| {
+            self.inner.push(expr);
+            self.inner.len() - 1
+        })
+    }
+
+    fn plan(
+        mut self,
+        table: &Arc<Table>,
+        usable: &Usable,
+        conditions: Vec<Expr>,
+        values: Vec<Value>,
+        of: &Aggregate,
+    ) -> Result<LogicalPlan> {
+        let has_groups = !self.groups.is_empty();
+        let is_two_level = !self.outer.is_empty();
+        let rows = self.cells.of_role(&Role::Rows);
+        let rows = rows.ok_or_else(|| Error::internal("cells without a number of rows"))?;
+        let rows = self.add(exact_sum(rows));
+        let read = self.groups.iter().chain(&self.by).chain(&self.inner);
+        let input = scan(table, usable, conditions, read)?;
+        let groups = self.groups.iter().enumerate();
+        let mut by: Vec<Expr> =
+            groups.map(|(place, expr)| expr.clone().alias(group_name(place))).collect();
+        let others = self.by.iter().enumerate();
+        by.extend(others.map(|(place, expr)| expr.clone().alias(by_name(place))));
+        let inner = self.inner.iter().enumerate();
+        let inner: Vec<Expr> =
+            inner.map(|(place, expr)| expr.clone().alias(value_name(place))).collect();
+        let has_inner_groups = !by.is_empty();
+        let mut plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), by, inner)?);
+        if has_inner_groups {
+            let is_there =
+                named(&value_name(rows)).gt(lit(ScalarValue::Decimal128(Some(0), 38, 0)));
+            plan = LogicalPlan::Filter(Filter::try_new(is_there, Arc::new(plan))?);
+        }
+        if is_two_level {
+            plan = self.second_level(plan)?;
+        }
+        let mut outputs = Vec::new();
+        let fields = of.schema.iter().map(|(qualifier, field)| (qualifier.cloned(), field));
+        for (place, (qualifier, field)) in fields.enumerate() {
+            let expr = match place.checked_sub(self.groups.len()) {
+                None => named(&group_name(place)),
+                Some(value) => {
+                    let value = values.get(value);
+                    let value = value.ok_or_else(|| Error::internal("a value is missing"))?;
+                    made(value, field.data_type(), has_groups && !is_two_level, rows)?
+                }
+            };
+            let expr = match expr.get_type(plan.schema())? == *field.data_type() {
+                true => expr,
+                false => cast(expr, field.data_type().clone()),
+            };
+            outputs.push(expr.alias_qualified(qualifier, field.name()));
+        }
+        Ok(LogicalPlan::Projection(Projection::try_new(outputs, Arc::new(plan))?))
+    }
+
+    /// The groups of the query, of groups that have more keys.
+    fn second_level(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let groups = (0..self.groups.len()).map(|place| named(&group_name(place))).collect();
+        let mut functions = Vec::new();
+        for (place, expr) in self.inner.iter().enumerate() {
+            let column = named(&value_name(place));
+            let of = match expr {
+                Expr::AggregateFunction(call) if call.func.name() == "min" => min(column),
+                Expr::AggregateFunction(call) if call.func.name() == "max" => max(column),
+                _ => exact_sum(column),
+            };
+            functions.push(of.alias(value_name(place)));
+        }
+        let outer = self.outer.iter().enumerate();
+        functions.extend(outer.map(|(place, expr)| expr.clone().alias(outer_name(place))));
+        Ok(LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(plan), groups, functions)?))
+    }
+}
+
+/// A value of the query, of a type.
+fn made(value: &Value, data_type: &DataType, has_rows: bool, rows: usize) -> Result<Expr> {
+    let zero = || lit(ScalarValue::Decimal128(Some(0), 38, 0));
+    let of = |place: usize| named(&value_name(place));
+    Ok(match value {
+        // Where each group has rows, all of which have a value, there is a sum.
+        Value::Sum { sum, count } if has_rows && *count == rows => of(*sum),
+        Value::Sum { sum, count } => {
+            when(of(*count).gt(zero()), cast(of(*sum), data_type.clone())).end()?
+        }
+        Value::Count(count) if has_rows && *count == rows => of(*count),
+        Value::Count(count) => when(of(*count).is_null(), zero()).otherwise(of(*count))?,
+        Value::Average { sum, count, of: values } => average_of(values, of(*sum), of(*count)),
+        Value::Plain(place) => of(*place),
+        Value::OfKeys(place) => named(&outer_name(*place)),
+    })
+}
+
+/// The cells that satisfy some conditions, with the columns that some expressions need.
+fn scan<'a>(
+    table: &Arc<Table>,
+    usable: &Usable,
+    conditions: Vec<Expr>,
+    read: impl Iterator<Item = &'a Expr>,
+) -> Result<LogicalPlan> {
+    let source = provider_as_source(Arc::new(StarfactTable::new(&usable.snapshot, table)));
+    let name = TableReference::bare(table.name());
+    let (filters, others): (Vec<Expr>, Vec<Expr>) = conditions.into_iter().partition(stands_alone);
+    let columns = table.columns().iter();
+    let own = |column: &Column| column.name.clone();
+    let mut named: HashSet<String> = read.flat_map(Expr::column_refs).map(own).collect();
+    named.extend(others.iter().flat_map(Expr::column_refs).map(own));
+    let read = columns.enumerate().filter(|(_, column)| named.contains(&column.name));
+    let read = Some(read.map(|(place, _)| place).collect());
+    let scan = LogicalPlan::TableScan(
+        TableScanBuilder::new(name, source).with_projection(read).with_filters(filters).build()?,
+    );
+    match conjunction(others) {
+        None => Ok(scan),
+        Some(others) => Ok(LogicalPlan::Filter(Filter::try_new(others, Arc::new(scan))?)),
+    }
+}
+
+fn with_filter(expr: Expr, filter: Option<Expr>) -> Expr {
+    match (expr, filter) {
+        (Expr::AggregateFunction(mut call), Some(filter)) => {
+            call.params.filter = Some(Box::new(filter));
+            Expr::AggregateFunction(call)
+        }
+        (expr, _) => expr,
+    }
+}
+
+fn named(name: &str) -> Expr {
+    Expr::Column(Column::new_unqualified(name))
+}
+
+fn group_name(place: usize) -> String {
+    format!("cell group {place}")
+}
+
+fn by_name(place: usize) -> String {
+    format!("cell key {place}")
+}
+
+fn value_name(place: usize) -> String {
+    format!("cell value {place}")
+}
+
+fn outer_name(place: usize) -> String {
+    format!("cell result {place}")
+}

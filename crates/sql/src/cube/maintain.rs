@@ -1,0 +1,396 @@
+//! Keeps cells in step: what a commit has to change in them.
+//!
+//! ```text
+//!   cells after = cells before
+//!     ⊖ rows of the fact that go                             by the tables before the commit
+//!     ⊖ rows that stay, whose dimension row is changed       by the tables before
+//!     ⊕ the same rows                                        by the tables after
+//!     ⊕ rows of the fact that come                           by the tables after
+//! ```
+//!
+//! Each line is the query for cells over tables that have those rows only, so cells are right
+//! whatever the query is made of. Rows that stay and refer to changed rows of several dimensions
+//! count once: with the first, then with the second and not the first, and so on.
+//!
+//! A least or greatest value cannot be taken off again: the groups of rows that go are computed
+//! again, and replaced. What is not worth the trouble is built anew: dimensions of which much has
+//! changed, references by several columns, inner sides of outer joins.
+
+use super::cells::Cells;
+use super::part::Part;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan_cache::bind_places;
+use crate::scan::StarfactTable;
+use crate::star::Path;
+use crate::warehouse::Inner;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use arrow::row::{OwnedRow, RowConverter, SortField};
+use datafusion::common::{Column, ScalarValue, TableReference};
+use datafusion::datasource::provider_as_source;
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, in_list};
+use starfact_store::{Maintenance, PartChange, Snapshot, Table};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Weak};
+
+/// Changed rows of a dimension, above which cells are built anew.
+const CHANGED_ROWS_MAX: usize = 10_000;
+/// Distinct values of a key up to which groups are looked for by it.
+const VALUES_MAX: usize = 1_000;
+/// Cells that a part may have twice before its cells are made one each.
+const LOOSE_CELLS: u64 = 20_000;
+
+/// Keeps the cubes of a warehouse.
+pub(crate) struct Keeper {
+    inner: Weak<Inner>,
+}
+
+impl Keeper {
+    pub(crate) fn new(inner: &Arc<Inner>) -> Self {
+        Self { inner: Arc::downgrade(inner) }
+    }
+}
+
+impl Maintenance for Keeper {
+    fn changes(
+        &self,
+        before: &Arc<Snapshot>,
+        after: &Arc<Snapshot>,
+        parts: &[Arc<Table>],
+    ) -> starfact_base::Result<Vec<PartChange>> {
+        let closed = || starfact_base::Error::Internal("the warehouse is closed".into());
+        let inner = self.inner.upgrade().ok_or_else(closed)?;
+        let mut changes = Vec::new();
+        for table in parts {
+            let Some(declared) = table.cube() else { continue };
+            let change = inner.cubes.part(&inner, after, table, declared).and_then(|part| {
+                Step { inner: &inner, before, after, table, part: &part }.change()
+            });
+            changes.extend(change.map_err(|error| of_cube(&declared.cube, &error))?);
+        }
+        Ok(changes)
+    }
+}
+
+/// The error of a commit whose cells cannot be computed.
+fn of_cube(cube: &str, error: &Error) -> starfact_base::Error {
+    if error.kind == ErrorKind::Corrupt {
+        return starfact_base::Error::Internal(error.message.clone());
+    }
+    starfact_base::Error::Constraint(format!(
+        "cube \"{cube}\" cannot follow the change: {}; DROP CUBE {cube}, or change other rows",
+        error.message
+    ))
+}
+
+/// One commit, as one part sees it.
+struct Step<'a> {
+    inner: &'a Arc<Inner>,
+    before: &'a Arc<Snapshot>,
+    after: &'a Arc<Snapshot>,
+    table: &'a Arc<Table>,
+    part: &'a Part,
+}
+
+/// Changed rows of a dimension, by their keys.
+struct Changed<'a> {
+    path: &'a Path,
+    keys: Vec<ScalarValue>,
+}
+
+/// Rows of the fact, by those of dimensions.
+struct Rows<'a> {
+    snapshot: &'a Arc<Snapshot>,
+    /// All of the snapshot if it is not given.
+    fact: Option<Arc<Table>>,
+    /// Only those that refer to these.
+    only: Option<&'a Changed<'a>>,
+    /// And to none of these.
+    without: &'a [Changed<'a>],
+}
+
+impl<'a> Rows<'a> {
+    fn of(snapshot: &'a Arc<Snapshot>, fact: Option<Arc<Table>>) -> Self {
+        Self { snapshot, fact, only: None, without: &[] }
+    }
+
+    /// The conditions on the scan of a path.
+    fn conditions(&self, place: usize, name: &TableReference) -> Vec<Expr> {
+        let only = self.only.iter().map(|changed| (*changed, false));
+        let all = only.chain(self.without.iter().map(|changed| (changed, true)));
+        let here = all.filter(|(changed, _)| changed.path.places.first() == Some(&place));
+        let conditions = here.filter_map(|(changed, is_negated)| {
+            let column = Column::new(Some(name.clone()), changed.path.key.first()?);
+            let keys = changed.keys.iter().map(|key| Expr::Literal(key.clone(), None)).collect();
+            Some(in_list(Expr::Column(column), keys, is_negated))
+        });
+        conditions.collect()
+    }
+}
+
+impl Step<'_> {
+    fn change(&self) -> Result<Option<PartChange>> {
+        let Some((before, after)) = self.facts() else { return self.anew().map(Some) };
+        if after.row_count() == 0 {
+            return self.anew().map(Some);
+        }
+        let Some(dimensions) = self.changed_dimensions()? else { return self.anew().map(Some) };
+        let (removed, added) = (after.removed_since(before), after.added_since(before));
+        let kept = Arc::new(after.kept_since(before));
+        let mut gone = Cells::new(self.part)?;
+        let mut come = gone.beside();
+        if removed.row_count() > 0 {
+            let rows = Rows::of(self.before, Some(Arc::new(removed)));
+            gone.add(&self.cells(&rows)?, 1)?;
+        }
+        for (place, changed) in dimensions.iter().enumerate() {
+            let without = dimensions.get(..place).unwrap_or_default();
+            for (cells, snapshot) in [(&mut gone, self.before), (&mut come, self.after)] {
+                let fact = Some(Arc::clone(&kept));
+                let rows = Rows { snapshot, fact, only: Some(changed), without };
+                cells.add(&self.cells(&rows)?, 1)?;
+            }
+        }
+        if added.row_count() > 0 {
+            let rows = Rows::of(self.after, Some(Arc::new(added)));
+            come.add(&self.cells(&rows)?, 1)?;
+        }
+        self.put_together(gone, come)
+    }
+
+    /// The fact before and after, if both and all other tables are declared alike.
+    fn facts(&self) -> Option<(&Arc<Table>, &Arc<Table>)> {
+        self.before.table_by_id(self.table.id())?;
+        let declared = self.table.cube()?;
+        for id in &declared.tables {
+            let (before, after) = (self.before.table_by_id(*id)?, self.after.table_by_id(*id)?);
+            if before.definition() != after.definition() {
+                return None;
+            }
+        }
+        let root = self.part.shape.root;
+        Some((self.before.table_by_id(root)?, self.after.table_by_id(root)?))
+    }
+
+    /// All cells, built from all rows.
+    fn anew(&self) -> Result<PartChange> {
+        let rows = Rows::of(self.after, None);
+        let added = self.cells(&rows)?;
+        let added = added.iter().map(|batch| self.as_stored(batch)).collect::<Result<_>>()?;
+        Ok(PartChange { table: self.table.id(), deleted: all_rows(self.table), added })
+    }
+
+    fn as_stored(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let schema = Arc::new(crate::scan::arrow_schema(self.table));
+        let columns = batch.columns().iter().zip(schema.fields());
+        let columns =
+            columns.map(|(column, field)| Ok(arrow::compute::cast(column, field.data_type())?));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        Ok(RecordBatch::try_new(schema, columns)?)
+    }
+
+    fn put_together<'a>(
+        &'a self,
+        gone: Cells<'a>,
+        mut come: Cells<'a>,
+    ) -> Result<Option<PartChange>> {
+        let table = self.table.id();
+        if self.part.columns.iter().all(|column| column.role.is_invertible()) {
+            come.subtract(gone)?;
+            come.settle();
+            if come.is_empty() {
+                return Ok(None);
+            }
+            let stored = self.table.row_count() + come.len() as u64;
+            if self.inner.cubes.is_loose(self.table, stored, LOOSE_CELLS) {
+                come.add(&self.stored_cells()?, 1)?;
+                come.settle();
+                self.inner.cubes.note_settled(table, come.len() as u64);
+                let deleted = all_rows(self.table);
+                return Ok(Some(PartChange { table, deleted, added: vec![come.batch()?] }));
+            }
+            return Ok(Some(PartChange { table, deleted: Vec::new(), added: vec![come.batch()?] }));
+        }
+        if gone.is_empty() && come.is_empty() {
+            return Ok(None);
+        }
+        let mut deleted = Vec::new();
+        let mut added = Vec::new();
+        if !gone.is_empty() {
+            let filters = gone.filters(VALUES_MAX)?;
+            let mut again = gone.beside();
+            let rows = Rows::of(self.after, None);
+            again.add(&self.cells_where(&rows, &filters)?, 1)?;
+            again.retain(|key| gone.contains(key));
+            if !again.is_empty() {
+                added.push(again.batch()?);
+            }
+            deleted = self.rows_with(&gone)?;
+        }
+        come.retain(|key| !gone.contains(key));
+        if !come.is_empty() {
+            added.push(come.batch()?);
+        }
+        Ok(Some(PartChange { table, deleted, added }))
+    }
+
+    /// The ids of the rows of the part with some keys.
+    fn rows_with(&self, keys: &Cells<'_>) -> Result<Vec<u64>> {
+        let provider = StarfactTable::with_row_ids(Arc::clone(self.table));
+        let scan = LogicalPlanBuilder::scan("cells", provider_as_source(Arc::new(provider)), None)?;
+        let mut ids = Vec::new();
+        for batch in self.inner.cubes.rows(self.inner, self.after, &scan.build()?)? {
+            let rows = batch.column(batch.num_columns() - 1);
+            let rows = arrow::compute::cast(rows, &arrow::datatypes::DataType::Int64)?;
+            let rows = rows.as_primitive::<Int64Type>();
+            for (row, key) in keys.keys_of(&batch)?.iter().enumerate() {
+                if keys.contains(key) {
+                    ids.push(rows.value(row) as u64);
+                }
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The cells that the part has.
+    fn stored_cells(&self) -> Result<Vec<RecordBatch>> {
+        self.inner.cubes.stored(self.inner, self.after, self.table)
+    }
+
+    /// The cells of some rows.
+    fn cells(&self, rows: &Rows<'_>) -> Result<Vec<RecordBatch>> {
+        self.cells_where(rows, &[])
+    }
+
+    /// The same with conditions on the keys, by their places.
+    fn cells_where(
+        &self,
+        rows: &Rows<'_>,
+        filters: &[(usize, Vec<ScalarValue>)],
+    ) -> Result<Vec<RecordBatch>> {
+        let shape = &self.part.shape;
+        let plan = bind_places(self.part.plan.clone(), |place, id, name| {
+            let table = match &rows.fact {
+                Some(fact) if place == shape.root_place => Arc::clone(fact),
+                _ => Arc::clone(rows.snapshot.table_by_id(id)?),
+            };
+            let provider = StarfactTable::of_epoch(table, rows.snapshot.epoch());
+            Some((provider_as_source(Arc::new(provider)), rows.conditions(place, name)))
+        })?;
+        let plan = self.inner.cubes.filtered(self.inner, plan, filters)?;
+        self.inner.cubes.rows(self.inner, rows.snapshot, &plan)
+    }
+
+    /// The changed rows of dimensions of which cells depend. `None` if cells had better be built anew.
+    fn changed_dimensions(&self) -> Result<Option<Vec<Changed<'_>>>> {
+        let mut changed = Vec::new();
+        for path in &self.part.shape.paths {
+            let (Some(before), Some(after)) =
+                (self.before.table_by_id(path.table), self.after.table_by_id(path.table))
+            else {
+                return Ok(None);
+            };
+            let (removed, added) = (after.removed_since(before), after.added_since(before));
+            if removed.row_count() == 0 {
+                continue;
+            }
+            let [key] = path.key.as_slice() else { return Ok(None) };
+            if path.is_outer {
+                return Ok(None);
+            }
+            let used = self.used_columns(path, after);
+            let keys = self.changed_keys(key, &used, removed, added)?;
+            if keys.len() > CHANGED_ROWS_MAX {
+                return Ok(None);
+            }
+            if !keys.is_empty() {
+                changed.push(Changed { path, keys });
+            }
+        }
+        Ok(Some(changed))
+    }
+
+    /// The columns of a dimension on which cells depend: those that are asked for, and references
+    /// to others.
+    fn used_columns(&self, path: &Path, table: &Table) -> Vec<String> {
+        let shape = &self.part.shape;
+        let asked = shape.conditions.iter().chain(&shape.groups).chain(&shape.functions);
+        let asked = asked.flat_map(|expr| expr.column_refs());
+        let is_here =
+            |column: &&Column| column.relation.as_ref().is_some_and(|it| it.table() == path.name);
+        let asked = asked.filter(is_here).map(|column| column.name.clone());
+        let references = table.foreign_keys().iter().flat_map(|key| &key.columns);
+        let references = references.filter_map(|id| table.column(*id));
+        let references = references.map(|column| column.name.clone());
+        asked.chain(references).collect::<BTreeSet<String>>().into_iter().collect()
+    }
+
+    /// The keys of rows that are not the same after.
+    fn changed_keys(
+        &self,
+        key: &str,
+        used: &[String],
+        removed: Table,
+        added: Table,
+    ) -> Result<Vec<ScalarValue>> {
+        let before = self.columns_of(self.before, removed, key, used)?;
+        let after = self.columns_of(self.after, added, key, used)?;
+        let Some(first) = before.first() else { return Ok(Vec::new()) };
+        let fields = first.schema();
+        let field = |place: usize| SortField::new(fields.field(place).data_type().clone());
+        let of_key = RowConverter::new(vec![field(0)])?;
+        let of_rows = RowConverter::new((0..fields.fields().len()).map(field).collect())?;
+        let mut known: HashMap<OwnedRow, OwnedRow> = HashMap::new();
+        for batch in &after {
+            let keys = of_key.convert_columns(&[Arc::clone(batch.column(0))])?;
+            let rows = of_rows.convert_columns(batch.columns())?;
+            known
+                .extend(keys.iter().map(|key| key.owned()).zip(rows.iter().map(|row| row.owned())));
+        }
+        let mut changed = Vec::new();
+        for batch in &before {
+            let keys = of_key.convert_columns(&[Arc::clone(batch.column(0))])?;
+            let rows = of_rows.convert_columns(batch.columns())?;
+            for (place, (key, row)) in keys.iter().zip(rows.iter()).enumerate() {
+                let is_same = known.get(&key.owned()).is_some_and(|known| known.row() == row);
+                let value = ScalarValue::try_from_array(batch.column(0), place)?;
+                if !is_same && !value.is_null() {
+                    changed.push(value);
+                }
+            }
+        }
+        Ok(changed)
+    }
+
+    /// The key of all rows of a table, and other columns.
+    fn columns_of(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        table: Table,
+        key: &str,
+        others: &[String],
+    ) -> Result<Vec<RecordBatch>> {
+        let provider = StarfactTable::of_epoch(Arc::new(table), snapshot.epoch());
+        let columns = std::iter::once(key).chain(others.iter().map(String::as_str)).enumerate();
+        let columns = columns.map(|(place, name)| {
+            let column = Expr::Column(Column::new(Some("rows"), name));
+            column.alias(format!("column {place}"))
+        });
+        let source = provider_as_source(Arc::new(provider));
+        let rows = LogicalPlanBuilder::scan("rows", source, None)?;
+        let plan = rows.project(columns.collect::<Vec<Expr>>())?.build()?;
+        self.inner.cubes.rows(self.inner, snapshot, &plan)
+    }
+}
+
+/// The ids of all rows of a table.
+fn all_rows(table: &Table) -> Vec<u64> {
+    let mut rows = Vec::new();
+    for segment in table.segments() {
+        let deleted = table.deleted_rows(segment.id());
+        let places = 0..segment.row_count() as u32;
+        let live = places.filter(|place| deleted.is_none_or(|deleted| !deleted.contains(*place)));
+        rows.extend(live.map(|place| segment.first_row() + u64::from(place)));
+    }
+    rows
+}

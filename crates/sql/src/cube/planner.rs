@@ -1,0 +1,236 @@
+//! Plans the queries for cells, and remembers what they are.
+
+use super::part::Part;
+use crate::catalog::WarehouseSchema;
+use crate::error::Result;
+use crate::parse::{Statement, parse};
+use crate::scan::StarfactTable;
+use crate::session::{build_state, runtime_env};
+use crate::settings::UseCubes;
+use crate::statement::{Context, optimized_query};
+use crate::warehouse::Inner;
+use arrow::array::RecordBatch;
+use datafusion::common::ScalarValue;
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, in_list};
+use datafusion::physical_plan::collect;
+use starfact_base::TableId;
+use starfact_store::{CubePart, Definition, Snapshot, Table};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio_util::sync::CancellationToken;
+
+/// The cubes of a warehouse, as far as they were asked for.
+#[derive(Default)]
+pub(crate) struct Cubes {
+    planner: Mutex<Option<Planner>>,
+    planning: Mutex<()>,
+    parts: Mutex<HashMap<TableId, Known>>,
+    /// How many cells tables had when they had one each.
+    settled: Mutex<HashMap<TableId, u64>>,
+    /// How often cubes have answered.
+    used: Mutex<HashMap<String, u64>>,
+}
+
+/// What plans for no session.
+#[derive(Clone)]
+struct Planner {
+    schema: Arc<WarehouseSchema>,
+    state: Arc<SessionState>,
+}
+
+/// A part, and what the tables were declared to be when it was planned.
+struct Known {
+    definitions: Vec<Option<Definition>>,
+    part: Arc<Part>,
+}
+
+/// What a table of cells and the tables that it is made of are declared to be.
+fn definitions(table: &Table, part: &CubePart, snapshot: &Snapshot) -> Vec<Option<Definition>> {
+    let of = |id: &TableId| snapshot.table_by_id(*id).map(|table| table.definition());
+    let own = std::iter::once(Some(table.definition()));
+    own.chain(part.tables.iter().map(of)).collect()
+}
+
+impl Cubes {
+    /// What a table of cells is.
+    ///
+    /// # Errors
+    /// A query for cells that cannot be planned any more.
+    pub(crate) fn part(
+        &self,
+        inner: &Arc<Inner>,
+        snapshot: &Arc<Snapshot>,
+        table: &Arc<Table>,
+        part: &CubePart,
+    ) -> Result<Arc<Part>> {
+        let definitions = definitions(table, part, snapshot);
+        if let Some(known) = self.lock_parts().get(&table.id())
+            && known.definitions == definitions
+        {
+            return Ok(Arc::clone(&known.part));
+        }
+        let plan = self.plan(inner, snapshot, &part.cells)?;
+        let part = Arc::new(Part::of(plan, table)?);
+        let known = Known { definitions, part: Arc::clone(&part) };
+        self.lock_parts().insert(table.id(), known);
+        Ok(part)
+    }
+
+    /// The optimised plan of a query over a snapshot, without cubes.
+    ///
+    /// # Errors
+    /// What is wrong with the query.
+    pub(crate) fn plan(
+        &self,
+        inner: &Arc<Inner>,
+        snapshot: &Arc<Snapshot>,
+        sql: &str,
+    ) -> Result<LogicalPlan> {
+        let Statement::Query(query) = parse(sql)? else {
+            return Err(crate::error::Error::internal("cells are not of a query"));
+        };
+        // The planner looks at one snapshot at a time.
+        let _one = self.planning.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut context = self.context(inner, snapshot);
+        context.schema.set_snapshot(Arc::clone(snapshot));
+        optimized_query(&mut context, *query)
+    }
+
+    /// The rows of an optimised plan.
+    ///
+    /// # Errors
+    /// What goes wrong while it runs.
+    pub(crate) fn rows(
+        &self,
+        inner: &Arc<Inner>,
+        snapshot: &Arc<Snapshot>,
+        plan: &LogicalPlan,
+    ) -> Result<Vec<RecordBatch>> {
+        let context = self.context(inner, snapshot);
+        context.wait(async {
+            let planner = context.state.query_planner();
+            let physical = planner.create_physical_plan(plan, context.state.as_ref()).await?;
+            Ok(collect(physical, context.state.task_ctx()).await?)
+        })
+    }
+
+    /// The cells that a table has, loose ones among them.
+    ///
+    /// # Errors
+    /// Damage.
+    pub(super) fn stored(
+        &self,
+        inner: &Arc<Inner>,
+        snapshot: &Arc<Snapshot>,
+        table: &Arc<Table>,
+    ) -> Result<Vec<RecordBatch>> {
+        let provider = StarfactTable::of_epoch(Arc::clone(table), snapshot.epoch());
+        let source = provider_as_source(Arc::new(provider));
+        let plan = LogicalPlanBuilder::scan("cells", source, None)?.build()?;
+        self.rows(inner, snapshot, &plan)
+    }
+
+    /// A plan with conditions on some of its columns: each has one of some values.
+    ///
+    /// # Errors
+    /// Those of the optimiser.
+    pub(super) fn filtered(
+        &self,
+        inner: &Arc<Inner>,
+        plan: LogicalPlan,
+        filters: &[(usize, Vec<ScalarValue>)],
+    ) -> Result<LogicalPlan> {
+        if filters.is_empty() {
+            return Ok(plan);
+        }
+        let columns = plan.schema().columns();
+        let mut conditions = Vec::new();
+        for (place, values) in filters {
+            let Some(column) = columns.get(*place) else { continue };
+            let column = Expr::Column(column.clone());
+            let known = values.iter().filter(|value| !value.is_null());
+            let known = known.map(|value| Expr::Literal(value.clone(), None)).collect();
+            let among = in_list(column.clone(), known, false);
+            conditions.push(match values.iter().any(ScalarValue::is_null) {
+                true => among.or(column.is_null()),
+                false => among,
+            });
+        }
+        let mut plan = LogicalPlanBuilder::from(plan);
+        if let Some(condition) = conjunction(conditions) {
+            plan = plan.filter(condition)?;
+        }
+        Ok(self.planner(inner).state.optimize(&plan.build()?)?)
+    }
+
+    /// Whether a table with so many cells should have one each: at most as many again as it had
+    /// then, and `some` more, may be loose.
+    pub(super) fn is_loose(&self, table: &Table, cells: u64, some: u64) -> bool {
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        let least = *settled.entry(table.id()).or_insert(table.row_count());
+        cells > least.saturating_mul(2).saturating_add(some)
+    }
+
+    /// Notes that a table has one cell each.
+    pub(super) fn note_settled(&self, table: TableId, cells: u64) {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner).insert(table, cells);
+    }
+
+    /// Counts the cubes that answer a query, of which these are the notes.
+    pub(crate) fn note_used(&self, notes: &[String]) {
+        if notes.is_empty() {
+            return;
+        }
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        for note in notes {
+            if let Some(cube) = note.strip_prefix("cube ").and_then(|it| it.strip_suffix(": used"))
+            {
+                *used.entry(cube.to_owned()).or_default() += 1;
+            }
+        }
+    }
+
+    /// How often a cube has answered since the warehouse was opened.
+    pub(crate) fn hits(&self, cube: &str) -> u64 {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.get(cube).copied().unwrap_or_default()
+    }
+
+    fn context(&self, inner: &Arc<Inner>, snapshot: &Arc<Snapshot>) -> Context {
+        let Planner { schema, state } = self.planner(inner);
+        Context {
+            inner: Arc::clone(inner),
+            schema,
+            state,
+            snapshot: Arc::clone(snapshot),
+            settings: inner.defaults,
+            progress: Arc::default(),
+            notes: Arc::default(),
+            logged: None,
+            plans: Arc::default(),
+            prepared: Arc::default(),
+            cancel: CancellationToken::new(),
+            open: None,
+        }
+    }
+
+    fn planner(&self, inner: &Arc<Inner>) -> Planner {
+        let mut planner = self.planner.lock().unwrap_or_else(PoisonError::into_inner);
+        let planner = planner.get_or_insert_with(|| {
+            let schema = Arc::new(WarehouseSchema::new(inner));
+            let mut settings = inner.defaults;
+            settings.scan.use_cubes = UseCubes::Off;
+            let mut state = build_state(&schema, runtime_env(settings.memory_limit));
+            *state.config_mut() = settings.apply(state.config().clone());
+            Planner { schema, state: Arc::new(state) }
+        });
+        planner.clone()
+    }
+
+    fn lock_parts(&self) -> std::sync::MutexGuard<'_, HashMap<TableId, Known>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

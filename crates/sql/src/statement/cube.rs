@@ -1,0 +1,413 @@
+//! `CREATE CUBE`, `DROP CUBE`, `CHECK CUBE`, `SHOW CUBES` and `DESCRIBE CUBE`.
+
+use super::show::table_of;
+use super::{Context, names, transaction};
+use crate::cube::{self, Declared, Part, Role, Wanted};
+use crate::error::{Error, Result};
+use crate::outcome::{Outcome, Rows};
+use crate::parse::{CreateCube, tokenize};
+use crate::star::Shape;
+use crate::types::{sql_name, stored_type};
+use arrow::array::{ArrayRef, AsArray, Int64Array, StringArray};
+use arrow::datatypes::{DataType, Int64Type};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::sql::sqlparser::ast::ObjectName;
+use datafusion::sql::sqlparser::tokenizer::Token;
+use starfact_base::{ColumnId, TableId};
+use starfact_store::{
+    Column, ColumnDefinition, CubePart, PartDefinition, Snapshot, Table, TableDefinition,
+    Transaction,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Bytes that the name of a cube may have: its parts have a little more.
+const NAME_BYTES_MAX: usize = 200;
+/// Values of a text column up to which it is a key because it follows from others.
+const FOLLOWING_MAX: i64 = 20_000;
+/// Columns of a dimension that are keys because they follow from others.
+const FOLLOWING_COLUMNS_MAX: usize = 16;
+
+/// `CREATE CUBE [IF NOT EXISTS] c AS query`
+pub(super) fn create_cube(context: &mut Context, wanted: CreateCube) -> Result<Outcome> {
+    let name = names::table_name(&wanted.name)?;
+    let done = || Outcome::Done { tag: "CREATE CUBE".into() };
+    if find(&context.snapshot, &name).is_some() {
+        if wanted.if_not_exists {
+            return Ok(done());
+        }
+        return Err(Error::sql(format!("cube \"{name}\" exists already"))
+            .with_hint(format!("DROP CUBE {name} first, or CREATE CUBE IF NOT EXISTS")));
+    }
+    if names::table(&context.snapshot, &name).is_some() {
+        return Err(Error::sql(format!("there is a table called \"{name}\""))
+            .with_hint("give the cube another name"));
+    }
+    if name.len() > NAME_BYTES_MAX || name.is_empty() {
+        let message = format!("a cube has a name of 1 to {NAME_BYTES_MAX} bytes");
+        return Err(Error::sql(message));
+    }
+    let sql = wanted.query.to_string();
+    let declared = cube::parts_of(&wanted.query)?;
+    transaction::change(context, |context, transaction| {
+        create_parts(context, transaction, &name, &sql, &declared)
+    })?;
+    Ok(done())
+}
+
+fn create_parts(
+    context: &Context,
+    transaction: &mut Transaction,
+    name: &str,
+    sql: &str,
+    declared: &Declared,
+) -> Result<()> {
+    let snapshot = Arc::new(transaction.snapshot()?.as_committed());
+    let mut known = Vec::new();
+    for wanted in &declared.parts {
+        let cells = Planned::new(context, &snapshot, name, declared, wanted.clone())?;
+        let cells = cells.with_following_keys(context, &snapshot, name, declared)?;
+        let cells = cells.without_repeated_values(context, &snapshot, name, declared)?;
+        if known.contains(&cells.sql) {
+            continue;
+        }
+        let place = known.len();
+        known.push(cells.sql.clone());
+        let part = cells.part(name, sql, place as u32)?;
+        transaction.create_cube_part(&part)?;
+    }
+    Ok(())
+}
+
+/// The query for the cells of a part, planned.
+struct Planned {
+    wanted: Wanted,
+    sql: String,
+    plan: LogicalPlan,
+    shape: Shape,
+}
+
+impl Planned {
+    fn new(
+        context: &Context,
+        snapshot: &Arc<Snapshot>,
+        cube: &str,
+        declared: &Declared,
+        wanted: Wanted,
+    ) -> Result<Self> {
+        let sql = wanted.sql(&declared.from);
+        let plan = context.inner.cubes.plan(&context.inner, snapshot, &sql)?;
+        let shape = Part::shape_of(&plan, cube)?;
+        Ok(Self { wanted, sql, plan, shape })
+    }
+
+    /// The same with the columns of dimensions as keys that follow from its keys.
+    fn with_following_keys(
+        self,
+        context: &Context,
+        snapshot: &Arc<Snapshot>,
+        cube: &str,
+        declared: &Declared,
+    ) -> Result<Self> {
+        let mut added = Vec::new();
+        for path in &self.shape.paths {
+            let own = |expr: &&Expr| {
+                matches!(expr, Expr::Column(column)
+                if column.relation.as_ref().is_some_and(|it| it.table() == path.name))
+            };
+            let keys: Vec<String> =
+                self.shape.groups.iter().filter(own).filter_map(name_of).collect();
+            let Some(table) = snapshot.table_by_id(path.table) else { continue };
+            if keys.is_empty() || path.places.len() > 1 {
+                continue;
+            }
+            let Some(alias) = alias_of(&self.plan, path.places.first().copied()) else { continue };
+            let following = following(context, snapshot, table, &keys)?;
+            added.extend(following.into_iter().map(|name| format!("{alias}.\"{name}\"")));
+        }
+        if added.is_empty() {
+            return Ok(self);
+        }
+        let mut wanted = self.wanted.clone();
+        wanted.keys.extend(added);
+        // A name that means two columns is no reason to have no cube.
+        let again = Self::new(context, snapshot, cube, declared, wanted);
+        Ok(again.unwrap_or(self))
+    }
+
+    /// The same without numbers of rows that are known twice.
+    fn without_repeated_values(
+        self,
+        context: &Context,
+        snapshot: &Arc<Snapshot>,
+        cube: &str,
+        declared: &Declared,
+    ) -> Result<Self> {
+        let mut roles: Vec<Role> = Vec::new();
+        let mut values = Vec::new();
+        for (function, text) in self.shape.functions.iter().zip(&self.wanted.values).rev() {
+            let role = Part::role_of(function)
+                .ok_or_else(|| Error::sql(format!("{text} can be no column of cube \"{cube}\"")))?;
+            let role = match &role {
+                Role::Count(of) if !of.nullable(&self.shape.columns)? => Role::Rows,
+                _ => role,
+            };
+            if !roles.contains(&role) {
+                roles.push(role);
+                values.push(text.clone());
+            }
+        }
+        if values.len() == self.wanted.values.len() {
+            return Ok(self);
+        }
+        values.reverse();
+        let keys = self.wanted.keys.clone();
+        Self::new(context, snapshot, cube, declared, Wanted { keys, values })
+    }
+
+    fn part(&self, cube: &str, sql: &str, place: u32) -> Result<PartDefinition> {
+        let mut columns = Vec::new();
+        for (field, text) in self
+            .plan
+            .schema()
+            .fields()
+            .iter()
+            .zip(self.wanted.keys.iter().chain(&self.wanted.values))
+        {
+            let is_key = columns.len() < self.wanted.keys.len();
+            let is_exact = matches!(field.data_type(), DataType::Int64 | DataType::Decimal128(..));
+            let is_extreme = text.starts_with("min(") || text.starts_with("max(");
+            if !is_key && !is_exact && !is_extreme {
+                let message = format!(
+                    "{text} is {}, and sums of floats depend on their order",
+                    sql_name(field.data_type())
+                );
+                return Err(Error::sql(message)
+                    .with_hint("cast the argument: sum(CAST(x AS DECIMAL(18, 4)))"));
+            }
+            columns.push(ColumnDefinition::new(
+                field.name().clone(),
+                stored_type(field.name(), field.data_type())?,
+            ));
+        }
+        let name = format!("cube {cube} {place}");
+        let keys = columns.iter().take(self.wanted.keys.len());
+        let sorted_by = keys.map(|column| column.name.clone()).collect();
+        let table = TableDefinition { name, columns, sorted_by, ..TableDefinition::default() };
+        let mut tables = vec![self.shape.root];
+        tables.extend(self.shape.paths.iter().map(|path| path.table));
+        tables.dedup();
+        let (cube, sql, cells) = (cube.to_owned(), sql.to_owned(), self.sql.clone());
+        Ok(PartDefinition { table, part: CubePart { cube, sql, place, cells, tables } })
+    }
+}
+
+fn name_of(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Column(column) => Some(column.name.clone()),
+        _ => None,
+    }
+}
+
+/// The name that the table at a place of a plan has in it.
+fn alias_of(plan: &LogicalPlan, place: Option<usize>) -> Option<String> {
+    fn walk(plan: &LogicalPlan, alias: Option<&str>, left: &mut usize) -> Option<String> {
+        match plan {
+            LogicalPlan::TableScan(scan) => {
+                if *left == 0 {
+                    return Some(alias.unwrap_or_else(|| scan.table_name.table()).to_owned());
+                }
+                *left -= 1;
+                None
+            }
+            LogicalPlan::SubqueryAlias(named) => {
+                let alias = named.alias.table();
+                walk(&named.input, Some(alias), left)
+            }
+            other => other.inputs().into_iter().find_map(|input| walk(input, None, left)),
+        }
+    }
+    let mut left = place?;
+    walk(plan, None, &mut left).map(|alias| format!("\"{}\"", alias.replace('"', "\"\"")))
+}
+
+/// The columns of a dimension whose values follow from some others.
+fn following(
+    context: &Context,
+    snapshot: &Arc<Snapshot>,
+    table: &Table,
+    keys: &[String],
+) -> Result<Vec<String>> {
+    let is_unique = table.keys().iter().any(|key| {
+        let names = key.columns.iter().filter_map(|id| table.column(*id));
+        names.clone().count() > 0 && names.into_iter().all(|column| keys.contains(&column.name))
+    });
+    let quoted = |name: &String| format!("\"{}\"", name.replace('"', "\"\""));
+    let from = quoted(&table.name().to_owned());
+    let of_keys = keys.iter().map(quoted).collect::<Vec<_>>().join(", ");
+    let combinations = |columns: &str| -> Result<i64> {
+        let sql = format!("SELECT count(*) FROM (SELECT DISTINCT {columns} FROM {from}) AS x");
+        let plan = context.inner.cubes.plan(&context.inner, snapshot, &sql)?;
+        let rows = context.inner.cubes.rows(&context.inner, snapshot, &plan)?;
+        Ok(rows.first().map_or(0, |batch| batch.column(0).as_primitive::<Int64Type>().value(0)))
+    };
+    let of_these = combinations(&of_keys)?;
+    let mut following = Vec::new();
+    for column in table.columns() {
+        if keys.contains(&column.name) || following.len() == FOLLOWING_COLUMNS_MAX {
+            continue;
+        }
+        let name = quoted(&column.name);
+        let is_text = column.data_type == starfact_base::DataType::Varchar;
+        let follows = is_unique || combinations(&format!("{of_keys}, {name}"))? == of_these;
+        if follows && (!is_text || combinations(&name)? <= FOLLOWING_MAX.min(of_these / 2)) {
+            following.push(column.name.clone());
+        }
+    }
+    Ok(following)
+}
+
+/// The parts of the cube of this name, with the name as it was declared.
+pub(super) fn find(snapshot: &Snapshot, name: &str) -> Option<(String, Vec<Arc<Table>>)> {
+    let folded = name.to_lowercase();
+    let mut found: Option<(String, Vec<Arc<Table>>)> = None;
+    for (table, part) in snapshot.cube_parts() {
+        if part.cube.to_lowercase() == folded {
+            let (_, tables) = found.get_or_insert_with(|| (part.cube.clone(), Vec::new()));
+            tables.push(Arc::clone(table));
+        }
+    }
+    found
+}
+
+fn existing(snapshot: &Snapshot, name: &ObjectName) -> Result<(String, Vec<Arc<Table>>)> {
+    let wanted = names::table_name(name)?;
+    find(snapshot, &wanted).ok_or_else(|| {
+        let all: Vec<&str> = by_name(snapshot).into_keys().collect();
+        let hint = match crate::error::nearest(&wanted, all.iter().copied()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => "SHOW CUBES lists all cubes".to_owned(),
+        };
+        Error::sql(format!("there is no cube \"{wanted}\"")).with_hint(hint)
+    })
+}
+
+/// Refuses a change of what the queries of cubes say: the name of a table, or a column.
+pub(super) fn refuse_change(
+    snapshot: &Snapshot,
+    table: &Table,
+    column: Option<ColumnId>,
+) -> Result<()> {
+    let column = column.and_then(|id| table.column(id));
+    for (_, part) in snapshot.cube_parts() {
+        if !part.tables.contains(&table.id()) {
+            continue;
+        }
+        let names = |column: &Column| -> Result<bool> {
+            let tokens = tokenize(&part.cells)?;
+            Ok(tokens.iter().any(|token| {
+                matches!(&token.token, Token::Word(word)
+                if word.value.eq_ignore_ascii_case(&column.name))
+            }))
+        };
+        let what = match column {
+            None => format!("table \"{}\"", table.name()),
+            Some(column) if names(column)? => format!("column \"{}\"", column.name),
+            Some(_) => continue,
+        };
+        let message = format!("cube \"{}\" is made of {what}", part.cube);
+        return Err(Error::sql(message)
+            .with_hint(format!("DROP CUBE {} first, and create it again after", part.cube)));
+    }
+    Ok(())
+}
+
+/// `DROP CUBE [IF EXISTS] a, b`
+pub(super) fn drop_cube(
+    context: &mut Context,
+    cubes: &[ObjectName],
+    if_exists: bool,
+) -> Result<Outcome> {
+    transaction::change(context, |context, transaction| {
+        let mut parts: Vec<TableId> = Vec::new();
+        for name in cubes {
+            match existing(&context.snapshot, name) {
+                Ok((_, tables)) => parts.extend(tables.iter().map(|table| table.id())),
+                Err(_) if if_exists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        parts.sort_unstable();
+        parts.dedup();
+        parts.into_iter().try_for_each(|part| Ok(transaction.drop_table(part)?))
+    })?;
+    Ok(Outcome::Done { tag: "DROP CUBE".into() })
+}
+
+/// `CHECK CUBE a, b`
+pub(super) fn check_cubes(context: &mut Context, cubes: &[ObjectName]) -> Result<Outcome> {
+    let (mut names, mut cells) = (Vec::new(), Vec::new());
+    for name in cubes {
+        let (cube, parts) = existing(&context.snapshot, name)?;
+        let mut count = 0;
+        for part in &parts {
+            context.check_cancelled()?;
+            count += cube::check(&context.inner, &context.snapshot, part)?;
+        }
+        names.push(cube);
+        cells.push(count as i64);
+    }
+    let verdicts = StringArray::from(vec!["ok"; names.len()]);
+    table_of(vec![
+        ("name", Arc::new(StringArray::from(names))),
+        ("status", Arc::new(verdicts)),
+        ("cells", Arc::new(Int64Array::from(cells))),
+    ])
+    .map(Outcome::Rows)
+}
+
+/// The parts of all cubes.
+pub(crate) fn by_name(snapshot: &Snapshot) -> BTreeMap<&str, Vec<&Arc<Table>>> {
+    let mut cubes: BTreeMap<&str, Vec<&Arc<Table>>> = BTreeMap::new();
+    for (table, part) in snapshot.cube_parts() {
+        cubes.entry(&part.cube).or_default().push(table);
+    }
+    cubes
+}
+
+/// `SHOW CUBES`
+pub(super) fn show_cubes(context: &Context) -> Result<Rows> {
+    let batch = crate::sys::cubes(&context.snapshot, &context.inner)?;
+    let schema = batch.schema();
+    let kept = ["name", "fact", "cells", "bytes", "hits", "sql"];
+    let columns = kept.iter().filter_map(|name| {
+        let place = schema.index_of(name).ok()?;
+        Some((*name, Arc::clone(batch.column(place))))
+    });
+    table_of(columns.collect())
+}
+
+/// `DESCRIBE CUBE c`
+pub(super) fn describe_cube(context: &Context, name: &ObjectName) -> Result<Rows> {
+    let (_, parts) = existing(&context.snapshot, name)?;
+    let (mut places, mut kinds, mut texts, mut types) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for table in &parts {
+        let Some(declared) = table.cube() else { continue };
+        let part = context.inner.cubes.part(&context.inner, &context.snapshot, table, declared)?;
+        for (column, stored) in part.columns.iter().zip(table.columns()) {
+            places.push(i64::from(declared.place));
+            let (kind, text) = column.role.shown();
+            kinds.push(kind);
+            texts.push(text);
+            types.push(stored.data_type.to_string());
+        }
+    }
+    let text = |values: Vec<String>| Arc::new(StringArray::from(values)) as ArrayRef;
+    table_of(vec![
+        ("part", Arc::new(Int64Array::from(places))),
+        ("kind", Arc::new(StringArray::from(kinds))),
+        ("expression", text(texts)),
+        ("type", text(types)),
+    ])
+}

@@ -1,0 +1,218 @@
+//! Cubes: kept exact, used without being named, and EXPLAIN says why.
+
+use super::{answer, execute, run, session, sorted_rows};
+use crate::Session;
+
+const TABLES: &[&str] = &[
+    "CREATE TABLE day (id INTEGER PRIMARY KEY, month INTEGER NOT NULL, year INTEGER NOT NULL)",
+    "INSERT INTO day SELECT value, 199201 + value / 30 % 12 + value / 360 * 100, 1992 + value / 360
+         FROM range(1440)",
+    "CREATE TABLE maker (id INTEGER PRIMARY KEY, land VARCHAR)",
+    "INSERT INTO maker SELECT value, 'land ' || value % 4 FROM range(20)",
+    "CREATE TABLE item (id INTEGER PRIMARY KEY, brand VARCHAR, category VARCHAR, maker INTEGER
+         REFERENCES maker)",
+    "INSERT INTO item SELECT value, 'brand ' || value % 25, 'category ' || value % 5,
+         CASE WHEN value % 13 = 0 THEN NULL ELSE value % 20 END FROM range(300)",
+    "CREATE TABLE sale (id BIGINT PRIMARY KEY, day INTEGER NOT NULL REFERENCES day, sent INTEGER
+         REFERENCES day, item INTEGER NOT NULL REFERENCES item, buyer INTEGER, price DECIMAL(12, 2)
+         NOT NULL, cost DECIMAL(12, 2), amount INTEGER)",
+    "INSERT INTO sale SELECT value, value * 7 % 1440, CASE WHEN value % 11 = 0 THEN NULL ELSE
+         value * 13 % 1440 END, value * 31 % 300, value * 17 % 500, value * 0.37 - 100,
+         CASE WHEN value % 5 = 0 THEN NULL ELSE value * 0.11 END, value % 50 FROM range(5000)",
+];
+
+const CUBES: &[&str] = &[
+    "CREATE CUBE by_brand AS SELECT year, brand, sum(price), avg(cost), count(*), sum(amount)
+         FROM sale JOIN day ON sale.day = day.id JOIN item ON sale.item = item.id GROUP BY year, brand",
+    "CREATE CUBE by_month AS SELECT month, amount, count(DISTINCT buyer), sum(price * amount)
+         FROM sale JOIN day ON sale.day = day.id GROUP BY month, amount",
+    "CREATE CUBE extremes AS SELECT category, land, min(price), max(cost), count(cost)
+         FROM sale JOIN item ON item = item.id JOIN maker ON maker = maker.id GROUP BY 1, 2",
+];
+
+/// With the cube that answers each, if one does.
+const QUERIES: &[(&str, &str)] = &[
+    (
+        "SELECT year, brand, sum(price), avg(cost) FROM sale JOIN day ON day = day.id
+         JOIN item ON item = item.id GROUP BY year, brand",
+        "by_brand",
+    ),
+    (
+        "SELECT category, sum(price), count(*), avg(price) FROM sale JOIN item ON item = item.id
+         GROUP BY category",
+        "by_brand",
+    ),
+    ("SELECT year, sum(amount) FROM sale JOIN day ON day = day.id WHERE year > 1993 GROUP BY 1", "by_brand"),
+    ("SELECT sum(price), count(*), count(cost) FROM sale", "by_brand"),
+    (
+        "SELECT brand, count(*) FILTER (WHERE year = 1992), sum(cost) FROM sale JOIN day d ON day = d.id
+         JOIN item i ON i.id = item WHERE category IN ('category 1', 'category 3') GROUP BY brand",
+        "by_brand",
+    ),
+    (
+        "SELECT month, count(DISTINCT buyer) FROM sale JOIN day ON day = day.id GROUP BY month",
+        "by_month",
+    ),
+    (
+        "SELECT year, count(DISTINCT buyer), count(*), min(amount) FROM sale JOIN day ON day = day.id
+         WHERE amount BETWEEN 3 AND 40 GROUP BY year",
+        "by_month",
+    ),
+    (
+        "SELECT sum(price * amount) FROM sale JOIN day ON day = day.id WHERE month = 199304 AND amount < 25",
+        "by_month",
+    ),
+    ("SELECT DISTINCT year, month FROM sale JOIN day ON day = day.id", ""),
+    ("SELECT DISTINCT brand FROM sale JOIN item ON item = item.id WHERE price <> 0 OR brand <> ''", ""),
+    (
+        "SELECT category, min(price), max(cost) FROM sale JOIN item ON item = item.id
+         JOIN maker ON maker = maker.id GROUP BY category",
+        "extremes",
+    ),
+    (
+        "SELECT land, category, max(cost), count(*) FROM sale JOIN item ON item = item.id
+         JOIN maker ON maker = maker.id WHERE land <> 'land 2' GROUP BY ALL",
+        "extremes",
+    ),
+    (
+        "SELECT year, sum(price) AS s FROM sale JOIN day ON day = day.id GROUP BY year HAVING count(*) > 5
+         ORDER BY s DESC LIMIT 3",
+        "by_brand",
+    ),
+    ("SELECT buyer, sum(price) FROM sale GROUP BY buyer", ""),
+    ("SELECT brand, min(price) FROM sale JOIN item ON item = item.id GROUP BY brand", ""),
+    ("SELECT month, sum(price) FROM sale JOIN day ON sent = day.id GROUP BY month", ""),
+    ("SELECT stddev(price) FROM sale", ""),
+];
+
+fn with_cubes() -> Session {
+    let session = session(TABLES);
+    run(&session, CUBES);
+    session
+}
+
+fn explained(session: &Session, sql: &str) -> String {
+    answer(session, &format!("EXPLAIN {sql}"))
+}
+
+/// Compares answers of cubes with those of tables, and cells with those of a new build.
+fn assert_exact(session: &Session, after: &str) {
+    for (sql, _) in QUERIES {
+        let found = sorted_rows(session, sql);
+        run(session, &["SET starfact.use_cubes = off"]);
+        assert_eq!(found, sorted_rows(session, sql), "after {after}: {sql}");
+        run(session, &["SET starfact.use_cubes = on"]);
+    }
+    run(session, &["CHECK CUBE by_brand, by_month, extremes"]);
+}
+
+#[test]
+fn cubes_answer_what_follows_from_their_cells() {
+    let session = with_cubes();
+    for (sql, cube) in QUERIES {
+        let shown = explained(&session, sql);
+        match cube.is_empty() {
+            true => assert!(!shown.contains(": used"), "{sql}\n{shown}"),
+            false => assert!(shown.contains(&format!("cube {cube}: used")), "{sql}\n{shown}"),
+        }
+    }
+    assert_exact(&session, "nothing");
+}
+
+#[test]
+fn cells_follow_every_change() {
+    let session = with_cubes();
+    run(&session, &["SET starfact.background_merges = off"]);
+    for change in [
+        "INSERT INTO sale VALUES (10000, 3, NULL, 7, 1, 5.25, NULL, 4), (10001, 3, 5, 8, NULL, -7, 1, NULL)",
+        "DELETE FROM sale WHERE id % 10 = 3",
+        "UPDATE sale SET price = price + 1, amount = NULL WHERE id % 7 = 1",
+        "UPDATE sale SET buyer = 3",
+        "UPDATE item SET brand = 'changed' WHERE id = 31",
+        "UPDATE item SET category = 'category 9', maker = 3 WHERE id % 50 = 2",
+        "UPDATE item SET maker = NULL WHERE id < 20",
+        "UPDATE maker SET land = 'land 7' WHERE id IN (3, 5)",
+        "UPDATE maker SET land = NULL WHERE id = 6",
+        "UPDATE day SET month = 199913 WHERE id BETWEEN 50 AND 60",
+        "UPDATE day SET year = year",
+        "OPTIMIZE sale",
+        "DELETE FROM sale WHERE price > (SELECT avg(price) FROM sale)",
+        "MERGE INTO sale USING (SELECT 4 AS id, 8 AS day UNION ALL SELECT 20000, 9) AS s ON sale.id = s.id
+         WHEN MATCHED THEN UPDATE SET day = s.day WHEN NOT MATCHED THEN
+         INSERT (id, day, item, price) VALUES (s.id, s.day, 1, 2)",
+        "INSERT INTO item VALUES (900, 'new', 'newest', 2)",
+        "UPDATE sale SET item = 900 WHERE id % 20 = 0",
+        "OPTIMIZE item",
+        "TRUNCATE sale",
+        "INSERT INTO sale SELECT value, 5, 6, 7, 8, 9, 10, 11 FROM range(300)",
+    ] {
+        run(&session, &[change]);
+        assert_exact(&session, change);
+    }
+}
+
+#[test]
+fn a_transaction_changes_cells_when_it_commits() {
+    let session = with_cubes();
+    let sql =
+        "SELECT brand, sum(price), count(*) FROM sale JOIN item ON item = item.id GROUP BY brand";
+    let before = sorted_rows(&session, sql);
+    run(
+        &session,
+        &[
+            "BEGIN",
+            "UPDATE item SET brand = 'first' WHERE id < 10",
+            "INSERT INTO sale VALUES (10000, 3, NULL, 7, 1, 5.25, NULL, 4)",
+            "UPDATE item SET brand = 'second' WHERE id BETWEEN 5 AND 15",
+            "DELETE FROM sale WHERE item = 12",
+            "UPDATE day SET year = 1901 WHERE id % 100 = 7",
+        ],
+    );
+    let own = sorted_rows(&session, sql);
+    assert_ne!(own, before);
+    assert!(!explained(&session, sql).contains(": used"));
+    run(&session, &["COMMIT"]);
+    assert!(explained(&session, sql).contains("cube by_brand: used"));
+    assert_eq!(sorted_rows(&session, sql), own);
+    assert_exact(&session, "a transaction");
+    run(&session, &["BEGIN", "DELETE FROM sale", "ROLLBACK"]);
+    assert_eq!(sorted_rows(&session, sql), own);
+}
+
+#[test]
+fn what_a_cube_cannot_be_is_refused_with_words() {
+    let session = with_cubes();
+    for (sql, expected) in [
+        ("CREATE CUBE by_brand AS SELECT count(*) FROM sale", "exists already"),
+        ("CREATE CUBE sale AS SELECT count(*) FROM sale", "there is a table called"),
+        (
+            "CREATE CUBE c AS SELECT buyer, median(price) FROM sale GROUP BY buyer",
+            "can be no column",
+        ),
+        ("CREATE CUBE c AS SELECT sum(price::DOUBLE) FROM sale", "sums of floats"),
+        ("CREATE CUBE c AS SELECT count(*) FROM sale, day", "foreign keys"),
+        ("DROP CUBE nothing", "there is no cube"),
+        ("CHECK CUBE nothing", "there is no cube"),
+        ("DROP TABLE item", "cube"),
+        ("ALTER TABLE item RENAME TO thing", "cube \"by_brand\" is made of table"),
+        ("ALTER TABLE item RENAME COLUMN brand TO make", "cube \"by_brand\" is made of column"),
+        ("ALTER TABLE sale DROP COLUMN cost", "cube \"by_brand\" is made of column"),
+        ("SELECT * FROM \"cube by_brand 0\"", "cube by_brand 0"),
+    ] {
+        let error = execute(&session, sql).map(|_| ()).unwrap_err();
+        assert!(error.message.contains(expected), "{sql}: {}", error.message);
+    }
+    run(&session, &["DROP CUBE by_brand, extremes", "DROP CUBE IF EXISTS by_brand"]);
+    assert_eq!(answer(&session, "SELECT name FROM sys.cubes"), "by_month");
+}
+
+#[test]
+fn cubes_may_be_required() {
+    let session = with_cubes();
+    run(&session, &["SET starfact.use_cubes = require"]);
+    answer(&session, "SELECT year, sum(price) FROM sale JOIN day ON day = day.id GROUP BY year");
+    let error = execute(&session, "SELECT buyer, sum(price) FROM sale GROUP BY buyer");
+    let error = error.map(|_| ()).unwrap_err();
+    assert!(error.message.contains("cube by_brand: missing-key: buyer"), "{}", error.message);
+    assert_eq!(answer(&session, "SELECT 1"), "1");
+}
