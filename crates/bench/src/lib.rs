@@ -6,6 +6,7 @@
 //! answers, the report) lives beside it.
 
 mod answer;
+mod cubes;
 mod engine;
 mod error;
 mod load;

@@ -19,6 +19,9 @@ pub struct Report {
     pub verified_against: VerifiedAgainst,
     /// How the tables came into the warehouse.
     pub load: LoadReport,
+    /// The cubes that answered, if there were to be any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cubes: Option<CubesReport>,
     /// Size of the warehouse directory.
     pub bytes: u64,
     /// Most memory that the process held until the last query had run, in bytes; verification
@@ -39,6 +42,9 @@ pub struct QueryReport {
     pub p50_ms: f64,
     /// The shortest.
     pub min_ms: f64,
+    /// Of a run with cubes: the median without them, in the same run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub p50_ms_without_cubes: Option<f64>,
     /// Whether every run, the warm-up included, gave the right answer.
     pub verified: bool,
     /// What was wrong with the answer.
@@ -55,6 +61,20 @@ pub enum VerifiedAgainst {
     /// Stock DataFusion over generated Parquet files, evaluated in this run.
     #[serde(rename = "DataFusion over Parquet")]
     DataFusion,
+}
+
+/// The cubes of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CubesReport {
+    /// How many were created in this run; the others were there already.
+    pub created: u64,
+    /// Seconds that this took; absent if all were there already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+    /// Cells of all of them.
+    pub cells: u64,
+    /// Bytes of all of them.
+    pub bytes: u64,
 }
 
 /// How the tables came into the warehouse.
@@ -127,7 +147,17 @@ impl QueryReport {
         let verified = mismatch.is_none();
         let (p50_ms, min_ms) = (rounded(p50), rounded(ascending[0]));
         let runs_ms = runs_ms.into_iter().map(rounded).collect();
-        Self { name, rows, runs_ms, p50_ms, min_ms, verified, mismatch }
+        let p50_ms_without_cubes = None;
+        Self { name, rows, runs_ms, p50_ms, min_ms, p50_ms_without_cubes, verified, mismatch }
+    }
+
+    /// The same of a run with cubes, beside one without; wrong if either was.
+    pub(crate) fn beside(mut self, without: Self) -> Self {
+        self.p50_ms_without_cubes = Some(without.p50_ms);
+        let mismatch = without.mismatch.map(|what| format!("without cubes: {what}"));
+        self.mismatch = self.mismatch.or(mismatch);
+        self.verified = self.mismatch.is_none();
+        self
     }
 }
 
@@ -162,7 +192,7 @@ fn rate(rows: u64, seconds: f64) -> f64 {
 }
 
 /// Microseconds of a time in milliseconds, milliseconds of one in seconds: more is noise.
-fn rounded(value: f64) -> f64 {
+pub(crate) fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
@@ -204,6 +234,7 @@ mod tests {
             ],
             verified_against: VerifiedAgainst::StoredAnswers,
             load: LoadReport::new(vec![TableLoad::loaded("date", 2_557, 0.5)]),
+            cubes: None,
             bytes: 12,
             peak_rss: Some(34),
         };

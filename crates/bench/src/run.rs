@@ -5,6 +5,7 @@
 //! in the times nor in the peak of memory.
 
 use crate::answer::Answer;
+use crate::cubes;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::load::load;
@@ -38,6 +39,8 @@ pub struct Options {
     pub wait: Duration,
     /// Whether the warehouse is only read; then it has to have the tables.
     pub read_only: bool,
+    /// Whether the benchmark's cubes answer, too.
+    pub cubes: bool,
     /// Settings of the session that loads and is timed, as name and value.
     pub settings: Vec<(String, String)>,
 }
@@ -55,6 +58,9 @@ pub fn run<W: Workload>(
     listener: Listener<'_>,
 ) -> Result<Report> {
     let queries = selected::<W>(&options.queries)?;
+    if options.cubes {
+        cubes::check::<W>()?;
+    }
     let threads = options.threads.unwrap_or_else(available_threads).max(1);
     let folder = Folder::new(options.warehouse.as_deref())?;
     let warehouse = open(folder.path(), options, threads)?;
@@ -65,7 +71,15 @@ pub fn run<W: Workload>(
     }
     let load = load(&engine, workload, threads, listener)?;
     let measure = |query| Measured::new(query, &engine, options.runs.max(1), listener);
-    let measured = queries.iter().copied().map(measure).collect::<Result<Vec<_>>>()?;
+    let measure_all = || queries.iter().copied().map(measure).collect::<Result<Vec<_>>>();
+    let (mut measured, mut without, mut made) = (Vec::new(), Vec::new(), None);
+    if options.cubes {
+        engine.execute("switching cubes off", "SET starfact.use_cubes = off")?;
+        without = measure_all()?;
+        engine.execute("switching cubes on", "SET starfact.use_cubes = on")?;
+        made = Some(cubes::create::<W>(&engine)?);
+    }
+    measured.extend(measure_all()?);
     let (peak_rss, bytes) = (peak_rss(), folder_bytes(folder.path())?);
     let right = RightAnswers::new(workload, &queries, threads, cancel, listener)?;
     let report = |measured: Measured| {
@@ -73,14 +87,21 @@ pub fn run<W: Workload>(
         let expected = right.answer(measured.query, cancel)?;
         Ok(measured.report(&expected))
     };
+    let mut reports = measured.into_iter().map(report).collect::<Result<Vec<_>>>()?;
+    if options.cubes {
+        let without = without.into_iter().map(report).collect::<Result<Vec<_>>>()?;
+        let pairs = reports.into_iter().zip(without);
+        reports = pairs.map(|(with, without)| with.beside(without)).collect();
+    }
     Ok(Report {
         workload: W::NAME,
         sf: workload.scale().as_f64(),
         threads,
         version: env!("CARGO_PKG_VERSION"),
-        queries: measured.into_iter().map(report).collect::<Result<_>>()?,
+        queries: reports,
         verified_against: right.source(),
         load,
+        cubes: made,
         bytes,
         peak_rss,
     })

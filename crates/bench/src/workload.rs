@@ -18,6 +18,9 @@ pub trait Workload: Clone + Send + Sync + 'static {
     const NAME: &'static str;
     /// The statements that create the tables, with their keys and sort orders.
     const SCHEMA: &'static str;
+    /// The statements that create the cubes of its dashboards, one behind the other; none if it has
+    /// no cubes.
+    const CUBES: &'static str = "";
 
     /// How large the data is.
     fn scale(&self) -> ScaleFactor;

@@ -49,6 +49,19 @@ pub fn creation(session: &Session, table: &str) -> Result<String, Error> {
     Ok(text.trim_end_matches([';', '\n']).to_owned())
 }
 
+/// The statements that create the cubes.
+///
+/// # Errors
+/// When the warehouse cannot be read.
+pub fn cubes(session: &Session) -> Result<Vec<String>, Error> {
+    let rows = texts(session, "SELECT name, sql FROM sys.cubes ORDER BY name")?;
+    let creation = |row: Vec<String>| match row.as_slice() {
+        [name, sql] => Some(format!("CREATE CUBE {} AS {sql}", quoted(name))),
+        _ => None,
+    };
+    Ok(rows.into_iter().filter_map(creation).collect())
+}
+
 /// The names of all settings.
 ///
 /// # Errors
@@ -58,7 +71,7 @@ pub fn settings(session: &Session) -> Result<Vec<String>, Error> {
 }
 
 /// The rows of a query as text; NULL is the empty text.
-fn texts(session: &Session, sql: &str) -> Result<Vec<Vec<String>>, Error> {
+pub fn texts(session: &Session, sql: &str) -> Result<Vec<Vec<String>>, Error> {
     let mut texts = Vec::new();
     if let Outcome::Rows(rows) = session.execute(sql)? {
         for batch in rows {

@@ -94,8 +94,11 @@ impl Scan {
                 }
             }
             for (block_idx, keep) in keep.into_iter().enumerate() {
+                let rows = (row_count - block_idx * BLOCK_ROWS).min(BLOCK_ROWS);
+                if is_deleted(&table, segment, block_idx, rows) {
+                    continue;
+                }
                 if keep {
-                    let rows = (row_count - block_idx * BLOCK_ROWS).min(BLOCK_ROWS);
                     morsels.push(Morsel { segment_idx, block_idx, rows });
                 } else {
                     pruned_blocks += 1;
@@ -512,6 +515,14 @@ impl Removed {
         *rows += self.left - left;
         self.left = left;
     }
+}
+
+/// Whether all rows of a block are deleted.
+fn is_deleted(table: &Table, segment: &Segment, block: usize, rows: usize) -> bool {
+    let start = (block * BLOCK_ROWS) as u32;
+    let range = start..start.saturating_add(rows as u32);
+    let deleted = table.deleted_rows(segment.id());
+    deleted.is_some_and(|deleted| deleted.range_cardinality(range) == rows as u64)
 }
 
 fn mark_pruned(

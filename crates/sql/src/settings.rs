@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     /// Which older epochs can be read.
     pub(crate) retention: Retention,
     pub(crate) merging: Merging,
+    /// So many of a million answers of cubes are compared with those of tables.
+    pub(crate) verify_millionths: u32,
 }
 
 /// Whether cubes answer queries.
@@ -284,7 +286,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "starfact.use_cubes",
-        description: "answer queries from cubes: where these can, never, or else fail (on, off, require)",
+        description: "answer queries from cubes where these can, never, or always (on, off, require)",
         get: |settings| settings.scan.use_cubes.as_str().into(),
         set: |settings, value| {
             settings.scan.use_cubes = match value.eq_ignore_ascii_case("require") {
@@ -298,6 +300,22 @@ pub(crate) const SETTINGS: &[Setting] = &[
             Ok(())
         },
         reset: |settings, defaults| settings.scan.use_cubes = defaults.scan.use_cubes,
+    },
+    Setting {
+        name: "starfact.verify_answers",
+        description: "the share of answers of cubes that are compared with those of tables (0 to 1)",
+        get: |settings| (f64::from(settings.verify_millionths) / 1e6).to_string(),
+        set: |settings, value| {
+            settings.verify_millionths = match value.parse::<f64>() {
+                Ok(share) if (0.0..=1.0).contains(&share) => (share * 1e6).round() as u32,
+                _ => {
+                    return Err(Error::sql(format!("'{value}' is no share"))
+                        .with_hint("write a number from 0 to 1, as in 0.01"));
+                }
+            };
+            Ok(())
+        },
+        reset: |settings, defaults| settings.verify_millionths = defaults.verify_millionths,
     },
     number!("starfact.threads", "threads that a query may use", 1..=1024, threads),
     switch!("starfact.zone_maps", "skip blocks by their zone maps", scan.zone_maps),
@@ -324,6 +342,7 @@ impl Settings {
             shared_dictionaries: SharedDictionaries::default(),
             retention: DEFAULT_RETENTION,
             merging: Merging::default(),
+            verify_millionths: 0,
         }
     }
 

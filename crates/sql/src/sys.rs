@@ -24,6 +24,7 @@ pub(crate) const SYS: &str = "sys";
 
 /// The views in it.
 pub(crate) const VIEWS: &[View] = &[
+    ("audit", |_, inner| writes::audit(&inner.cubes)),
     ("blocks", |snapshot, _| blocks(snapshot)),
     ("columns", |snapshot, _| columns(snapshot)),
     ("cubes", |snapshot, inner| cubes(snapshot, inner)),

@@ -14,6 +14,7 @@ fn options(warehouse: Option<&Path>) -> Options {
         memory_limit: None,
         wait: Duration::ZERO,
         read_only: false,
+        cubes: false,
         settings: Vec::new(),
     }
 }

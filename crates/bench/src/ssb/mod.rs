@@ -39,6 +39,7 @@ impl Workload for Generator {
 
     const NAME: &'static str = "ssb";
     const SCHEMA: &'static str = include_str!("../../../../datasets/ssb/schema.sql");
+    const CUBES: &'static str = include_str!("../../../../queries/ssb/cubes.sql");
 
     fn scale(&self) -> ScaleFactor {
         Self::scale(self)

@@ -24,11 +24,14 @@ pub struct BenchArgs {
     /// Times that each query is timed
     #[arg(long, value_name = "R", default_value = "5", value_parser = parse_runs)]
     pub runs: usize,
+    /// Create the cubes of queries/ssb/cubes.sql, and time the queries without and with them
+    #[arg(long)]
+    pub cubes: bool,
     /// Write the figures to this file
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Write the data as Parquet files and do nothing else
-    #[arg(long, requires = "out", conflicts_with_all = ["warehouse", "queries", "runs", "json"])]
+    #[arg(long, requires = "out", conflicts_with_all = ["warehouse", "queries", "runs", "json", "cubes"])]
     pub generate_only: bool,
     /// Folder for the Parquet files
     #[arg(long, value_name = "DIR", requires = "generate_only")]

@@ -91,6 +91,7 @@ fn measure<W: starfact_bench::Workload>(
         memory_limit: arguments.resources.memory_limit,
         wait: arguments.resources.wait,
         read_only: arguments.readonly,
+        cubes: arguments.cubes,
         settings: arguments.resources.set.clone(),
     };
     let progress = Progress::new();

@@ -6,30 +6,39 @@ use comfy_table::{CellAlignment, Table};
 use starfact_bench::{LoadReport, Report};
 use std::io::{self, Write};
 
+/// The title of the column that only a run with cubes has.
+const WITHOUT_CUBES: &str = "p50 without cubes";
+
 /// The titles of the columns, and where their values stand.
-const COLUMNS: [(&str, CellAlignment); 5] = [
+const COLUMNS: [(&str, CellAlignment); 6] = [
     ("query", CellAlignment::Left),
     ("rows", CellAlignment::Right),
     ("p50 ms", CellAlignment::Right),
     ("min ms", CellAlignment::Right),
+    (WITHOUT_CUBES, CellAlignment::Right),
     ("verified", CellAlignment::Left),
 ];
 
 /// Prints the table and the summary.
 pub fn print(figures: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let has_cubes = figures.cubes.is_some();
+    let is_shown = |(title, _): &(&str, CellAlignment)| has_cubes || *title != WITHOUT_CUBES;
+    let columns: Vec<(&str, CellAlignment)> = COLUMNS.into_iter().filter(is_shown).collect();
     let mut table = Table::new();
-    table.load_preset(ASCII_FULL_CONDENSED).set_header(COLUMNS.map(|(title, _)| title));
-    for (column, (_, alignment)) in table.column_iter_mut().zip(COLUMNS) {
-        column.set_cell_alignment(alignment);
+    table.load_preset(ASCII_FULL_CONDENSED).set_header(columns.iter().map(|(title, _)| title));
+    for (column, (_, alignment)) in table.column_iter_mut().zip(&columns) {
+        column.set_cell_alignment(*alignment);
     }
     for query in &figures.queries {
-        table.add_row([
+        let mut cells = vec![
             query.name.to_owned(),
             grouped(query.rows as u64),
             format!("{:.2}", query.p50_ms),
             format!("{:.2}", query.min_ms),
-            if query.verified { "yes" } else { "NO" }.to_owned(),
-        ]);
+        ];
+        cells.extend(query.p50_ms_without_cubes.map(|it| format!("{it:.2}")));
+        cells.push(if query.verified { "yes" } else { "NO" }.to_owned());
+        table.add_row(cells);
     }
     writeln!(out, "{table}")?;
     out.write_all(summary(figures).as_bytes())
@@ -42,6 +51,14 @@ fn summary(figures: &Report) -> String {
         figures.workload, figures.sf, figures.threads, figures.verified_against
     );
     text.push_str(&load(&figures.load));
+    if let Some(cubes) = &figures.cubes {
+        let built = match cubes.seconds {
+            Some(seconds) => format!("{} created in {seconds:.1} s", cubes.created),
+            None => "there already".to_owned(),
+        };
+        let cells = grouped(cubes.cells);
+        text.push_str(&format!("cubes: {built}, {cells} cells, {}\n", size(cubes.bytes)));
+    }
     text.push_str(&format!("warehouse: {}", size(figures.bytes)));
     if let Some(bytes) = figures.peak_rss {
         text.push_str(&format!(", peak memory: {}", size(bytes)));
@@ -79,7 +96,17 @@ mod tests {
     fn query(name: &'static str, rows: usize, verified: bool) -> QueryReport {
         let mismatch = (!verified).then(|| "missing row (1)".to_owned());
         let runs_ms = vec![1.5, 2.5];
-        QueryReport { name, rows, runs_ms, p50_ms: 2.0, min_ms: 1.5, verified, mismatch }
+        let p50_ms_without_cubes = None;
+        QueryReport {
+            name,
+            rows,
+            runs_ms,
+            p50_ms: 2.0,
+            min_ms: 1.5,
+            p50_ms_without_cubes,
+            verified,
+            mismatch,
+        }
     }
 
     #[test]
@@ -105,6 +132,7 @@ mod tests {
             queries: vec![query("Q1.1", 1, true), query("Q2.1", 1_280, false)],
             verified_against: VerifiedAgainst::StoredAnswers,
             load,
+            cubes: None,
             bytes: 1_234_567,
             peak_rss: Some(2_000_000_000),
         };

@@ -58,7 +58,9 @@ pub fn views(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
 
 /// `.schema [PATTERN]`
 pub fn schema(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
-    let names = match arguments.optional_word()? {
+    let wanted = arguments.optional_word()?;
+    let is_whole = wanted.is_none();
+    let names = match wanted {
         Some(pattern) if pattern.contains(['%', '*', '?']) => catalog::tables(&runner.session)?
             .into_iter()
             .filter(|name| is_like(name, &pattern))
@@ -70,6 +72,27 @@ pub fn schema(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
         let statement = catalog::creation(&runner.session, &name)?;
         writeln!(runner.sink, "{statement};")?;
     }
+    if is_whole {
+        for cube in catalog::cubes(&runner.session)? {
+            writeln!(runner.sink, "{cube};")?;
+        }
+    }
+    Ok(runner.sink.flush()?)
+}
+
+/// `.cubes`
+pub fn cubes(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
+    arguments.words(0, 0)?;
+    Ok(runner.execute("SHOW CUBES")?)
+}
+
+/// `.why`
+pub fn why(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
+    arguments.words(0, 0)?;
+    let sql = "SELECT ledger FROM sys.query_log WHERE ledger IS NOT NULL ORDER BY id DESC LIMIT 1";
+    let ledger = catalog::texts(&runner.session, sql)?.into_iter().flatten().next();
+    let none = "no query was answered yet, or starfact.query_log is off";
+    writeln!(runner.sink, "{}", ledger.as_deref().unwrap_or(none))?;
     Ok(runner.sink.flush()?)
 }
 

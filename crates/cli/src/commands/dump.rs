@@ -21,7 +21,9 @@ const STATEMENT_ROWS: usize = 5_000;
 
 /// `.dump [TABLE]`
 pub fn dump(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
-    let names = match arguments.optional_word()? {
+    let wanted = arguments.optional_word()?;
+    let is_whole = wanted.is_none();
+    let names = match wanted {
         Some(table) => vec![find(&runner.session, &table)?],
         None => catalog::tables(&runner.session)?,
     };
@@ -34,6 +36,11 @@ pub fn dump(runner: &mut Runner, arguments: &Arguments) -> CommandResult {
         writeln!(runner.sink, "{creation};")?;
         let is_own_parent = references(&creation, &name);
         rows(runner, &name, if is_own_parent { usize::MAX } else { STATEMENT_ROWS })?;
+    }
+    if is_whole {
+        for cube in catalog::cubes(&runner.session)? {
+            writeln!(runner.sink, "{cube};")?;
+        }
     }
     Ok(runner.sink.flush()?)
 }

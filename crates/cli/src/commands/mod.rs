@@ -140,6 +140,20 @@ pub const COMMANDS: &[Command] = &[
         run: control::open,
     },
     Command {
+        names: &[".cubes"],
+        arguments: "",
+        help: "list cubes, their size and how often they have answered",
+        completion: Completion::Nothing,
+        run: catalog::cubes,
+    },
+    Command {
+        names: &[".why"],
+        arguments: "",
+        help: "tell how the last query was answered, and why by no other cube",
+        completion: Completion::Nothing,
+        run: catalog::why,
+    },
+    Command {
         names: &[".databases", "\\l"],
         arguments: "",
         help: "show which warehouse is open",

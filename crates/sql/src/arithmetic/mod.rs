@@ -25,6 +25,7 @@ mod short;
 mod whole;
 
 pub(crate) use decimal::divide_rounded;
+pub(crate) use operation::operator;
 pub(crate) use rounding::to_nearest;
 pub(crate) use short::short_operation;
 

@@ -33,7 +33,7 @@ pub(super) fn function(op: Operator) -> Arc<ScalarUDF> {
 }
 
 /// The operator that a function is.
-pub(super) fn operator(function: &ScalarUDF) -> Option<Operator> {
+pub(crate) fn operator(function: &ScalarUDF) -> Option<Operator> {
     function.inner().downcast_ref::<Operation>().map(|operation| operation.op)
 }
 

@@ -14,6 +14,7 @@
 
 use super::part::{Part, Role, cell, is_never_null, shown};
 use super::reason::Reason;
+use crate::arithmetic::{exact, operator};
 use crate::error::Error;
 use crate::functions::{average_of, exact_sum, is_exact_total};
 use crate::scan::{StarfactTable, stands_alone};
@@ -21,15 +22,15 @@ use crate::settings::UseCubes;
 use crate::star::Shape;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, Result, ScalarValue, TableReference};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::expr_fn::{max, min};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
-    Aggregate, Expr, ExprSchemable, Filter, LogicalPlan, Projection, TableScanBuilder, cast, lit,
-    when,
+    Aggregate, Cast, Expr, ExprSchemable, Filter, LogicalPlan, Operator, Projection,
+    TableScanBuilder, binary_expr, cast, lit, when,
 };
 use starfact_store::{Snapshot, Table};
 use std::collections::HashSet;
@@ -149,7 +150,7 @@ fn answer_from(
         return Err(Reason::CubeFilter(shown(condition)));
     }
     let fact_rows = usable.snapshot.table_by_id(query.root).map_or(0, |fact| fact.row_count());
-    if table.row_count() >= fact_rows.max(1) && fact_rows > 0 {
+    if table.row_count() > fact_rows {
         return Err(Reason::Cost);
     }
     let cells = Cells { part, relation: table.name().to_owned(), query };
@@ -226,6 +227,17 @@ impl Cells<'_> {
         found.ok().filter(|_| is_known).map(|found| found.data)
     }
 
+    /// Whether a cast of an exact number changes no value.
+    fn keeps_values(&self, cast: &Cast) -> Option<bool> {
+        let from = cast.expr.get_type(&self.query.columns).ok()?;
+        let scale = |of: &DataType| match of {
+            DataType::Decimal128(_, scale) => Some(*scale),
+            DataType::Int16 | DataType::Int32 | DataType::Int64 => Some(0),
+            _ => None,
+        };
+        Some(scale(&from)? <= scale(cast.field.data_type())?)
+    }
+
     /// How many rows of a cell have a value that is not NULL.
     fn count_of(&self, argument: &Expr) -> Option<Expr> {
         if is_never_null(argument) || !argument.nullable(&self.query.columns).ok()? {
@@ -250,8 +262,9 @@ struct Answer<'a> {
 
 /// What a value is made of.
 enum Value {
+    /// Sums that are added, or subtracted.
     Sum {
-        sum: usize,
+        terms: Vec<(usize, bool)>,
         count: usize,
     },
     Count(usize),
@@ -296,10 +309,14 @@ impl Answer<'_> {
             }
             "count" => self.total_count(argument, filter).map(Value::Count),
             "sum" if !is_distinct && is_exact_total(func) => {
-                let sum = self.cells.of_role(&Role::Sum(argument.clone()))?;
-                let count = self.total_count(argument, filter.clone())?;
-                let sum = self.add(with_filter(exact_sum(sum), filter));
-                Some(Value::Sum { sum, count })
+                let mut terms = Vec::new();
+                self.terms(argument, false, filter.as_ref(), &mut terms)?;
+                let count = match terms.as_slice() {
+                    [_] => self.total_count(argument, filter)?,
+                    // Terms of several sums are never NULL.
+                    _ => self.total_count(&lit(1_i64), filter)?,
+                };
+                Some(Value::Sum { terms, count })
             }
             "avg" if !is_distinct && is_exact_total(func) => {
                 let sum = self.cells.of_role(&Role::Sum(argument.clone()))?;
@@ -307,6 +324,41 @@ impl Answer<'_> {
                 let count = self.total_count(argument, filter.clone())?;
                 let sum = self.add(with_filter(exact_sum(sum), filter));
                 Some(Value::Average { sum, count, of })
+            }
+            _ => None,
+        }
+    }
+
+    /// The sums of which a sum consists: that of an expression, or of those that it adds and
+    /// subtracts if none of them may be NULL.
+    fn terms(
+        &mut self,
+        argument: &Expr,
+        is_negative: bool,
+        filter: Option<&Expr>,
+        terms: &mut Vec<(usize, bool)>,
+    ) -> Option<()> {
+        if let Some(sum) = self.cells.of_role(&Role::Sum(argument.clone())) {
+            terms.push((self.add(with_filter(exact_sum(sum), filter.cloned())), is_negative));
+            return Some(());
+        }
+        match argument {
+            Expr::Cast(cast) if self.cells.keeps_values(cast)? => {
+                self.terms(&cast.expr, is_negative, filter, terms)
+            }
+            Expr::ScalarFunction(call) => {
+                let is_minus = match operator(&call.func)? {
+                    Operator::Plus => false,
+                    Operator::Minus => true,
+                    _ => return None,
+                };
+                let [left, right] = call.args.as_slice() else { return None };
+                let columns = &self.cells.query.columns;
+                if left.nullable(columns).ok()? || right.nullable(columns).ok()? {
+                    return None;
+                }
+                self.terms(left, is_negative, filter, terms)?;
+                self.terms(right, is_negative != is_minus, filter, terms)
             }
             _ => None,
         }
@@ -403,7 +455,8 @@ impl Answer<'_> {
                 Some(value) => {
                     let value = values.get(value);
                     let value = value.ok_or_else(|| Error::internal("a value is missing"))?;
-                    made(value, field.data_type(), has_groups && !is_two_level, rows)?
+                    let has_rows = has_groups && !is_two_level;
+                    made(value, field.data_type(), has_rows, rows, plan.schema())?
                 }
             };
             let expr = match expr.get_type(plan.schema())? == *field.data_type() {
@@ -435,14 +488,34 @@ impl Answer<'_> {
 }
 
 /// A value of the query, of a type.
-fn made(value: &Value, data_type: &DataType, has_rows: bool, rows: usize) -> Result<Expr> {
+fn made(
+    value: &Value,
+    data_type: &DataType,
+    has_rows: bool,
+    rows: usize,
+    schema: &DFSchema,
+) -> Result<Expr> {
     let zero = || lit(ScalarValue::Decimal128(Some(0), 38, 0));
     let of = |place: usize| named(&value_name(place));
     Ok(match value {
         // Where each group has rows, all of which have a value, there is a sum.
-        Value::Sum { sum, count } if has_rows && *count == rows => of(*sum),
-        Value::Sum { sum, count } => {
-            when(of(*count).gt(zero()), cast(of(*sum), data_type.clone())).end()?
+        Value::Sum { terms, count } => {
+            let mut sum: Option<Expr> = None;
+            for (place, is_negative) in terms {
+                let term = cast(of(*place), data_type.clone());
+                let op = if *is_negative { Operator::Minus } else { Operator::Plus };
+                sum = Some(match sum {
+                    None => term,
+                    Some(sum) => {
+                        cast(exact(binary_expr(sum, op, term), schema)?, data_type.clone())
+                    }
+                });
+            }
+            let sum = sum.ok_or_else(|| Error::internal("a sum of nothing"))?;
+            match has_rows && *count == rows {
+                true => sum,
+                false => when(of(*count).gt(zero()), sum).end()?,
+            }
         }
         Value::Count(count) if has_rows && *count == rows => of(*count),
         Value::Count(count) => when(of(*count).is_null(), zero()).otherwise(of(*count))?,

@@ -179,36 +179,6 @@ impl<'a> Cells<'a> {
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         Ok(RecordBatch::try_new(schema, arrays)?)
     }
-
-    /// The keys of a cell that is not the same in both, if there is one.
-    pub(super) fn difference(&self, other: &Self) -> Option<OwnedRow> {
-        let differs = |(key, values): (&OwnedRow, &Vec<Value>), of: &Self| {
-            (of.values.get(key) != Some(values)).then(|| key.clone())
-        };
-        let own = self.values.iter().find_map(|cell| differs(cell, other));
-        own.or_else(|| other.values.iter().find_map(|cell| differs(cell, self)))
-    }
-
-    /// The keys and values of a cell, in words.
-    pub(super) fn shown(&self, key: &OwnedRow) -> Result<String> {
-        let mut keys = Vec::new();
-        if self.part.key_count() > 0 {
-            for array in self.keys.convert_rows([key.row()])? {
-                keys.push(ScalarValue::try_from_array(&array, 0)?.to_string());
-            }
-        }
-        let values = match self.values.get(key) {
-            None => "no cell".to_owned(),
-            Some(values) => {
-                let values = values.iter().map(|value| match value {
-                    Value::Number(number) => number.to_string(),
-                    Value::Extreme(value) => value.to_string(),
-                });
-                values.collect::<Vec<_>>().join(", ")
-            }
-        };
-        Ok(format!("({}): {values}", keys.join(", ")))
-    }
 }
 
 fn value_at(role: &Role, values: &ArrayRef, row: usize, sign: i128) -> Result<Value> {

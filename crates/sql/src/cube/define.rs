@@ -232,7 +232,7 @@ fn function_of(expr: &Expr) -> Result<Option<Function>> {
     }
     let refuse = |what: &str| {
         Err(Error::sql(format!("{expr} can be no column of a cube: {what}"))
-            .with_hint("write the aggregate alone, and what filters it into its argument: sum(CASE WHEN … THEN x END)"))
+            .with_hint("write the aggregate alone, as in sum(CASE WHEN … THEN x END)"))
     };
     if call.filter.is_some() || call.over.is_some() || !call.within_group.is_empty() {
         return refuse("it has a FILTER, an ORDER BY or a window");

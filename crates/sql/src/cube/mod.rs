@@ -28,4 +28,4 @@ pub(crate) use check::check;
 pub(crate) use define::{Declared, Wanted, parts_of};
 pub(crate) use maintain::Keeper;
 pub(crate) use part::{Part, Role};
-pub(crate) use planner::Cubes;
+pub(crate) use planner::{Audit, Cubes};

@@ -72,24 +72,19 @@ impl Part {
     /// A query that is no aggregation over a star block.
     pub(crate) fn of(plan: LogicalPlan, table: &Table) -> Result<Self> {
         let cube = table.cube().map(|part| part.cube.clone()).unwrap_or_default();
-        let (_, places) = aggregate_of(&plan)?;
         let shape = Self::shape_of(&plan, &cube)?;
         let own = arrow_schema(table);
-        let mut columns = Vec::with_capacity(places.len());
-        for (place, (field, column)) in
-            places.iter().zip(plan.schema().fields().iter().zip(own.fields()))
-        {
-            let role = match place.checked_sub(shape.groups.len()) {
-                None => shape.groups.get(*place).cloned().map(Role::Key),
-                Some(function) => shape.functions.get(function).and_then(role_of),
-            };
-            let role = role.ok_or_else(|| Error::internal("a column of cells of no known kind"))?;
-            let types = (field.data_type().clone(), column.data_type().clone());
-            columns.push(CellColumn { name: column.name().clone(), role, types });
-        }
-        if columns.len() != own.fields().len() {
+        let roles = Self::roles(&plan, &shape)?;
+        if roles.len() != own.fields().len() {
             return Err(Error::internal("a query for cells with other columns"));
         }
+        let fields = plan.schema().fields().iter().zip(own.fields());
+        let columns = roles.into_iter().zip(fields).map(|(role, (field, column))| CellColumn {
+            name: column.name().clone(),
+            role,
+            types: (field.data_type().clone(), column.data_type().clone()),
+        });
+        let columns = columns.collect();
         let plan = unbind(plan.clone())?;
         Ok(Self { cube, plan, shape, columns })
     }
@@ -106,9 +101,36 @@ impl Part {
         })
     }
 
-    /// What an aggregate function of a query for cells gives.
-    pub(crate) fn role_of(function: &Expr) -> Option<Role> {
-        role_of(function)
+    /// What each column of an optimised query for cells is.
+    ///
+    /// # Errors
+    /// A column of no known kind.
+    pub(crate) fn roles(plan: &LogicalPlan, shape: &Shape) -> Result<Vec<Role>> {
+        let unknown = || Error::internal("a column of cells of no known kind");
+        let (aggregate, outputs) = aggregate_of(plan)?;
+        let role = |output: &Expr| {
+            if let Expr::Column(column) = output {
+                let place = aggregate.schema.maybe_index_of_column(column)?;
+                if let Some(function) = place.checked_sub(shape.groups.len()) {
+                    return role_of(shape.functions.get(function)?);
+                }
+            }
+            // What the optimiser has computed from the keys is a key, too.
+            let mut is_of_keys = true;
+            let key = output.clone().transform_up(|node| {
+                let Expr::Column(column) = &node else { return Ok(Transformed::no(node)) };
+                let place = aggregate.schema.maybe_index_of_column(column);
+                Ok(match place.and_then(|place| shape.groups.get(place)) {
+                    Some(group) => Transformed::yes(group.clone()),
+                    None => {
+                        is_of_keys = false;
+                        Transformed::no(node)
+                    }
+                })
+            });
+            key.ok().filter(|_| is_of_keys).map(|key| Role::Key(key.data))
+        };
+        outputs.iter().map(|output| role(output).ok_or_else(unknown)).collect()
     }
 
     /// The place of a column.
@@ -122,22 +144,28 @@ impl Part {
     }
 }
 
-/// The aggregation of a query for cells, and which of its outputs each column is.
-fn aggregate_of(plan: &LogicalPlan) -> Result<(&Aggregate, Vec<usize>)> {
+/// The aggregation of a query for cells, and what each column is of its outputs.
+fn aggregate_of(plan: &LogicalPlan) -> Result<(&Aggregate, Vec<Expr>)> {
     let misplaced = || Error::internal("a query for cells that is no aggregation");
     match plan {
         LogicalPlan::Aggregate(aggregate) => {
-            Ok((aggregate, (0..aggregate.schema.fields().len()).collect()))
+            let columns = aggregate.schema.columns();
+            Ok((aggregate, columns.into_iter().map(Expr::Column).collect()))
         }
         LogicalPlan::Projection(projection) => {
             let (aggregate, below) = aggregate_of(&projection.input)?;
             let schema = projection.input.schema();
-            let place = |expr: &Expr| match expr.clone().unalias_nested().data {
-                Expr::Column(column) => below.get(schema.maybe_index_of_column(&column)?).copied(),
-                _ => None,
-            };
-            let places: Option<Vec<usize>> = projection.expr.iter().map(place).collect();
-            Ok((aggregate, places.ok_or_else(misplaced)?))
+            let mut outputs = Vec::new();
+            for expr in &projection.expr {
+                let written = expr.clone().unalias_nested().data.transform_up(|node| {
+                    let Expr::Column(column) = &node else { return Ok(Transformed::no(node)) };
+                    let place = schema.maybe_index_of_column(column);
+                    let found = place.and_then(|place| below.get(place)).cloned();
+                    Ok(found.map_or_else(|| Transformed::no(node), Transformed::yes))
+                });
+                outputs.push(written?.data);
+            }
+            Ok((aggregate, outputs))
         }
         LogicalPlan::SubqueryAlias(alias) => aggregate_of(&alias.input),
         _ => Err(misplaced()),
@@ -145,7 +173,7 @@ fn aggregate_of(plan: &LogicalPlan) -> Result<(&Aggregate, Vec<usize>)> {
 }
 
 /// What an aggregate function gives of rows.
-pub(crate) fn role_of(function: &Expr) -> Option<Role> {
+fn role_of(function: &Expr) -> Option<Role> {
     let Expr::AggregateFunction(AggregateFunction { func, params }) = function else { return None };
     if params.distinct || params.filter.is_some() {
         return None;

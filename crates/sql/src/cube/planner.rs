@@ -18,8 +18,10 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, in_list};
 use datafusion::physical_plan::collect;
 use starfact_base::TableId;
 use starfact_store::{CubePart, Definition, Snapshot, Table};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
 
 /// The cubes of a warehouse, as far as they were asked for.
@@ -32,7 +34,25 @@ pub(crate) struct Cubes {
     settled: Mutex<HashMap<TableId, u64>>,
     /// How often cubes have answered.
     used: Mutex<HashMap<String, u64>>,
+    /// Parts of cubes that gave a wrong answer.
+    quarantined: Mutex<HashSet<TableId>>,
+    audits: Mutex<VecDeque<Audit>>,
+    /// Millionths of the next comparison.
+    chance: AtomicU64,
 }
+
+/// An answer of cubes that was compared with that of tables.
+#[derive(Clone, Debug)]
+pub(crate) struct Audit {
+    pub(crate) at: SystemTime,
+    pub(crate) statement: String,
+    pub(crate) cubes: String,
+    /// There if they are not the same.
+    pub(crate) difference: Option<String>,
+}
+
+/// Comparisons that are kept.
+const AUDITS_MAX: usize = 1_000;
 
 /// What plans for no session.
 #[derive(Clone)]
@@ -166,6 +186,14 @@ impl Cubes {
         Ok(self.planner(inner).state.optimize(&plan.build()?)?)
     }
 
+    /// A plan of ours, optimised.
+    ///
+    /// # Errors
+    /// Those of the optimiser.
+    pub(super) fn optimized(&self, inner: &Arc<Inner>, plan: &LogicalPlan) -> Result<LogicalPlan> {
+        Ok(self.planner(inner).state.optimize(plan)?)
+    }
+
     /// Whether a table with so many cells should have one each: at most as many again as it had
     /// then, and `some` more, may be loose.
     pub(super) fn is_loose(&self, table: &Table, cells: u64, some: u64) -> bool {
@@ -191,6 +219,48 @@ impl Cubes {
                 *used.entry(cube.to_owned()).or_default() += 1;
             }
         }
+    }
+
+    /// Whether the next answer is to be compared, of so many of a million.
+    pub(crate) fn is_audit_due(&self, millionths: u32) -> bool {
+        let before = self.chance.fetch_add(millionths.into(), Ordering::Relaxed);
+        before % 1_000_000 + u64::from(millionths) >= 1_000_000
+    }
+
+    /// Keeps the outcome of a comparison.
+    pub(crate) fn note_audit(&self, audit: Audit) {
+        let mut audits = self.audits.lock().unwrap_or_else(PoisonError::into_inner);
+        if audits.len() == AUDITS_MAX {
+            audits.pop_front();
+        }
+        audits.push_back(audit);
+    }
+
+    /// The last comparisons.
+    pub(crate) fn audits(&self) -> Vec<Audit> {
+        self.audits.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// Uses some cubes no more.
+    pub(crate) fn quarantine(&self, snapshot: &Snapshot, cubes: &[String]) {
+        let parts = snapshot.cube_parts().filter(|(_, part)| cubes.contains(&part.cube));
+        let mut quarantined = self.quarantined.lock().unwrap_or_else(PoisonError::into_inner);
+        quarantined.extend(parts.map(|(table, _)| table.id()));
+    }
+
+    /// Whether a cube that these notes say was used is used no more.
+    pub(crate) fn has_quarantined(&self, snapshot: &Snapshot, notes: &[String]) -> bool {
+        let quarantined = self.quarantined.lock().unwrap_or_else(PoisonError::into_inner);
+        !quarantined.is_empty()
+            && snapshot.cube_parts().any(|(table, part)| {
+                quarantined.contains(&table.id())
+                    && notes.iter().any(|note| *note == format!("cube {}: used", part.cube))
+            })
+    }
+
+    /// Whether a part is used no more.
+    pub(crate) fn is_quarantined(&self, part: TableId) -> bool {
+        self.quarantined.lock().unwrap_or_else(PoisonError::into_inner).contains(&part)
     }
 
     /// How often a cube has answered since the warehouse was opened.

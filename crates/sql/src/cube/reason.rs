@@ -62,7 +62,7 @@ impl fmt::Display for Reason {
             Self::Aggregate(function) => {
                 write!(out, "{function} does not follow from its columns")
             }
-            Self::Cost => write!(out, "it has not fewer cells than the fact has rows"),
+            Self::Cost => write!(out, "it has more cells than the fact has rows"),
             Self::AsOf => write!(out, "the query reads an older epoch"),
         }
     }

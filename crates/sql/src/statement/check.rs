@@ -57,7 +57,7 @@ pub(super) fn check(context: &mut Context, names: &[ObjectName]) -> Result<Outco
 
 /// Checks all tables.
 pub(crate) fn check_all(context: &mut Context) -> Result<Checked> {
-    let tables: Vec<Arc<Table>> = context.snapshot.tables().cloned().collect();
+    let tables: Vec<Arc<Table>> = context.snapshot.all_tables().cloned().collect();
     let mut reports = Vec::with_capacity(tables.len());
     for table in &tables {
         reports.push(check_table(context, table)?);
@@ -75,6 +75,7 @@ pub(crate) fn check_all(context: &mut Context) -> Result<Checked> {
             faults.push(Error::new(ErrorKind::Corrupt, message));
         }
     }
+    faults.extend(super::cube::faults(context)?);
     if let Some(last) = faults.last_mut() {
         last.hint.get_or_insert_with(|| RESTORE.into());
     }

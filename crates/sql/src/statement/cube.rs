@@ -3,7 +3,7 @@
 use super::show::table_of;
 use super::{Context, names, transaction};
 use crate::cube::{self, Declared, Part, Role, Wanted};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::outcome::{Outcome, Rows};
 use crate::parse::{CreateCube, tokenize};
 use crate::star::Shape;
@@ -15,8 +15,8 @@ use datafusion::sql::sqlparser::ast::ObjectName;
 use datafusion::sql::sqlparser::tokenizer::Token;
 use starfact_base::{ColumnId, TableId};
 use starfact_store::{
-    Column, ColumnDefinition, CubePart, PartDefinition, Snapshot, Table, TableDefinition,
-    Transaction,
+    Column, ColumnDefinition, CubePart, ForeignKey, PartDefinition, Snapshot, Table,
+    TableDefinition, Transaction,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ fn create_parts(
         }
         let place = known.len();
         known.push(cells.sql.clone());
-        let part = cells.part(name, sql, place as u32)?;
+        let part = cells.part(&snapshot, name, sql, place as u32)?;
         transaction.create_cube_part(&part)?;
     }
     Ok(())
@@ -85,6 +85,8 @@ struct Planned {
     sql: String,
     plan: LogicalPlan,
     shape: Shape,
+    /// How many values columns of dimensions have, by path and name.
+    value_counts: BTreeMap<(String, String), i64>,
 }
 
 impl Planned {
@@ -98,7 +100,29 @@ impl Planned {
         let sql = wanted.sql(&declared.from);
         let plan = context.inner.cubes.plan(&context.inner, snapshot, &sql)?;
         let shape = Part::shape_of(&plan, cube)?;
-        Ok(Self { wanted, sql, plan, shape })
+        Ok(Self { wanted, sql, plan, shape, value_counts: BTreeMap::new() })
+    }
+
+    /// The least keys come first in the order of cells: those of the dimension in whose order the
+    /// fact is, which most queries filter by, and among these and the others those with few
+    /// values, so that a filter leaves few blocks.
+    fn precedence(&self, snapshot: &Snapshot, role: &Role) -> (bool, i64) {
+        let Role::Key(Expr::Column(column)) = role else { return (true, i64::MAX) };
+        let Some(path) = column.relation.as_ref().map(|path| path.table().to_owned()) else {
+            return (true, i64::MAX);
+        };
+        let fact = snapshot.table_by_id(self.shape.root);
+        let leads = fact.is_some_and(|fact| {
+            fact.declared_order().first().is_some_and(|first| {
+                let own = fact.column(*first).is_some_and(|own| own.name == column.name);
+                let keys = fact.foreign_keys().iter();
+                let mut keys = keys.filter(|key| key.columns == [*first]);
+                let is_of = |key: &ForeignKey| path == format!("#.{}", key.ordinal_column);
+                path == "#" && own || keys.any(is_of)
+            })
+        });
+        let count = self.value_counts.get(&(path, column.name.clone())).copied();
+        (!leads, count.unwrap_or(i64::MAX))
     }
 
     /// The same with the columns of dimensions as keys that follow from its keys.
@@ -110,6 +134,7 @@ impl Planned {
         declared: &Declared,
     ) -> Result<Self> {
         let mut added = Vec::new();
+        let mut value_counts = BTreeMap::new();
         for path in &self.shape.paths {
             let own = |expr: &&Expr| {
                 matches!(expr, Expr::Column(column)
@@ -123,16 +148,20 @@ impl Planned {
             }
             let Some(alias) = alias_of(&self.plan, path.places.first().copied()) else { continue };
             let following = following(context, snapshot, table, &keys)?;
-            added.extend(following.into_iter().map(|name| format!("{alias}.\"{name}\"")));
+            for name in keys.iter().chain(&following) {
+                let count = combinations(context, snapshot, table, &[name])?;
+                value_counts.insert((path.name.clone(), name.clone()), count);
+            }
+            added.extend(following.iter().map(|name| format!("{alias}.{}", quoted(name))));
         }
         if added.is_empty() {
-            return Ok(self);
+            return Ok(Self { value_counts, ..self });
         }
         let mut wanted = self.wanted.clone();
         wanted.keys.extend(added);
         // A name that means two columns is no reason to have no cube.
         let again = Self::new(context, snapshot, cube, declared, wanted);
-        Ok(again.unwrap_or(self))
+        Ok(Self { value_counts, ..again.unwrap_or(self) })
     }
 
     /// The same without numbers of rows that are known twice.
@@ -145,9 +174,10 @@ impl Planned {
     ) -> Result<Self> {
         let mut roles: Vec<Role> = Vec::new();
         let mut values = Vec::new();
-        for (function, text) in self.shape.functions.iter().zip(&self.wanted.values).rev() {
-            let role = Part::role_of(function)
-                .ok_or_else(|| Error::sql(format!("{text} can be no column of cube \"{cube}\"")))?;
+        let found = Part::roles(&self.plan, &self.shape)?;
+        let found = found.into_iter().skip(self.wanted.keys.len());
+        let found: Vec<(Role, &String)> = found.zip(&self.wanted.values).collect();
+        for (role, text) in found.into_iter().rev() {
             let role = match &role {
                 Role::Count(of) if !of.nullable(&self.shape.columns)? => Role::Rows,
                 _ => role,
@@ -161,11 +191,18 @@ impl Planned {
             return Ok(self);
         }
         values.reverse();
-        let keys = self.wanted.keys.clone();
-        Self::new(context, snapshot, cube, declared, Wanted { keys, values })
+        let wanted = Wanted { keys: self.wanted.keys, values };
+        let value_counts = self.value_counts;
+        Ok(Self { value_counts, ..Self::new(context, snapshot, cube, declared, wanted)? })
     }
 
-    fn part(&self, cube: &str, sql: &str, place: u32) -> Result<PartDefinition> {
+    fn part(
+        &self,
+        snapshot: &Snapshot,
+        cube: &str,
+        sql: &str,
+        place: u32,
+    ) -> Result<PartDefinition> {
         let mut columns = Vec::new();
         for (field, text) in self
             .plan
@@ -191,8 +228,14 @@ impl Planned {
             ));
         }
         let name = format!("cube {cube} {place}");
-        let keys = columns.iter().take(self.wanted.keys.len());
-        let sorted_by = keys.map(|column| column.name.clone()).collect();
+        let mut keys: Vec<((bool, i64), &str)> = columns
+            .iter()
+            .take(self.wanted.keys.len())
+            .zip(Part::roles(&self.plan, &self.shape)?)
+            .map(|(column, role)| (self.precedence(snapshot, &role), column.name.as_str()))
+            .collect();
+        keys.sort_by_key(|(precedence, _)| *precedence);
+        let sorted_by = keys.into_iter().map(|(_, name)| name.to_owned()).collect();
         let table = TableDefinition { name, columns, sorted_by, ..TableDefinition::default() };
         let mut tables = vec![self.shape.root];
         tables.extend(self.shape.paths.iter().map(|path| path.table));
@@ -242,29 +285,43 @@ fn following(
         let names = key.columns.iter().filter_map(|id| table.column(*id));
         names.clone().count() > 0 && names.into_iter().all(|column| keys.contains(&column.name))
     });
-    let quoted = |name: &String| format!("\"{}\"", name.replace('"', "\"\""));
-    let from = quoted(&table.name().to_owned());
-    let of_keys = keys.iter().map(quoted).collect::<Vec<_>>().join(", ");
-    let combinations = |columns: &str| -> Result<i64> {
-        let sql = format!("SELECT count(*) FROM (SELECT DISTINCT {columns} FROM {from}) AS x");
-        let plan = context.inner.cubes.plan(&context.inner, snapshot, &sql)?;
-        let rows = context.inner.cubes.rows(&context.inner, snapshot, &plan)?;
-        Ok(rows.first().map_or(0, |batch| batch.column(0).as_primitive::<Int64Type>().value(0)))
-    };
-    let of_these = combinations(&of_keys)?;
+    let combinations = |columns: &[&String]| combinations(context, snapshot, table, columns);
+    let keys_of: Vec<&String> = keys.iter().collect();
+    let of_these = combinations(&keys_of)?;
     let mut following = Vec::new();
     for column in table.columns() {
         if keys.contains(&column.name) || following.len() == FOLLOWING_COLUMNS_MAX {
             continue;
         }
-        let name = quoted(&column.name);
         let is_text = column.data_type == starfact_base::DataType::Varchar;
-        let follows = is_unique || combinations(&format!("{of_keys}, {name}"))? == of_these;
-        if follows && (!is_text || combinations(&name)? <= FOLLOWING_MAX.min(of_these / 2)) {
+        let follows =
+            is_unique || combinations(&[keys_of.as_slice(), &[&column.name]].concat())? == of_these;
+        if follows
+            && (!is_text || combinations(&[&column.name])? <= FOLLOWING_MAX.min(of_these / 2))
+        {
             following.push(column.name.clone());
         }
     }
     Ok(following)
+}
+
+/// How many combinations of values some columns of a table have.
+fn combinations(
+    context: &Context,
+    snapshot: &Arc<Snapshot>,
+    table: &Table,
+    columns: &[&String],
+) -> Result<i64> {
+    let columns: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
+    let (columns, from) = (columns.join(", "), quoted(table.name()));
+    let sql = format!("SELECT count(*) FROM (SELECT DISTINCT {columns} FROM {from}) AS x");
+    let plan = context.inner.cubes.plan(&context.inner, snapshot, &sql)?;
+    let rows = context.inner.cubes.rows(&context.inner, snapshot, &plan)?;
+    Ok(rows.first().map_or(0, |batch| batch.column(0).as_primitive::<Int64Type>().value(0)))
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// The parts of the cube of this name, with the name as it was declared.
@@ -352,10 +409,11 @@ pub(super) fn check_cubes(context: &mut Context, cubes: &[ObjectName]) -> Result
         let mut count = 0;
         for part in &parts {
             context.check_cancelled()?;
-            count += cube::check(&context.inner, &context.snapshot, part)?;
+            cube::check(&context.inner, &context.snapshot, part)?;
+            count += part.row_count();
         }
         names.push(cube);
-        cells.push(count as i64);
+        cells.push(i64::try_from(count).unwrap_or(i64::MAX));
     }
     let verdicts = StringArray::from(vec!["ok"; names.len()]);
     table_of(vec![
@@ -364,6 +422,28 @@ pub(super) fn check_cubes(context: &mut Context, cubes: &[ObjectName]) -> Result
         ("cells", Arc::new(Int64Array::from(cells))),
     ])
     .map(Outcome::Rows)
+}
+
+/// What is wrong with the cells of all cubes.
+pub(super) fn faults(context: &Context) -> Result<Vec<Error>> {
+    let mut faults = Vec::new();
+    if context.inner.store.damage().is_some() {
+        return Ok(faults);
+    }
+    for (table, _) in context.snapshot.cube_parts() {
+        context.check_cancelled()?;
+        match cube::check(&context.inner, &context.snapshot, table) {
+            Ok(()) => {}
+            Err(error) if error.kind == ErrorKind::Corrupt => faults.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(faults)
+}
+
+/// The cube that a note says was used.
+pub(super) fn used(note: &str) -> Option<String> {
+    note.strip_prefix("cube ")?.strip_suffix(": used").map(str::to_owned)
 }
 
 /// The parts of all cubes.

@@ -35,6 +35,7 @@ mod update;
 mod upkeep;
 mod upsert;
 mod using;
+mod verified;
 mod write;
 
 pub use check::Checked;

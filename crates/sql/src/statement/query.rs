@@ -6,7 +6,7 @@
 //! is kept; see [`crate::plan_cache`].
 
 use super::show::table_of;
-use super::{Context, bags, normalize};
+use super::{Context, bags, normalize, verified};
 use crate::cube::Usable;
 use crate::error::{Error, Result};
 use crate::files;
@@ -50,9 +50,14 @@ pub(super) fn unparsed(context: &mut Context, tokens: Vec<TokenWithSpan>) -> Res
     let key = if context.settings.plan_cache { plan_cache::key(&tokens) } else { None };
     if let Some(key) = &key
         && let Some(found) = context.plans.find(&context.snapshot, key)
+        && !context.inner.cubes.has_quarantined(&context.snapshot, &found.cubes)
     {
         match physical_plan(context, found.plan, key) {
             Ok(physical) => {
+                if verified::is_due(context, &found.cubes) {
+                    let (names, cubes) = (&found.names, &found.cubes);
+                    return verified::answer(context, tokens, names, physical, cubes);
+                }
                 let stream = launch(context, physical, &found.cubes)?;
                 return Ok(rows(context, found.names.apply(&stream.schema()), stream));
             }
@@ -60,8 +65,8 @@ pub(super) fn unparsed(context: &mut Context, tokens: Vec<TokenWithSpan>) -> Res
             Err(_) => context.plans.forget(key),
         }
     }
-    with_stack(|| match parse_tokenized(tokens)? {
-        Statement::Query(query) => first_time(context, *query, key),
+    with_stack(|| match parse_tokenized(tokens.clone())? {
+        Statement::Query(query) => first_time(context, *query, key, tokens),
         statement => super::execute(context, statement),
     })
 }
@@ -93,7 +98,12 @@ fn keep_physical(context: &Context, key: &Key, plan: &Arc<dyn ExecutionPlan>) {
 }
 
 /// Plans and runs a query, and keeps the plan if there is a key and it may be kept.
-fn first_time(context: &mut Context, query: Query, key: Option<Key>) -> Result<Outcome> {
+fn first_time(
+    context: &mut Context,
+    query: Query,
+    key: Option<Key>,
+    tokens: Vec<TokenWithSpan>,
+) -> Result<Outcome> {
     let (plan, names) = plan(context, query)?;
     let is_lasting = key.is_some() && !context.schema.has_others();
     let key = if is_lasting && plan_cache::is_lasting(&plan)? { key } else { None };
@@ -104,6 +114,9 @@ fn first_time(context: &mut Context, query: Query, key: Option<Key>) -> Result<O
         let about = (Arc::clone(&names), Arc::clone(&planned.cubes));
         plans.keep(snapshot, key.clone(), planned.logical, about);
         keep_physical(context, &key, &planned.physical);
+    }
+    if verified::is_due(context, &planned.cubes) {
+        return verified::answer(context, tokens, &names, planned.physical, &planned.cubes);
     }
     let stream = launch(context, planned.physical, &planned.cubes)?;
     Ok(rows(context, names.apply(&stream.schema()), stream))
@@ -236,7 +249,7 @@ pub(super) fn start(context: &Context, plan: LogicalPlan) -> Result<SendableReco
     launch(context, planned.physical, &planned.cubes)
 }
 
-fn optimize(context: &Context, plan: LogicalPlan) -> Result<Planned> {
+pub(super) fn optimize(context: &Context, plan: LogicalPlan) -> Result<Planned> {
     let usable = usable_cubes(context)?;
     let usable = usable.as_ref();
     context.wait(async { Ok(unnest::optimized_plans(&context.state, plan, usable).await?) })
@@ -258,6 +271,9 @@ fn usable_cubes(context: &Context) -> Result<Option<Usable>> {
     let mut parts = Vec::new();
     if snapshot.is_committed() {
         for (table, declared) in snapshot.cube_parts() {
+            if context.inner.cubes.is_quarantined(table.id()) {
+                continue;
+            }
             let part = context.inner.cubes.part(&context.inner, snapshot, table, declared)?;
             parts.push((Arc::clone(table), part));
         }
@@ -267,7 +283,7 @@ fn usable_cubes(context: &Context) -> Result<Option<Usable>> {
 }
 
 /// Starts a physical plan on the warehouse's threads.
-fn launch(
+pub(super) fn launch(
     context: &Context,
     physical: Arc<dyn ExecutionPlan>,
     cubes: &[String],

@@ -1,5 +1,6 @@
 //! Views of what happens: rows in memory, merges, epochs, open transactions and statements.
 
+use crate::cube::{Audit, Cubes};
 use crate::error::Result;
 use crate::query_log::QueryLog;
 use crate::views::{counts, rows, texts};
@@ -98,6 +99,19 @@ pub(super) fn query_log(log: &QueryLog) -> Result<RecordBatch> {
         ("statement", texts(all.iter().map(|entry| Some(entry.text.clone())))),
         ("error", texts(all.iter().map(|entry| entry.error.clone()))),
         ("ledger", texts(all.iter().map(|entry| entry.ledger.clone()))),
+    ])
+}
+
+/// Answers of cubes that were compared with those of tables.
+pub(super) fn audit(cubes: &Cubes) -> Result<RecordBatch> {
+    let all = cubes.audits();
+    let verdict = |audit: &Audit| if audit.difference.is_none() { "same" } else { "different" };
+    rows(vec![
+        ("at", times(all.iter().map(|audit| audit.at))),
+        ("cubes", texts(all.iter().map(|audit| Some(audit.cubes.clone())))),
+        ("verdict", texts(all.iter().map(|audit| Some(verdict(audit).to_owned())))),
+        ("difference", texts(all.iter().map(|audit| audit.difference.clone()))),
+        ("statement", texts(all.iter().map(|audit| Some(audit.statement.clone())))),
     ])
 }
 

@@ -14,15 +14,16 @@ const TABLES: &[&str] = &[
     "INSERT INTO item SELECT value, 'brand ' || value % 25, 'category ' || value % 5,
          CASE WHEN value % 13 = 0 THEN NULL ELSE value % 20 END FROM range(300)",
     "CREATE TABLE sale (id BIGINT PRIMARY KEY, day INTEGER NOT NULL REFERENCES day, sent INTEGER
-         REFERENCES day, item INTEGER NOT NULL REFERENCES item, buyer INTEGER, price DECIMAL(12, 2)
-         NOT NULL, cost DECIMAL(12, 2), amount INTEGER)",
+         REFERENCES day, item INTEGER NOT NULL REFERENCES item, buyer INTEGER, tax DECIMAL(9, 3) NOT NULL
+         DEFAULT 1.5, price DECIMAL(12, 2) NOT NULL, cost DECIMAL(12, 2), amount INTEGER)",
     "INSERT INTO sale SELECT value, value * 7 % 1440, CASE WHEN value % 11 = 0 THEN NULL ELSE
-         value * 13 % 1440 END, value * 31 % 300, value * 17 % 500, value * 0.37 - 100,
+         value * 13 % 1440 END, value * 31 % 300, value * 17 % 500, value % 90 * 0.125,
+         value * 0.37 - 100,
          CASE WHEN value % 5 = 0 THEN NULL ELSE value * 0.11 END, value % 50 FROM range(5000)",
 ];
 
 const CUBES: &[&str] = &[
-    "CREATE CUBE by_brand AS SELECT year, brand, sum(price), avg(cost), count(*), sum(amount)
+    "CREATE CUBE by_brand AS SELECT year, brand, sum(price), avg(cost), count(*), sum(amount), sum(tax)
          FROM sale JOIN day ON sale.day = day.id JOIN item ON sale.item = item.id GROUP BY year, brand",
     "CREATE CUBE by_month AS SELECT month, amount, count(DISTINCT buyer), sum(price * amount)
          FROM sale JOIN day ON sale.day = day.id GROUP BY month, amount",
@@ -79,10 +80,16 @@ const QUERIES: &[(&str, &str)] = &[
          ORDER BY s DESC LIMIT 3",
         "by_brand",
     ),
+    (
+        "SELECT year, sum(price - tax), sum(tax + price) FILTER (WHERE brand > 'brand 2') FROM sale
+         JOIN day ON day = day.id JOIN item ON item = item.id GROUP BY year",
+        "by_brand",
+    ),
+    ("SELECT year, sum(price - cost) FROM sale JOIN day ON day = day.id GROUP BY year", ""),
     ("SELECT buyer, sum(price) FROM sale GROUP BY buyer", ""),
     ("SELECT brand, min(price) FROM sale JOIN item ON item = item.id GROUP BY brand", ""),
     ("SELECT month, sum(price) FROM sale JOIN day ON sent = day.id GROUP BY month", ""),
-    ("SELECT stddev(price) FROM sale", ""),
+    ("SELECT median(price) FROM sale", ""),
 ];
 
 fn with_cubes() -> Session {
@@ -124,7 +131,8 @@ fn cells_follow_every_change() {
     let session = with_cubes();
     run(&session, &["SET starfact.background_merges = off"]);
     for change in [
-        "INSERT INTO sale VALUES (10000, 3, NULL, 7, 1, 5.25, NULL, 4), (10001, 3, 5, 8, NULL, -7, 1, NULL)",
+        "INSERT INTO sale VALUES (10000, 3, NULL, 7, 1, 0.125, 5.25, NULL, 4),
+         (10001, 3, 5, 8, NULL, 0, -7, 1, NULL)",
         "DELETE FROM sale WHERE id % 10 = 3",
         "UPDATE sale SET price = price + 1, amount = NULL WHERE id % 7 = 1",
         "UPDATE sale SET buyer = 3",
@@ -144,7 +152,7 @@ fn cells_follow_every_change() {
         "UPDATE sale SET item = 900 WHERE id % 20 = 0",
         "OPTIMIZE item",
         "TRUNCATE sale",
-        "INSERT INTO sale SELECT value, 5, 6, 7, 8, 9, 10, 11 FROM range(300)",
+        "INSERT INTO sale SELECT value, 5, 6, 7, 8, 9, 10, 11, 12 FROM range(300)",
     ] {
         run(&session, &[change]);
         assert_exact(&session, change);
@@ -162,7 +170,7 @@ fn a_transaction_changes_cells_when_it_commits() {
         &[
             "BEGIN",
             "UPDATE item SET brand = 'first' WHERE id < 10",
-            "INSERT INTO sale VALUES (10000, 3, NULL, 7, 1, 5.25, NULL, 4)",
+            "INSERT INTO sale VALUES (10000, 3, NULL, 7, 1, 2, 5.25, NULL, 4)",
             "UPDATE item SET brand = 'second' WHERE id BETWEEN 5 AND 15",
             "DELETE FROM sale WHERE item = 12",
             "UPDATE day SET year = 1901 WHERE id % 100 = 7",
@@ -204,6 +212,98 @@ fn what_a_cube_cannot_be_is_refused_with_words() {
     }
     run(&session, &["DROP CUBE by_brand, extremes", "DROP CUBE IF EXISTS by_brand"]);
     assert_eq!(answer(&session, "SELECT name FROM sys.cubes"), "by_month");
+}
+
+/// Cells that do not follow from the rows are found by all that looks for them.
+#[test]
+fn wrong_cells_are_found() {
+    let warehouse = super::warehouse();
+    let session = warehouse.session();
+    run(&session, TABLES);
+    run(&session, CUBES);
+    let sql = "SELECT year, count(*) FROM sale JOIN day ON day = day.id GROUP BY year";
+    let right = sorted_rows(&session, sql);
+    let mut transaction = warehouse.store().begin().unwrap();
+    let snapshot = transaction.snapshot().unwrap();
+    let (cells, _) = snapshot.cube_parts().find(|(_, part)| part.cube == "by_brand").unwrap();
+    let first = cells.segments()[0].first_row();
+    let one = transaction.delete(cells.id(), &[first]).unwrap();
+    transaction.commit().unwrap();
+    assert_eq!(one, 1);
+    assert_ne!(sorted_rows(&session, sql), right);
+    let error = execute(&session, "CHECK CUBE by_brand").unwrap_err();
+    assert!(error.message.contains("cube \"by_brand\": cell ("), "{}", error.message);
+    assert_eq!(session.check().unwrap().faults.len(), 1);
+    run(&session, &["CHECK CUBE by_month, extremes", "SET starfact.verify_answers = 1"]);
+    assert_eq!(sorted_rows(&session, sql), right);
+    let audit = "SELECT cubes, verdict FROM sys.audit";
+    assert_eq!(answer(&session, audit), "by_brand|different");
+    // The cube is not used any more.
+    assert!(!explained(&session, sql).contains("by_brand: used"));
+    assert_eq!(sorted_rows(&session, sql), right);
+    answer(
+        &session,
+        "SELECT month, sum(price * amount) FROM sale JOIN day ON day = day.id GROUP BY 1",
+    );
+    // Another one has the year of each month.
+    assert_eq!(answer(&session, audit), "by_brand|different; by_month|same; by_month|same");
+    run(&session, &["DROP CUBE by_brand", CUBES[0]]);
+    assert!(explained(&session, sql).contains("by_brand: used"));
+    assert_eq!(sorted_rows(&session, sql), right);
+}
+
+#[test]
+fn every_reason_has_a_query() {
+    let session = with_cubes();
+    run(
+        &session,
+        &[
+            "CREATE CUBE early AS SELECT year, sum(price) FROM sale JOIN day ON day = day.id
+                 WHERE month < 199300 GROUP BY year",
+            "CREATE CUBE sent AS SELECT month, sum(price) FROM sale JOIN day ON sent = day.id GROUP BY month",
+            "CREATE CUBE makers AS SELECT land, count(*) FROM maker GROUP BY land",
+            "CREATE CUBE ids AS SELECT sale.id, sum(tax) FROM sale GROUP BY sale.id",
+        ],
+    );
+    for (sql, expected) in [
+        ("SELECT buyer, sum(price) FROM sale GROUP BY 1", "cube by_brand: missing-key: buyer"),
+        (
+            "SELECT sum(price) FROM sale WHERE buyer = 3",
+            "cube by_brand: filter-not-derivable: buyer",
+        ),
+        (
+            "SELECT year, max(buyer) FROM sale JOIN day ON day = day.id GROUP BY 1",
+            "cube by_brand: aggregate-not-derivable: max(buyer)",
+        ),
+        ("SELECT count(*) FROM item", "cube by_brand: other-fact"),
+        ("SELECT sum(tax) FROM sale", "cube sent: join-not-lossless"),
+        ("SELECT sum(tax) FROM sale JOIN day ON sent = day.id", "cube by_brand: join-not-lossless"),
+        (
+            "SELECT year, sum(price) FROM sale JOIN day ON day = day.id GROUP BY 1",
+            "cube early: cube-filter",
+        ),
+        ("SELECT sum(tax) FROM sale", "cube makers: other-fact"),
+        ("SELECT count(*) FROM sale GROUP BY GROUPING SETS ((day), ())", "cube by_brand: groups"),
+        ("SELECT count(*) FROM sale, maker", "cube by_brand: no-key"),
+    ] {
+        let shown = explained(&session, sql);
+        assert!(shown.contains(expected), "{sql}\n{shown}");
+    }
+    let epoch = answer(&session, "SELECT max(last_epoch) FROM sys.snapshots");
+    run(
+        &session,
+        &[
+            "INSERT INTO sale VALUES (-1, 3, NULL, 7, 1, 2, 5.25, NULL, 4)",
+            "DELETE FROM sale WHERE id < 4900 AND id >= 0",
+        ],
+    );
+    let older = format!("SELECT count(*) FROM sale AS OF EPOCH {epoch}");
+    assert!(explained(&session, &older).contains("cube by_brand: as-of"));
+    // Cells of rows that are gone are still there beside those that took them off.
+    assert!(
+        explained(&session, "SELECT id, sum(tax) FROM sale GROUP BY id").contains("cube ids: cost")
+    );
+    run(&session, &["CHECK CUBE early, sent, makers, ids"]);
 }
 
 #[test]
