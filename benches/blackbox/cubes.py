@@ -264,7 +264,12 @@ def case(options, number, folder, tally, counts):
         if way < 0.1:
             shell.ask(f"OPTIMIZE {rng.choice(['sale', 'item', 'shop'])}")
         elif way < 0.18:
-            shell.close()
+            if rng.random() < 0.5:
+                # What was acknowledged is there, with its cells.
+                shell.process.kill()
+                shell.process.wait()
+            else:
+                shell.close()
             shell = Shell(options.binary, path)
         elif way < 0.35:
             both("BEGIN")

@@ -286,7 +286,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "starfact.use_cubes",
-        description: "answer queries from cubes where these can, never, or always (on, off, require)",
+        description: "answer queries from cubes if they can, never, or always (on, off, require)",
         get: |settings| settings.scan.use_cubes.as_str().into(),
         set: |settings, value| {
             settings.scan.use_cubes = match value.eq_ignore_ascii_case("require") {
@@ -303,7 +303,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "starfact.verify_answers",
-        description: "the share of answers of cubes that are compared with those of tables (0 to 1)",
+        description: "share of answers of cubes that are compared with those of tables (0 to 1)",
         get: |settings| (f64::from(settings.verify_millionths) / 1e6).to_string(),
         set: |settings, value| {
             settings.verify_millionths = match value.parse::<f64>() {

@@ -31,7 +31,8 @@ pub struct BenchArgs {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Write the data as Parquet files and do nothing else
-    #[arg(long, requires = "out", conflicts_with_all = ["warehouse", "queries", "runs", "json", "cubes"])]
+    #[arg(long, requires = "out")]
+    #[arg(conflicts_with_all = ["warehouse", "queries", "runs", "json", "cubes"])]
     pub generate_only: bool,
     /// Folder for the Parquet files
     #[arg(long, value_name = "DIR", requires = "generate_only")]

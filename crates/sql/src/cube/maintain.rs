@@ -281,7 +281,8 @@ impl Step<'_> {
         self.inner.cubes.rows(self.inner, rows.snapshot, &plan)
     }
 
-    /// The changed rows of dimensions of which cells depend. `None` if cells had better be built anew.
+    /// The changed rows of dimensions of which cells depend. `None` if cells had better be built
+    /// anew.
     fn changed_dimensions(&self) -> Result<Option<Vec<Changed<'_>>>> {
         let mut changed = Vec::new();
         for path in &self.part.shape.paths {

@@ -15,8 +15,8 @@ use datafusion::sql::sqlparser::ast::ObjectName;
 use datafusion::sql::sqlparser::tokenizer::Token;
 use starfact_base::{ColumnId, TableId};
 use starfact_store::{
-    Column, ColumnDefinition, CubePart, ForeignKey, PartDefinition, Snapshot, Table,
-    TableDefinition, Transaction,
+    Column, ColumnDefinition, CubePart, PartDefinition, Snapshot, Table, TableDefinition,
+    Transaction,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +25,8 @@ use std::sync::Arc;
 const NAME_BYTES_MAX: usize = 200;
 /// Values of a text column up to which it is a key because it follows from others.
 const FOLLOWING_MAX: i64 = 20_000;
+/// Values of a key, above which a filter of it leaves few cells of all.
+const FINE_VALUES: i64 = 20;
 /// Columns of a dimension that are keys because they follow from others.
 const FOLLOWING_COLUMNS_MAX: usize = 16;
 
@@ -103,26 +105,35 @@ impl Planned {
         Ok(Self { wanted, sql, plan, shape, value_counts: BTreeMap::new() })
     }
 
-    /// The least keys come first in the order of cells: those of the dimension in whose order the
-    /// fact is, which most queries filter by, and among these and the others those with few
-    /// values, so that a filter leaves few blocks.
-    fn precedence(&self, snapshot: &Snapshot, role: &Role) -> (bool, i64) {
-        let Role::Key(Expr::Column(column)) = role else { return (true, i64::MAX) };
-        let Some(path) = column.relation.as_ref().map(|path| path.table().to_owned()) else {
-            return (true, i64::MAX);
+    /// The keys in the order in which cells are sorted: by how many values they have, the fewest
+    /// first, so that a filter leaves few blocks. But most queries filter by what the fact is in the
+    /// order of: its keys come before all others if one of them has many values.
+    fn order(&self, snapshot: &Snapshot, keys: &[Role]) -> Vec<usize> {
+        let precedence = |role: &Role| {
+            let Role::Key(Expr::Column(column)) = role else { return (false, i64::MAX) };
+            let path = column.relation.as_ref().map(|path| path.table().to_owned());
+            let at = (path.unwrap_or_default(), column.name.clone());
+            let count = self.value_counts.get(&at).copied();
+            (self.leads(snapshot, &at), count.unwrap_or(i64::MAX))
         };
-        let fact = snapshot.table_by_id(self.shape.root);
-        let leads = fact.is_some_and(|fact| {
-            fact.declared_order().first().is_some_and(|first| {
-                let own = fact.column(*first).is_some_and(|own| own.name == column.name);
-                let keys = fact.foreign_keys().iter();
-                let mut keys = keys.filter(|key| key.columns == [*first]);
-                let is_of = |key: &ForeignKey| path == format!("#.{}", key.ordinal_column);
-                path == "#" && own || keys.any(is_of)
-            })
+        let precedences: Vec<(bool, i64)> = keys.iter().map(precedence).collect();
+        let is_fine = precedences.iter().any(|(leads, count)| *leads && *count > FINE_VALUES);
+        let mut order: Vec<usize> = (0..keys.len()).collect();
+        order.sort_by_key(|place| {
+            let (leads, count) = precedences.get(*place).copied().unwrap_or_default();
+            (is_fine && !leads, count)
         });
-        let count = self.value_counts.get(&(path, column.name.clone())).copied();
-        (!leads, count.unwrap_or(i64::MAX))
+        order
+    }
+
+    /// Whether a column is of what the fact is in the order of.
+    fn leads(&self, snapshot: &Snapshot, (path, name): &(String, String)) -> bool {
+        let Some(fact) = snapshot.table_by_id(self.shape.root) else { return false };
+        let Some(first) = fact.declared_order().first().copied() else { return false };
+        let is_own = fact.column(first).is_some_and(|own| own.name == *name);
+        let keys = fact.foreign_keys().iter();
+        let mut keys = keys.filter(|key| key.columns == [first]);
+        path == "#" && is_own || keys.any(|key| *path == format!("#.{}", key.ordinal_column))
     }
 
     /// The same with the columns of dimensions as keys that follow from its keys.
@@ -228,14 +239,11 @@ impl Planned {
             ));
         }
         let name = format!("cube {cube} {place}");
-        let mut keys: Vec<((bool, i64), &str)> = columns
-            .iter()
-            .take(self.wanted.keys.len())
-            .zip(Part::roles(&self.plan, &self.shape)?)
-            .map(|(column, role)| (self.precedence(snapshot, &role), column.name.as_str()))
-            .collect();
-        keys.sort_by_key(|(precedence, _)| *precedence);
-        let sorted_by = keys.into_iter().map(|(_, name)| name.to_owned()).collect();
+        let mut keys = Part::roles(&self.plan, &self.shape)?;
+        keys.truncate(self.wanted.keys.len());
+        let order = self.order(snapshot, &keys);
+        let sorted_by = order.iter().filter_map(|place| columns.get(*place));
+        let sorted_by = sorted_by.map(|column| column.name.clone()).collect();
         let table = TableDefinition { name, columns, sorted_by, ..TableDefinition::default() };
         let mut tables = vec![self.shape.root];
         tables.extend(self.shape.paths.iter().map(|path| path.table));
