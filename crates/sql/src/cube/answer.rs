@@ -150,7 +150,7 @@ fn answer_from(
         return Err(Reason::CubeFilter(shown(condition)));
     }
     let fact_rows = usable.snapshot.table_by_id(query.root).map_or(0, |fact| fact.row_count());
-    if table.row_count() > fact_rows {
+    if table.row_count() > fact_rows.max(1) {
         return Err(Reason::Cost);
     }
     let cells = Cells { part, relation: table.name().to_owned(), query };

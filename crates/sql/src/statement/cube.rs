@@ -25,6 +25,9 @@ use std::sync::Arc;
 const NAME_BYTES_MAX: usize = 200;
 /// Values of a text column up to which it is a key because it follows from others.
 const FOLLOWING_MAX: i64 = 20_000;
+/// Rows of a dimension for each combination of keys, from which on it counts that another column is
+/// the same in all of them.
+const ROWS_OF_EACH: i64 = 2;
 /// Values of a key, above which a filter of it leaves few cells of all.
 const FINE_VALUES: i64 = 20;
 /// Columns of a dimension that are keys because they follow from others.
@@ -106,8 +109,8 @@ impl Planned {
     }
 
     /// The keys in the order in which cells are sorted: by how many values they have, the fewest
-    /// first, so that a filter leaves few blocks. But most queries filter by what the fact is in the
-    /// order of: its keys come before all others if one of them has many values.
+    /// first, so that a filter leaves few blocks. But most queries filter by what the fact is in
+    /// the order of: its keys come before all others if one of them has many values.
     fn order(&self, snapshot: &Snapshot, keys: &[Role]) -> Vec<usize> {
         let precedence = |role: &Role| {
             let Role::Key(Expr::Column(column)) = role else { return (false, i64::MAX) };
@@ -296,6 +299,11 @@ fn following(
     let combinations = |columns: &[&String]| combinations(context, snapshot, table, columns);
     let keys_of: Vec<&String> = keys.iter().collect();
     let of_these = combinations(&keys_of)?;
+    // Of few rows, everything seems to follow from everything.
+    let rows = i64::try_from(table.row_count()).unwrap_or(i64::MAX);
+    if rows == 0 || !is_unique && rows < of_these.saturating_mul(ROWS_OF_EACH) {
+        return Ok(Vec::new());
+    }
     let mut following = Vec::new();
     for column in table.columns() {
         if keys.contains(&column.name) || following.len() == FOLLOWING_COLUMNS_MAX {

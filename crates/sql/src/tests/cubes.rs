@@ -214,6 +214,32 @@ fn what_a_cube_cannot_be_is_refused_with_words() {
     assert_eq!(answer(&session, "SELECT name FROM sys.cubes"), "by_month");
 }
 
+#[test]
+fn keys_are_added_only_where_rows_show_that_they_follow() {
+    let session = session(&[
+        "CREATE TABLE shop (id INTEGER PRIMARY KEY, town VARCHAR, land VARCHAR)",
+        "CREATE TABLE sale (shop INTEGER NOT NULL REFERENCES shop, price INTEGER NOT NULL)",
+        "CREATE CUBE empty AS SELECT town, sum(price) FROM sale JOIN shop ON shop = id GROUP BY town",
+        "INSERT INTO shop VALUES (1, 'a', 'x'), (2, 'b', 'x'), (3, 'c', 'y')",
+        "CREATE CUBE few AS SELECT town, sum(price) FROM sale JOIN shop ON shop = id GROUP BY town",
+        "INSERT INTO shop SELECT value, 'town ' || value % 9, 'land ' || value % 3 FROM range(10, 100)",
+        "CREATE CUBE many AS SELECT town, sum(price) FROM sale JOIN shop ON shop = id GROUP BY town",
+        "INSERT INTO sale SELECT 10 + value % 90, value FROM range(1000)",
+        // The land of a town is not one any more.
+        "UPDATE shop SET land = 'another' WHERE id = 33",
+    ]);
+    let keys = |cube: &str| {
+        let described = answer(&session, &format!("DESCRIBE CUBE {cube}"));
+        described.split("; ").filter(|row| row.contains("|key|")).count()
+    };
+    assert_eq!(["empty", "few", "many"].map(keys), [1, 1, 2]);
+    let sql = "SELECT land, sum(price) FROM sale JOIN shop ON shop = id GROUP BY land";
+    assert!(explained(&session, sql).contains("cube many: used"));
+    let found = sorted_rows(&session, sql);
+    run(&session, &["SET starfact.use_cubes = off", "CHECK CUBE empty, few, many"]);
+    assert_eq!(sorted_rows(&session, sql), found);
+}
+
 /// Cells that do not follow from the rows are found by all that looks for them.
 #[test]
 fn wrong_cells_are_found() {
