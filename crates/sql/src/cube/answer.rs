@@ -58,18 +58,19 @@ pub(crate) fn with_cubes(plan: LogicalPlan, usable: &Usable) -> Result<(LogicalP
         })
     })?;
     if usable.mode == UseCubes::Require {
-        require(&plan.data, &notes)?;
+        require(&plan.data, &notes, usable.snapshot.is_committed())?;
     }
     Ok((plan.data, notes))
 }
 
 /// Fails if a table is read that has no cells.
-fn require(plan: &LogicalPlan, notes: &[String]) -> Result<()> {
+fn require(plan: &LogicalPlan, notes: &[String], is_committed: bool) -> Result<()> {
     let mut read = None;
     plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node
             && let Some(table) = crate::plan_cache::table_of(scan.source.as_ref())
             && !table.has_cells()
+            && !table.gives_row_ids()
         {
             read = Some(scan.table_name.table().to_owned());
             return Ok(TreeNodeRecursion::Stop);
@@ -78,6 +79,7 @@ fn require(plan: &LogicalPlan, notes: &[String]) -> Result<()> {
     })?;
     let Some(table) = read else { return Ok(()) };
     let reasons = match notes.is_empty() {
+        true if !is_committed => "the transaction has changes that are not committed".to_owned(),
         true => "there is no aggregation of a star that a cube could give".to_owned(),
         false => notes.join("; "),
     };
@@ -221,7 +223,7 @@ impl Cells<'_> {
             if let Some(key) = self.of_role(&Role::Key(node.clone())) {
                 return Ok(Transformed::new(key, true, TreeNodeRecursion::Jump));
             }
-            is_known &= !matches!(node, Expr::Column(_));
+            is_known &= !matches!(node, Expr::Column(_)) && never_fails(&node, &self.query.columns);
             Ok(Transformed::no(node))
         });
         found.ok().filter(|_| is_known).map(|found| found.data)
@@ -246,6 +248,90 @@ impl Cells<'_> {
         self.of_role(&Role::Count(argument.clone()))
     }
 }
+
+/// Whether an operator gives a value for all values that it may be given. Cells stay for a while
+/// when their rows are gone, and a query must not fail because of these.
+fn never_fails(expr: &Expr, columns: &DFSchema) -> bool {
+    use Operator as Op;
+    match expr {
+        Expr::BinaryExpr(binary) => matches!(
+            binary.op,
+            Op::And
+                | Op::Or
+                | Op::Eq
+                | Op::NotEq
+                | Op::Lt
+                | Op::LtEq
+                | Op::Gt
+                | Op::GtEq
+                | Op::IsDistinctFrom
+                | Op::IsNotDistinctFrom
+                | Op::StringConcat
+        ),
+        Expr::ScalarFunction(call) => NEVER_FAIL.contains(&call.func.name()),
+        Expr::Cast(cast) => cast
+            .expr
+            .get_type(columns)
+            .is_ok_and(|from| cast_never_fails(&from, cast.field.data_type())),
+        other => matches!(
+            other,
+            Expr::Column(_)
+                | Expr::Literal(..)
+                | Expr::Not(_)
+                | Expr::IsNull(_)
+                | Expr::IsNotNull(_)
+                | Expr::IsTrue(_)
+                | Expr::IsFalse(_)
+                | Expr::IsUnknown(_)
+                | Expr::IsNotTrue(_)
+                | Expr::IsNotFalse(_)
+                | Expr::IsNotUnknown(_)
+                | Expr::Between(_)
+                | Expr::InList(_)
+                | Expr::Like(_)
+                | Expr::Case(_)
+                | Expr::Alias(_)
+                | Expr::ScalarSubquery(_)
+        ),
+    }
+}
+
+/// Whether all values of a type have one of another.
+fn cast_never_fails(from: &DataType, to: &DataType) -> bool {
+    let digits = |of: &DataType| match of {
+        DataType::Int16 => Some(5),
+        DataType::Int32 => Some(10),
+        DataType::Int64 => Some(19),
+        _ => None,
+    };
+    match (from, to) {
+        (_, DataType::Utf8 | DataType::Utf8View) => true,
+        (DataType::Date32, DataType::Timestamp(..)) => true,
+        (from, DataType::Int32 | DataType::Int64) => {
+            digits(from) <= digits(to) && digits(from).is_some()
+        }
+        (from, DataType::Decimal128(precision, scale)) => {
+            digits(from).is_some_and(|digits| digits <= i32::from(*precision) - i32::from(*scale))
+        }
+        _ => false,
+    }
+}
+
+/// Functions that have a value, or NULL, for whatever they are given.
+const NEVER_FAIL: [&str; 12] = [
+    "upper",
+    "lower",
+    "substr",
+    "left",
+    "right",
+    "trim",
+    "concat",
+    "coalesce",
+    "date_trunc",
+    "date_part",
+    "character_length",
+    "starts_with",
+];
 
 /// The plan under construction: groups of cells, and groups of these where functions of keys need
 /// them.
@@ -353,6 +439,11 @@ impl Answer<'_> {
                     _ => return None,
                 };
                 let [left, right] = call.args.as_slice() else { return None };
+                // One row may be out of the range of its type while sums are not.
+                let of = argument.get_type(&self.cells.query.columns).ok()?;
+                if !matches!(of, DataType::Decimal128(..37, _)) {
+                    return None;
+                }
                 let columns = &self.cells.query.columns;
                 if left.nullable(columns).ok()? || right.nullable(columns).ok()? {
                     return None;

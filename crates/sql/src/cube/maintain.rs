@@ -66,16 +66,21 @@ impl Maintenance for Keeper {
             let change = inner.cubes.part(&inner, after, table, declared).and_then(|part| {
                 Step { inner: &inner, before, after, table, part: &part }.change()
             });
-            changes.extend(change.map_err(|error| of_cube(&declared.cube, &error))?);
+            let is_new = before.table_by_id(table.id()).is_none();
+            changes.extend(change.map_err(|error| of_cube(&declared.cube, is_new, &error))?);
         }
         Ok(changes)
     }
 }
 
 /// The error of a commit whose cells cannot be computed.
-fn of_cube(cube: &str, error: &Error) -> starfact_base::Error {
+fn of_cube(cube: &str, is_new: bool, error: &Error) -> starfact_base::Error {
     if error.kind == ErrorKind::Corrupt {
         return starfact_base::Error::Internal(error.message.clone());
+    }
+    if is_new {
+        let message = format!("cube \"{cube}\" cannot be built: {}", error.message);
+        return starfact_base::Error::Constraint(message);
     }
     starfact_base::Error::Constraint(format!(
         "cube \"{cube}\" cannot follow the change: {}; DROP CUBE {cube}, or change other rows",

@@ -3,8 +3,8 @@
 use crate::error::{Error, Result};
 use crate::functions::is_sum;
 use crate::plan_cache::unbind;
-use crate::scan::arrow_schema;
-use crate::star::Shape;
+use crate::scan::{arrow_schema, stands_alone};
+use crate::star::{Refused, Shape};
 use arrow::datatypes::DataType;
 use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -94,11 +94,18 @@ impl Part {
     /// # Errors
     /// A query that is no aggregation over a star block.
     pub(crate) fn shape_of(plan: &LogicalPlan, cube: &str) -> Result<Shape> {
-        Shape::of(aggregate_of(plan)?.0).map_err(|refused| {
+        let refuse = |refused: Refused| {
             Error::sql(format!("cube \"{cube}\" cannot be kept: {}", refused.words())).with_hint(
                 "a cube is of one fact, joined with dimensions along declared foreign keys",
             )
-        })
+        };
+        let shape = Shape::of(aggregate_of(plan)?.0).map_err(refuse)?;
+        // What a subquery gives may change without any change of rows that are joined.
+        let all = shape.conditions.iter().chain(&shape.groups).chain(&shape.functions);
+        if !all.clone().all(stands_alone) {
+            return Err(refuse(Refused::Expression));
+        }
+        Ok(shape)
     }
 
     /// What each column of an optimised query for cells is.

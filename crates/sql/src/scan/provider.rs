@@ -47,6 +47,11 @@ impl StarfactTable {
         Self { table, schema, epoch: Some(epoch) }
     }
 
+    /// Whether row ids are among its columns: rows that a statement is to change.
+    pub(crate) fn gives_row_ids(&self) -> bool {
+        self.schema.fields().len() > self.table.columns().len()
+    }
+
     /// Whether it has the cells of a cube.
     pub(crate) fn has_cells(&self) -> bool {
         self.table.cube().is_some()

@@ -80,6 +80,17 @@ impl Shape {
         if star.tables.iter().any(|table| table.aside == Some(AsideKind::Anti)) {
             return Err(Refused::JoinType);
         }
+        // A condition on the inner side of an outer join decides which rows that side has, and
+        // leaves those of the root.
+        let mut is_inner = Vec::with_capacity(star.tables.len());
+        for table in &star.tables {
+            let referrer = table.referrer.and_then(|(from, _)| is_inner.get(from).copied());
+            let is = table.aside == Some(AsideKind::Outer) || referrer.unwrap_or_default();
+            if is && !table.filters.is_empty() {
+                return Err(Refused::OuterCondition);
+            }
+            is_inner.push(is);
+        }
         let named = Named::of(&star)?;
         let conditions = star.tables.iter().flat_map(|table| &table.filters);
         let conditions = conditions.chain(&star.residuals).cloned();

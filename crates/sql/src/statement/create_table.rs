@@ -97,6 +97,10 @@ fn create(
     definition: &TableDefinition,
 ) -> Result<bool> {
     let snapshot = transaction.snapshot()?;
+    if super::cube::find(&snapshot, &definition.name).is_some() {
+        let message = format!("there is a cube called \"{}\"", definition.name);
+        return Err(Error::sql(message).with_hint("give the table another name"));
+    }
     if let Some(existing) = names::table(&snapshot, &definition.name) {
         if wanted.if_not_exists {
             return Ok(false);

@@ -228,6 +228,12 @@ impl Planned {
             let is_key = columns.len() < self.wanted.keys.len();
             let is_exact = matches!(field.data_type(), DataType::Int64 | DataType::Decimal128(..));
             let is_extreme = text.starts_with("min(") || text.starts_with("max(");
+            if is_key && matches!(field.data_type(), DataType::Float32 | DataType::Float64) {
+                let message =
+                    format!("{text} is {}, and can be no key", sql_name(field.data_type()));
+                return Err(Error::sql(message)
+                    .with_hint("cast it: its values are not told apart as its texts are"));
+            }
             if !is_key && !is_exact && !is_extreme {
                 let message = format!(
                     "{text} is {}, and sums of floats depend on their order",
@@ -450,8 +456,8 @@ pub(super) fn faults(context: &Context) -> Result<Vec<Error>> {
         context.check_cancelled()?;
         match cube::check(&context.inner, &context.snapshot, table) {
             Ok(()) => {}
-            Err(error) if error.kind == ErrorKind::Corrupt => faults.push(error),
-            Err(error) => return Err(error),
+            Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
+            Err(error) => faults.push(error),
         }
     }
     Ok(faults)

@@ -106,6 +106,10 @@ fn first_time(
 ) -> Result<Outcome> {
     let (plan, names) = plan(context, query)?;
     let is_lasting = key.is_some() && !context.schema.has_others();
+    // Where cells are not those of the rows, a plan has none, and would go on so.
+    let has_cells =
+        context.snapshot.is_committed() || context.snapshot.cube_parts().next().is_none();
+    let is_lasting = is_lasting && has_cells;
     let key = if is_lasting && plan_cache::is_lasting(&plan)? { key } else { None };
     let planned = optimize(context, plan)?;
     let names = Arc::new(names);
@@ -256,8 +260,15 @@ pub(super) fn optimize(context: &Context, plan: LogicalPlan) -> Result<Planned> 
 }
 
 /// The optimised plan of a query, without cubes.
+///
+/// # Errors
+/// A query that may mean something else the next time, though tables and settings stay.
 pub(crate) fn optimized(context: &mut Context, query: Query) -> Result<LogicalPlan> {
     let (plan, _) = plan(context, query)?;
+    if context.schema.has_others() || !plan_cache::is_lasting(&plan)? {
+        return Err(Error::sql("a cube is made of tables as they are now")
+            .with_hint("leave out functions of time and chance, AS OF, files and views"));
+    }
     Ok(context.state.optimize(&plan)?)
 }
 
@@ -274,8 +285,9 @@ fn usable_cubes(context: &Context) -> Result<Option<Usable>> {
             if context.inner.cubes.is_quarantined(table.id()) {
                 continue;
             }
-            let part = context.inner.cubes.part(&context.inner, snapshot, table, declared)?;
-            parts.push((Arc::clone(table), part));
+            // One that cannot be planned any more answers nothing; CHECK CUBE says why.
+            let part = context.inner.cubes.part(&context.inner, snapshot, table, declared);
+            parts.extend(part.ok().map(|part| (Arc::clone(table), part)));
         }
     }
     let is_of_use = !parts.is_empty() || mode == UseCubes::Require;

@@ -240,6 +240,96 @@ fn keys_are_added_only_where_rows_show_that_they_follow() {
     assert_eq!(sorted_rows(&session, sql), found);
 }
 
+/// Answers are those of tables, whether a cube gives them or not.
+fn assert_same(session: &Session, queries: &[&str]) {
+    for sql in queries {
+        let found = sorted_rows(session, sql);
+        run(session, &["SET starfact.use_cubes = off"]);
+        assert_eq!(found, sorted_rows(session, sql), "{sql}");
+        run(session, &["SET starfact.use_cubes = on"]);
+    }
+}
+
+#[test]
+fn conditions_of_outer_joins_are_none_of_rows() {
+    let session = session(&[
+        "CREATE TABLE d (id INTEGER PRIMARY KEY, y INTEGER)",
+        "CREATE TABLE f (id INTEGER PRIMARY KEY, d INTEGER NOT NULL REFERENCES d)",
+        "INSERT INTO d VALUES (1, 2020), (2, 2021)",
+        "INSERT INTO f VALUES (1, 1), (2, 2), (3, 2)",
+        "CREATE CUBE c AS SELECT y, count(*) FROM f JOIN d ON f.d = d.id GROUP BY y",
+    ]);
+    let queries = [
+        "SELECT count(*) FROM f LEFT JOIN d ON f.d = d.id AND d.y = 2020",
+        "SELECT count(*) FROM f LEFT JOIN (SELECT * FROM d WHERE y = 2020) e ON f.d = e.id WHERE e.id IS NULL",
+        "SELECT count(*) FROM f JOIN d ON f.d = d.id WHERE d.y = 2020",
+        "SELECT count(*) FROM f WHERE d IN (SELECT id FROM d WHERE y = 2021)",
+        "SELECT y, count(*) FROM f LEFT JOIN d ON f.d = d.id GROUP BY y",
+    ];
+    assert_same(&session, &queries);
+    run(&session, &["DROP CUBE c"]);
+    let outer = "CREATE CUBE c AS SELECT y, count(*) FROM f LEFT JOIN d ON f.d = d.id AND d.y = 2020 GROUP BY y";
+    assert!(execute(&session, outer).unwrap_err().message.contains("outer"));
+    run(
+        &session,
+        &["CREATE CUBE c AS SELECT y, count(*) FROM f LEFT JOIN d ON f.d = d.id GROUP BY y"],
+    );
+    assert_same(&session, &queries);
+}
+
+#[test]
+fn cells_of_rows_that_are_gone_do_no_harm() {
+    let session = session(&[
+        "CREATE TABLE f (id INTEGER PRIMARY KEY, n INTEGER NOT NULL, t VARCHAR, q INTEGER NOT NULL)",
+        "INSERT INTO f SELECT value, value % 2 + 1, '' || value % 3, 2147483000 FROM range(9)",
+        "CREATE CUBE c AS SELECT n, t, count(*), sum(q) FROM f GROUP BY n, t",
+        "INSERT INTO f VALUES (10, 0, 'no number', 1)",
+        "DELETE FROM f WHERE n = 0",
+    ]);
+    assert_same(
+        &session,
+        &[
+            "SELECT 100 / n, count(*) FROM f GROUP BY 1",
+            "SELECT n, count(*) FROM f WHERE 100 / n > 30 GROUP BY n",
+            "SELECT n, count(*) FILTER (WHERE 100 / n > 30) FROM f GROUP BY n",
+            "SELECT max(CAST(t AS INTEGER)), count(DISTINCT 100 / n) FROM f",
+            "SELECT n, count(*), min(t), count(DISTINCT t) FROM f GROUP BY n",
+        ],
+    );
+    // Tables refuse it, too.
+    assert!(execute(&session, "SELECT sum(q + q) FROM f").is_err());
+}
+
+#[test]
+fn what_may_change_by_itself_is_no_cube() {
+    let session = session(&[
+        "CREATE TABLE f (id INTEGER PRIMARY KEY, n INTEGER NOT NULL, x DOUBLE, ts TIMESTAMP)",
+        "CREATE TABLE g (a INTEGER)",
+        "INSERT INTO f VALUES (1, 1, -0.0, NULL)",
+    ]);
+    for sql in [
+        "CREATE CUBE c AS SELECT n, count(*) FROM f WHERE n < (SELECT max(a) FROM g) GROUP BY n",
+        "CREATE CUBE c AS SELECT n, count(*) FROM f AS OF EPOCH 3 GROUP BY n",
+        "CREATE CUBE c AS SELECT n, count(*) FROM f WHERE current_date > DATE '2020-01-01' GROUP BY n",
+        "CREATE CUBE c AS SELECT ts < now(), count(*) FROM f GROUP BY ts < now()",
+        "CREATE CUBE c AS SELECT random() < 0.5, count(*) FROM f GROUP BY 1",
+        "CREATE CUBE c AS SELECT x, count(*) FROM f GROUP BY x",
+    ] {
+        let error = execute(&session, sql).map(|_| ()).unwrap_err();
+        assert!(!error.message.contains("internal"), "{sql}: {}", error.message);
+    }
+    assert_eq!(answer(&session, "SELECT count(*) FROM sys.cubes"), "0");
+    run(&session, &["CREATE CUBE c AS SELECT n, count(*) FROM f GROUP BY n"]);
+    assert!(execute(&session, "CREATE TABLE c (a INTEGER)").is_err());
+    // A plan that was made where cells could not count is not kept.
+    let sql = "SELECT n, count(*) FROM f GROUP BY n";
+    run(&session, &["BEGIN", "INSERT INTO f VALUES (2, 2, 0, NULL)"]);
+    answer(&session, sql);
+    run(&session, &["COMMIT"]);
+    answer(&session, sql);
+    assert_eq!(answer(&session, "SELECT hits FROM sys.cubes"), "1");
+}
+
 /// Cells that do not follow from the rows are found by all that looks for them.
 #[test]
 fn wrong_cells_are_found() {
