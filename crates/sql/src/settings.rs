@@ -294,7 +294,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
                 false => match parse_bool(value) {
                     Ok(true) => UseCubes::On,
                     Ok(false) => UseCubes::Off,
-                    Err(error) => return Err(error.with_hint("write on, off or require")),
+                    Err(_) => {
+                        let message = format!("expected on, off or require, found '{value}'");
+                        return Err(Error::sql(message)
+                            .with_hint("require fails where a table would be read"));
+                    }
                 },
             };
             Ok(())

@@ -2,7 +2,7 @@
 
 use super::part::Part;
 use crate::catalog::WarehouseSchema;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::parse::{Statement, parse};
 use crate::scan::StarfactTable;
 use crate::session::{build_state, runtime_env};
@@ -110,13 +110,14 @@ impl Cubes {
         sql: &str,
     ) -> Result<LogicalPlan> {
         let Statement::Query(query) = parse(sql)? else {
-            return Err(crate::error::Error::internal("cells are not of a query"));
+            return Err(Error::internal("cells are not of a query"));
         };
         // The planner looks at one snapshot at a time.
         let _one = self.planning.lock().unwrap_or_else(PoisonError::into_inner);
         let mut context = self.context(inner, snapshot);
         context.schema.set_snapshot(Arc::clone(snapshot));
-        optimized_query(&mut context, *query)
+        // A place in this text is none in the text of the user.
+        optimized_query(&mut context, *query).map_err(|error| Error { position: None, ..error })
     }
 
     /// The rows of an optimised plan.

@@ -39,7 +39,7 @@ fn columns_segments_and_blocks_are_views() {
                  GROUP BY 1",
                 "true",
             ),
-            ("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'sys'", "8"),
+            ("SELECT count(*) FROM information_schema.tables WHERE table_schema = 'sys'", "10"),
         ],
     );
 }
