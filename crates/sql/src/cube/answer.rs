@@ -13,7 +13,7 @@
 //! Of the cubes that can, the one with the fewest cells answers.
 
 use super::part::{Part, Role, cell, is_never_null, shown};
-use super::reason::Reason;
+use super::reason::{Reason, used_note};
 use crate::arithmetic::{exact, operator};
 use crate::error::Error;
 use crate::functions::{average_of, exact_sum, is_exact_total};
@@ -119,7 +119,7 @@ fn answer(aggregate: &Aggregate, usable: &Usable, notes: &mut Vec<String>) -> Op
             return None;
         }
     };
-    notes.push(format!("cube {used}: used"));
+    notes.push(used_note(used));
     let others = refused.iter().filter(|(cube, _)| *cube != used);
     notes.extend(others.map(|(cube, reason)| format!("cube {cube}: {reason}")));
     Some(plan)

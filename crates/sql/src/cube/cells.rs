@@ -49,14 +49,14 @@ impl<'a> Cells<'a> {
         Self { part: self.part, keys: Arc::clone(&self.keys), values: HashMap::new() }
     }
 
-    /// Takes in cells, whose numbers are multiplied by `sign`.
-    pub(super) fn add(&mut self, batches: &[RecordBatch], sign: i128) -> Result<()> {
+    /// Takes in cells.
+    pub(super) fn add(&mut self, batches: &[RecordBatch]) -> Result<()> {
         for batch in batches {
             let keys = self.keys_of(batch)?;
             let columns = self.values_of(batch)?;
             for (row, key) in keys.into_iter().enumerate() {
                 let new = self.part.columns.iter().skip(self.part.key_count()).zip(&columns);
-                let new = new.map(|(column, values)| value_at(&column.role, values, row, sign));
+                let new = new.map(|(column, values)| value_at(&column.role, values, row));
                 let new = new.collect::<Result<Vec<Value>>>()?;
                 match self.values.entry(key) {
                     Entry::Vacant(slot) => {
@@ -181,7 +181,7 @@ impl<'a> Cells<'a> {
     }
 }
 
-fn value_at(role: &Role, values: &ArrayRef, row: usize, sign: i128) -> Result<Value> {
+fn value_at(role: &Role, values: &ArrayRef, row: usize) -> Result<Value> {
     if !role.is_invertible() {
         return Ok(Value::Extreme(ScalarValue::try_from_array(values, row)?));
     }
@@ -193,7 +193,7 @@ fn value_at(role: &Role, values: &ArrayRef, row: usize, sign: i128) -> Result<Va
         DataType::Decimal128(..) => values.as_primitive::<Decimal128Type>().value(row),
         other => return Err(Error::internal(format!("a sum of type {other}"))),
     };
-    Ok(Value::Number(number * sign))
+    Ok(Value::Number(number))
 }
 
 fn combine(known: &mut Value, new: Value, role: &Role) -> Result<()> {

@@ -146,19 +146,19 @@ impl Step<'_> {
         let mut come = gone.beside();
         if removed.row_count() > 0 {
             let rows = Rows::of(self.before, Some(Arc::new(removed)));
-            gone.add(&self.cells(&rows)?, 1)?;
+            gone.add(&self.cells(&rows)?)?;
         }
         for (place, changed) in dimensions.iter().enumerate() {
             let without = dimensions.get(..place).unwrap_or_default();
             for (cells, snapshot) in [(&mut gone, self.before), (&mut come, self.after)] {
                 let fact = Some(Arc::clone(&kept));
                 let rows = Rows { snapshot, fact, only: Some(changed), without };
-                cells.add(&self.cells(&rows)?, 1)?;
+                cells.add(&self.cells(&rows)?)?;
             }
         }
         if added.row_count() > 0 {
             let rows = Rows::of(self.after, Some(Arc::new(added)));
-            come.add(&self.cells(&rows)?, 1)?;
+            come.add(&self.cells(&rows)?)?;
         }
         self.put_together(gone, come)
     }
@@ -208,7 +208,7 @@ impl Step<'_> {
             }
             let stored = self.table.row_count() + come.len() as u64;
             if self.inner.cubes.is_loose(self.table, stored, LOOSE_CELLS) {
-                come.add(&self.stored_cells()?, 1)?;
+                come.add(&self.stored_cells()?)?;
                 come.settle();
                 self.inner.cubes.note_settled(table, come.len() as u64);
                 let deleted = all_rows(self.table);
@@ -225,7 +225,7 @@ impl Step<'_> {
             let filters = gone.filters(VALUES_MAX)?;
             let mut again = gone.beside();
             let rows = Rows::of(self.after, None);
-            again.add(&self.cells_where(&rows, &filters)?, 1)?;
+            again.add(&self.cells_where(&rows, &filters)?)?;
             again.retain(|key| gone.contains(key));
             if !again.is_empty() {
                 added.push(again.batch()?);

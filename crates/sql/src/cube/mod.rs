@@ -29,3 +29,4 @@ pub(crate) use define::{Declared, Wanted, parts_of};
 pub(crate) use maintain::Keeper;
 pub(crate) use part::{Part, Role};
 pub(crate) use planner::{Audit, Cubes};
+pub(crate) use reason::used_cube;

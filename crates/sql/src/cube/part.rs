@@ -153,7 +153,10 @@ impl Part {
 
 /// The aggregation of a query for cells, and what each column is of its outputs.
 fn aggregate_of(plan: &LogicalPlan) -> Result<(&Aggregate, Vec<Expr>)> {
-    let misplaced = || Error::internal("a query for cells that is no aggregation");
+    let misplaced = || {
+        Error::sql("the cube cannot be kept: its condition is never true, or it is no aggregation")
+            .with_hint("a cube is SELECT keys, aggregates FROM fact JOIN … [WHERE …] GROUP BY keys")
+    };
     match plan {
         LogicalPlan::Aggregate(aggregate) => {
             let columns = aggregate.schema.columns();

@@ -1,6 +1,7 @@
 //! Plans the queries for cells, and remembers what they are.
 
 use super::part::Part;
+use super::reason::used_cube;
 use crate::catalog::WarehouseSchema;
 use crate::error::{Error, Result};
 use crate::parse::{Statement, parse};
@@ -214,11 +215,8 @@ impl Cubes {
             return;
         }
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        for note in notes {
-            if let Some(cube) = note.strip_prefix("cube ").and_then(|it| it.strip_suffix(": used"))
-            {
-                *used.entry(cube.to_owned()).or_default() += 1;
-            }
+        for cube in notes.iter().filter_map(|note| used_cube(note)) {
+            *used.entry(cube.to_owned()).or_default() += 1;
         }
     }
 
@@ -255,7 +253,7 @@ impl Cubes {
         !quarantined.is_empty()
             && snapshot.cube_parts().any(|(table, part)| {
                 quarantined.contains(&table.id())
-                    && notes.iter().any(|note| *note == format!("cube {}: used", part.cube))
+                    && notes.iter().any(|note| used_cube(note) == Some(&part.cube))
             })
     }
 

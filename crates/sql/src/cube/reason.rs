@@ -3,6 +3,16 @@
 use crate::star::Refused;
 use std::fmt;
 
+/// The note that a cube answers.
+pub(crate) fn used_note(cube: &str) -> String {
+    format!("cube {cube}: used")
+}
+
+/// The cube that a note says answers.
+pub(crate) fn used_cube(note: &str) -> Option<&str> {
+    note.strip_prefix("cube ")?.strip_suffix(": used")
+}
+
 /// Why not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {

@@ -1,6 +1,6 @@
 //! `CREATE CUBE`, `DROP CUBE`, `CHECK CUBE`, `SHOW CUBES` and `DESCRIBE CUBE`.
 
-use super::show::table_of;
+use super::show::{quoted, table_of};
 use super::{Context, names, transaction};
 use crate::cube::{self, Declared, Part, Role, Wanted};
 use crate::error::{Error, ErrorKind, Result};
@@ -288,7 +288,7 @@ fn alias_of(plan: &LogicalPlan, place: Option<usize>) -> Option<String> {
         }
     }
     let mut left = place?;
-    walk(plan, None, &mut left).map(|alias| format!("\"{}\"", alias.replace('"', "\"\"")))
+    walk(plan, None, &mut left).map(|alias| quoted(&alias))
 }
 
 /// The columns of a dimension whose values follow from some others.
@@ -340,10 +340,6 @@ fn combinations(
     let plan = context.inner.cubes.plan(&context.inner, snapshot, &sql)?;
     let rows = context.inner.cubes.rows(&context.inner, snapshot, &plan)?;
     Ok(rows.first().map_or(0, |batch| batch.column(0).as_primitive::<Int64Type>().value(0)))
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// The parts of the cube of this name, with the name as it was declared.
@@ -461,11 +457,6 @@ pub(super) fn faults(context: &Context) -> Result<Vec<Error>> {
         }
     }
     Ok(faults)
-}
-
-/// The cube that a note says was used.
-pub(super) fn used(note: &str) -> Option<String> {
-    note.strip_prefix("cube ")?.strip_suffix(": used").map(str::to_owned)
 }
 
 /// The parts of all cubes.

@@ -1,8 +1,8 @@
 //! Answers of cubes that are compared with those of tables, by chance: `starfact.verify_answers`.
 
+use super::Context;
 use super::query::{batches, launch, optimize, plan};
-use super::{Context, cube};
-use crate::cube::Audit;
+use crate::cube::{Audit, used_cube};
 use crate::error::Result;
 use crate::outcome::{Outcome, Rows};
 use crate::parse::{Statement, parse_tokenized};
@@ -20,7 +20,7 @@ use std::time::SystemTime;
 
 /// Whether the answer to a query, of which these are the notes on cubes, is to be compared.
 pub(super) fn is_due(context: &Context, notes: &[String]) -> bool {
-    let is_used = notes.iter().any(|note| note.ends_with(": used"));
+    let is_used = notes.iter().any(|note| used_cube(note).is_some());
     is_used && context.inner.cubes.is_audit_due(context.settings.verify_millionths)
 }
 
@@ -44,7 +44,10 @@ pub(super) fn answer(
     context.settings.scan.use_cubes = mode;
     let Some(of_tables) = of_tables? else { return given(of_cubes) };
     let difference = difference(&of_cubes, &of_tables)?;
-    let used: Vec<String> = notes.iter().filter_map(|note| cube::used(note)).collect();
+    let used: Vec<String> = {
+        let used = notes.iter().filter_map(|note| used_cube(note));
+        used.map(str::to_owned).collect()
+    };
     if difference.is_some() {
         context.inner.cubes.quarantine(&context.snapshot, &used);
     }
