@@ -3,6 +3,9 @@
 use arrow::buffer::Buffer;
 use starfact_base::Corruption;
 use starfact_base::limits::BLOCK_BYTES_MAX;
+use std::cell::RefCell;
+use std::io;
+use zstd::bulk::{Compressor, Decompressor};
 
 /// Sentences come out 5 % smaller than at level 1, at three quarters of the speed; the next level
 /// that gains as much takes more than twice as long.
@@ -11,14 +14,38 @@ const LEVEL: i32 = 3;
 /// own length. A frame that claims more is refused before anything is allocated.
 const RATIO_MAX: usize = 1 << 15;
 
+thread_local! {
+    /// Making a context, which has tables and windows of its own, would take longer than many a
+    /// frame.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> =
+        RefCell::new(Compressor::new(LEVEL).ok());
+    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> =
+        RefCell::new(Decompressor::new().ok());
+}
+
 /// Compresses `bytes`; `None` if the library fails, which it only does without memory.
 pub(crate) fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
-    zstd::bulk::compress(bytes, LEVEL).ok()
+    COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut()?.compress(bytes).ok())
 }
 
 /// Whether to keep a compressed form: it must save a quarter, since it costs a pass to read.
 pub(crate) fn pays(compressed_bytes: usize, plain_bytes: usize) -> bool {
     compressed_bytes < plain_bytes - plain_bytes / 4
+}
+
+/// The bytes that a frame at `position` of the block says it holds.
+pub(crate) fn content_bytes(frame: &[u8], position: usize) -> Result<usize, Corruption> {
+    let damage = |expected: &str, found: String| {
+        Corruption::new(position as u64, "zstd frame", expected, found)
+    };
+    match zstd::zstd_safe::get_frame_content_size(frame) {
+        Ok(Some(stated)) if stated > BLOCK_BYTES_MAX as u64 => {
+            let expected = format!("at most {BLOCK_BYTES_MAX} bytes of content");
+            Err(damage(&expected, format!("{stated} bytes")))
+        }
+        Ok(Some(stated)) => Ok(stated as usize),
+        Ok(None) | Err(_) => Err(damage("bytes of content", "no content size".into())),
+    }
 }
 
 /// Decompresses a frame at `position` of the block that must give exactly `len` bytes.
@@ -29,12 +56,15 @@ pub(crate) fn decompress(frame: &[u8], len: usize, position: usize) -> Result<Bu
     if len > BLOCK_BYTES_MAX || len > frame.len().saturating_mul(RATIO_MAX) {
         return Err(damage(format!("{} bytes, which cannot hold that", frame.len())));
     }
-    match zstd::zstd_safe::get_frame_content_size(frame) {
-        Ok(Some(stated)) if stated == len as u64 => {}
-        Ok(Some(stated)) => return Err(damage(format!("{stated} bytes"))),
-        Ok(None) | Err(_) => return Err(damage("no content size".into())),
+    let stated = content_bytes(frame, position)?;
+    if stated != len {
+        return Err(damage(format!("{stated} bytes")));
     }
-    let bytes = zstd::bulk::decompress(frame, len).map_err(|error| damage(error.to_string()))?;
+    let bytes = DECOMPRESSOR.with_borrow_mut(|decompressor| match decompressor {
+        Some(decompressor) => decompressor.decompress(frame, len),
+        None => Err(io::ErrorKind::OutOfMemory.into()),
+    });
+    let bytes = bytes.map_err(|error| damage(error.to_string()))?;
     if bytes.len() != len {
         return Err(damage(format!("{} bytes", bytes.len())));
     }

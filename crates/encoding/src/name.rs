@@ -103,6 +103,7 @@ pub(crate) fn tag_name(tag: u8) -> Option<&'static str> {
         text::fsst::TAG => "fsst text",
         text::dictionary::TAG => "a dictionary of text",
         text::zstd::TAG => "zstd text",
+        text::zstd::FRAMES_TAG => "zstd text in several frames",
         text::shared::TAG => "codes of a shared dictionary of text",
         _ => return None,
     })
@@ -118,7 +119,7 @@ mod tests {
         let mut distinct = names.clone();
         distinct.sort_unstable();
         distinct.dedup();
-        assert_eq!((names.len(), distinct.len()), (19, 19));
+        assert_eq!((names.len(), distinct.len()), (20, 20));
     }
 
     #[test]

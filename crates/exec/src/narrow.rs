@@ -225,6 +225,11 @@ impl GroupSums {
         }
     }
 
+    /// The sum of each group, of one that is asked for.
+    pub fn sums(&self, place: usize) -> &[i128] {
+        self.sums.get(place).map_or(&[], Vec::as_slice)
+    }
+
     /// The sum and the number of values of each group, of one that is asked for.
     pub fn of(&self, place: usize) -> impl Iterator<Item = (i128, u64)> {
         let sums = self.sums.get(place).map_or(&[][..], Vec::as_slice);

@@ -17,6 +17,11 @@ use std::sync::Arc;
 
 /// Stands for a code whose text has not been seen.
 const UNKNOWN: u32 = u32::MAX;
+/// Texts that get numbers at once when their dictionary is met, at most: in its order, which is then
+/// that of the numbers in nearly every case.
+const AT_ONCE_MAX: usize = 256;
+/// Rows for each text of which it is worth it.
+const ROWS_PER_TEXT: usize = 8;
 
 /// The texts that were seen, and NULL.
 #[derive(Clone, Debug, Default)]
@@ -94,11 +99,24 @@ impl TextNumbers {
         codes: &[C],
         nulls: Option<&NullBuffer>,
     ) -> Vec<i64> {
-        let mut numbers = Vec::with_capacity(codes.len());
-        let is_known = |table: &[u32], numbers: &mut Vec<i64>| {
-            run_kernel(Known { table, codes, numbers }) != UNKNOWN
+        if table.len() <= AT_ONCE_MAX.min(codes.len() / ROWS_PER_TEXT) {
+            for (slot, code) in table.iter_mut().zip(0..).filter(|(slot, _)| **slot == UNKNOWN) {
+                *slot = self.number(text(code));
+            }
+        }
+        let mut numbers = Vec::new();
+        let is_known = if table.iter().zip(0..).all(|(number, code)| *number == code) {
+            run_kernel(Widened { codes, numbers: &mut numbers }) < table.len() as u32
+        } else {
+            run_kernel(Known { table, codes, numbers: &mut numbers }) != UNKNOWN
         };
-        if nulls.is_none() && is_known(table, &mut numbers) {
+        if is_known {
+            if let Some(nulls) = nulls.filter(|nulls| nulls.null_count() > 0) {
+                let null = i64::from(self.number(None));
+                for (row, slot) in numbers.iter_mut().enumerate() {
+                    *slot = if nulls.is_null(row) { null } else { *slot };
+                }
+            }
             return numbers;
         }
         numbers.clear();
@@ -193,9 +211,61 @@ impl<C: Copy + Into<u32>> Kernel for Known<'_, C> {
     }
 }
 
+/// Codes that are the numbers; the greatest of them.
+struct Widened<'a, C> {
+    codes: &'a [C],
+    numbers: &'a mut Vec<i64>,
+}
+
+impl<C: Copy + Into<u32>> Kernel for Widened<'_, C> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn run(self) -> u32 {
+        let Self { codes, numbers } = self;
+        let mut greatest = 0;
+        numbers.clear();
+        numbers.resize(codes.len(), 0);
+        for (slot, code) in numbers.iter_mut().zip(codes) {
+            let code: u32 = (*code).into();
+            greatest = greatest.max(code);
+            *slot = i64::from(code);
+        }
+        greatest
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dictionaries_of_few_texts_get_numbers_at_once_and_in_their_order() {
+        let texts = StringViewArray::from_iter_values(["a", "b", "c"]);
+        let dictionary = Arc::new(SharedDictionary::new(&texts).unwrap());
+        let mut numbers = TextNumbers::default();
+        let codes: Vec<u16> = (0..40).map(|row| 2 - row % 3).collect();
+        let valid: Vec<bool> = (0..40).map(|row| row % 7 != 0).collect();
+        let nulls = Some(NullBuffer::from(valid.clone()));
+        let as_they_are: Vec<i64> = codes.iter().map(|code| i64::from(*code)).collect();
+        let with_nulls: Vec<i64> = as_they_are
+            .iter()
+            .zip(&valid)
+            .map(|(code, valid)| if *valid { *code } else { 3 })
+            .collect();
+        let rows = |nulls| Codes { codes: codes.clone(), nulls };
+        assert_eq!(numbers.of_codes(&dictionary, &rows(None)), as_they_are);
+        assert_eq!(numbers.of_codes(&dictionary, &rows(nulls.clone())), with_nulls);
+        let places =
+            |nulls| TextPlaces { places: codes.iter().map(|it| (*it).into()).collect(), nulls };
+        assert_eq!(numbers.of_places(&texts, &places(nulls.clone())), with_nulls);
+        // Others come behind them.
+        let texts = StringViewArray::from_iter_values(["c", "d", "e"]);
+        let expected: Vec<i64> = as_they_are.iter().map(|code| [2, 4, 5][*code as usize]).collect();
+        assert_eq!(numbers.of_places(&texts, &places(None)), expected);
+        let mut others = TextNumbers::default();
+        assert_eq!(others.of_places(&texts, &places(None)), as_they_are);
+    }
 
     #[test]
     fn texts_have_one_number_wherever_they_come_from() {

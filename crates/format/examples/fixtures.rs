@@ -2,7 +2,7 @@
 //! that are named, or files of what every version has if none is, each beside a text of its rows.
 //!
 //! ```sh
-//! cargo run -p starfact-format --example fixtures -- datasets/format/v3 sliced marks
+//! cargo run -p starfact-format --example fixtures -- datasets/format/v4 frames
 //! ```
 //!
 //! To be run once for each encoding of a format version. A file that is there already is an error:
@@ -39,6 +39,9 @@ fn main() -> Result<()> {
     if names.iter().any(|name| name == "bitmap") {
         write_indexed(&dir)?;
     }
+    if names.iter().any(|name| name == "frames") {
+        write_frames(&dir)?;
+    }
     if names.iter().any(|name| name == "marks") {
         write_marked(&dir)?;
     }
@@ -69,6 +72,16 @@ fn write_marked(dir: &OsDir) -> Result<()> {
         write(dir, &format!("{label}-run-length-marks"), ty, options, &rows(ty, &numbers))?;
     }
     Ok(())
+}
+
+/// Text in several zstd frames.
+fn write_frames(dir: &OsDir) -> Result<()> {
+    let text = |row: usize| format!("{row} ä {}", "abc".repeat(row * 31 % 2_500));
+    let texts = (0..90).map(|row| (row % 9 != 4).then(|| text(row)));
+    let texts: ArrayRef = Arc::new(texts.collect::<StringViewArray>());
+    let encoding = Some(EncodingName::Zstd);
+    let options = EncodeOptions { encoding, ..EncodeOptions::default() };
+    write(dir, "varchar-zstd-frames", DataType::Varchar, options, &texts)
 }
 
 /// Files with bitmap indexes: of every type, and of several blocks, of which one has none.

@@ -39,7 +39,7 @@ pub use writer::{BitmapPolicy, ColumnFileInfo, ColumnWriter, DerivedBlock};
 pub use zone::Zone;
 
 /// The newest version of the column file that this build reads, and the one that it writes.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// First bytes of a column file.
 pub(crate) const HEADER_MAGIC: [u8; 8] = *b"STARFCOL";

@@ -4,9 +4,10 @@ use super::choose::{COMPRESS_BYTES_MIN, DISTINCT_MAX};
 use super::constant::Constant;
 use super::distinct::Distinct;
 use super::fsst::{Compressed, Trained};
-use super::{choose, dictionary, plain, zstd};
+use super::zstd::Frames;
+use super::{choose, dictionary, plain};
 use crate::bytes::Writer;
-use crate::compression::{compress, pays};
+use crate::compression::pays;
 use crate::integer;
 use crate::integer::choose::sample;
 use crate::integer::stats::Stats;
@@ -105,15 +106,15 @@ pub(crate) fn encode<'a>(
     };
     match options.encoding {
         Some(EncodingName::Plain) => {
-            encode_strings(&column.texts, Form::Plain, writer)?;
+            encode_strings(&column.texts, Form::Plain, false, writer)?;
             Ok(column.bounds())
         }
         Some(EncodingName::Fsst) if !column.texts.is_empty() => {
-            encode_strings(&column.texts, Form::Fsst, writer)?;
+            encode_strings(&column.texts, Form::Fsst, false, writer)?;
             Ok(column.bounds())
         }
         Some(EncodingName::Zstd) => {
-            encode_strings(&column.texts, Form::Zstd, writer)?;
+            encode_strings(&column.texts, Form::Zstd, false, writer)?;
             Ok(column.bounds())
         }
         Some(EncodingName::Dictionary) if !column.texts.is_empty() => {
@@ -137,7 +138,7 @@ fn encode_best<'a>(column: &Column<'a>, form: Form, writer: &mut Writer) -> Resu
     {
         return encode_dictionary(&distinct, form, writer);
     }
-    encode_strings(&column.texts, form, writer)?;
+    encode_strings(&column.texts, form, false, writer)?;
     Ok(column.bounds())
 }
 
@@ -157,7 +158,7 @@ fn encode_dictionary<'a>(
     writer: &mut Writer,
 ) -> Result<Known<'a>> {
     dictionary::encode_header(distinct.texts.len(), writer);
-    encode_strings(&distinct.texts, form, writer)?;
+    encode_strings(&distinct.texts, form, true, writer)?;
     integer::encode::encode_codes(&distinct.codes, writer);
     let least = distinct.texts.first().copied().unwrap_or_default();
     let greatest = distinct.texts.last().copied().unwrap_or_default();
@@ -178,8 +179,8 @@ enum Form {
     Best,
 }
 
-/// Writes a plain, an FSST or a zstd node.
-fn encode_strings(texts: &[&[u8]], form: Form, writer: &mut Writer) -> Result<()> {
+/// Writes a plain, an FSST or a zstd node, all texts of which are read together if they are `whole`.
+fn encode_strings(texts: &[&[u8]], form: Form, whole: bool, writer: &mut Writer) -> Result<()> {
     let total = total(texts);
     if total > BLOCK_BYTES_MAX {
         return Err(Error::Limit {
@@ -187,11 +188,10 @@ fn encode_strings(texts: &[&[u8]], form: Form, writer: &mut Writer) -> Result<()
             limit: format!("{BLOCK_BYTES_MAX} bytes for a block; load shorter texts"),
         });
     }
-    let bytes = texts.concat();
-    let frame = match form {
+    let frames = match form {
         Form::Best if total < COMPRESS_BYTES_MIN => None,
-        Form::Best => compress(&bytes).filter(|frame| pays(frame.len(), total)),
-        Form::Zstd => compress(&bytes),
+        Form::Best => Frames::of(texts, total, whole).filter(|frames| pays(frames.bytes(), total)),
+        Form::Zstd => Frames::of(texts, total, whole),
         Form::Plain | Form::Fsst => None,
     };
     let lengths = lengths(texts);
@@ -201,7 +201,7 @@ fn encode_strings(texts: &[&[u8]], form: Form, writer: &mut Writer) -> Result<()
         Form::Best => {
             let position = writer.position();
             let plain = choose::strings(position, &stats.shape, total) - position;
-            let zstd = frame.as_ref().map(|frame| plain - total + size_of::<u32>() + frame.len());
+            let zstd = frames.as_ref().map(|frames| plain - total + frames.bytes());
             choose::fsst_bytes_max(plain, zstd, total)
                 .and_then(|max| fsst_within(texts, total, max, position))
         }
@@ -212,11 +212,11 @@ fn encode_strings(texts: &[&[u8]], form: Form, writer: &mut Writer) -> Result<()
         coded.encode(writer);
         return Ok(());
     }
-    writer.u8(if frame.is_some() { zstd::TAG } else { plain::TAG });
+    writer.u8(frames.as_ref().map_or(plain::TAG, Frames::tag));
     integer::encode::encode_simple(&lengths, &stats, writer);
-    match frame {
-        Some(frame) => zstd::encode_frame(total, &frame, writer),
-        None => plain::encode_bytes(&bytes, writer),
+    match frames {
+        Some(frames) => frames.encode(total, writer),
+        None => plain::encode_bytes(&texts.concat(), writer),
     }
     Ok(())
 }

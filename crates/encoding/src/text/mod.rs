@@ -8,6 +8,7 @@
 //! | 21 | dictionary | [`dictionary`] |
 //! | 22 | zstd | [`zstd`] |
 //! | 23 | codes of a shared dictionary | [`shared`] |
+//! | 24 | zstd in several frames | [`zstd`] |
 //!
 //! The tags are those of the integer codecs of the same name, where there is one, plus 16.
 //! Parsing checks the structure;
@@ -77,6 +78,7 @@ impl Text {
             fsst::TAG => Fsst::parse(reader, rows, depth).map(Self::Fsst),
             dictionary::TAG => Dictionary::parse(reader, rows, depth).map(Self::Dictionary),
             zstd::TAG => zstd::parse(reader, rows, depth).map(Self::Strings),
+            zstd::FRAMES_TAG => zstd::parse_frames(reader, rows, depth).map(Self::Strings),
             shared::TAG => Shared::parse(reader, rows, depth, dictionary).map(Self::Shared),
             tag => Err(unknown_tag(position, "an encoding of text", tag)),
         }
@@ -86,7 +88,7 @@ impl Text {
     pub(crate) fn fetch(&self, rows: &Rows<'_>) -> Result<Views, Corruption> {
         match self {
             Self::Constant(node) => Ok(node.fetch(rows.len())),
-            Self::Strings(node) => Ok(node.open()?.fetch(rows)),
+            Self::Strings(node) => node.fetch(rows),
             Self::Fsst(node) => node.fetch(rows),
             Self::Dictionary(node) => node.fetch(rows),
             Self::Shared(node) => node.fetch(rows),
@@ -133,7 +135,8 @@ impl Text {
             Self::Dictionary(node) if node.distinct_count() <= selection.count() => {
                 node.filter_values(evaluate, selection)
             }
-            Self::Dictionary(_) | Self::Strings(_) | Self::Fsst(_) | Self::Shared(_) => {
+            Self::Strings(node) => node.filter_values(evaluate, selection),
+            Self::Dictionary(_) | Self::Fsst(_) | Self::Shared(_) => {
                 let rows = selection.indices();
                 let answers = evaluate(self.fetch(&Rows::Indices(&rows))?)?;
                 clear_refused(&answers, &rows, selection);
@@ -149,7 +152,7 @@ impl Text {
                 let text = || node.text().to_vec();
                 Ok((!selection.is_empty()).then(|| (text(), text())))
             }
-            Self::Strings(node) => Ok(node.open()?.bounds(selection)),
+            Self::Strings(node) => node.bounds(selection),
             Self::Fsst(node) => node.bounds(selection),
             Self::Dictionary(node) => node.bounds(selection),
             Self::Shared(node) => node.bounds(selection),

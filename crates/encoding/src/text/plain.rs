@@ -33,5 +33,5 @@ pub(super) fn parse(
     rows: usize,
     depth: usize,
 ) -> Result<StringsNode, Corruption> {
-    StringsNode::parse(reader, rows, depth, false)
+    StringsNode::parse_plain(reader, rows, depth)
 }

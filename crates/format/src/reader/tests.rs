@@ -227,7 +227,7 @@ fn a_newer_file_is_refused_with_both_versions_named() {
         "{error}"
     );
     let message = error.to_string();
-    assert!(message.contains("version 4") && message.contains("up to version 3"), "{message}");
+    assert!(message.contains("version 5") && message.contains("up to version 4"), "{message}");
     assert!(message.contains(PATH), "{message}");
 }
 

@@ -253,11 +253,15 @@ impl Finished {
         let count = self.ends.len();
         self.accumulators.add_runs(&plan.functions, joined, &self.groups, &self.ends)?;
         let (passing, given) = plan.passing(&self.accumulators.values(&plan.functions)?, count)?;
-        let passes = |group: usize| passing.as_ref().is_none_or(|it| it.value(group));
         let before = self.ordinals.len();
         let last = |end: &usize| ordinals.values().get(end - 1).map(|ordinal| *ordinal as u32);
-        let kept = self.ends.iter().enumerate().filter(|(group, _)| passes(*group));
-        self.ordinals.extend(kept.filter_map(|(_, end)| last(end)));
+        match &passing {
+            None => self.ordinals.extend(self.ends.iter().filter_map(last)),
+            Some(passing) => {
+                let ends = passing.values().set_indices().filter_map(|group| self.ends.get(group));
+                self.ordinals.extend(ends.filter_map(last));
+            }
+        }
         if self.ordinals.len() > before {
             self.keep(given);
         }
@@ -319,8 +323,9 @@ impl Kernel for Runs<'_> {
         ends.resize(count, 0);
         let mut group = 0;
         let later = values.iter().zip(values.get(1..).unwrap_or_default());
+        let slots = groups.get_mut(1..).unwrap_or_default();
         // Lengths of runs cannot be foreseen, so nothing is decided by them.
-        for (row, ((before, value), slot)) in later.zip(groups.iter_mut().skip(1)).enumerate() {
+        for (row, ((before, value), slot)) in later.zip(slots).enumerate() {
             if let Some(end) = ends.get_mut(group) {
                 *end = row + 1;
             }

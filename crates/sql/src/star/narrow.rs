@@ -271,10 +271,9 @@ pub(super) fn values_of(
             if is_sum(function.fun()) =>
         {
             // A sum of so many words has less than 38 digits.
-            let (values, counts): (Vec<i128>, Vec<u64>) = sums.of(place).unzip();
-            let has_all = counts.iter().all(|count| *count > 0);
-            let nulls = (!has_all).then(|| counts.iter().map(|count| *count > 0).collect());
-            let values = Decimal128Array::new(values.into(), nulls);
+            let has_all = sums.of(place).all(|(_, count)| count > 0);
+            let nulls = (!has_all).then(|| sums.of(place).map(|(_, count)| count > 0).collect());
+            let values = Decimal128Array::new(sums.sums(place).to_vec().into(), nulls);
             Ok(Arc::new(values.with_data_type(data_type)))
         }
         _ => {
