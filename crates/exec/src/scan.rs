@@ -283,18 +283,20 @@ impl Scan {
     /// A morsel of another scan; a file that is missing or damaged.
     pub fn ordinals(&self, morsel: &Morsel, selection: &Selection) -> Result<ArrayRef> {
         let segment = self.segment(morsel)?;
-        let rows = selection.indices().into_iter();
-        let ordinals: Int64Array = match segment.consecutive() {
+        let rows = selection.indices();
+        let ordinals: Vec<i64> = match segment.consecutive() {
             Some(first) => {
-                let start = first + (morsel.block_idx * BLOCK_ROWS) as u64;
-                rows.map(|row| Some((start + u64::from(row)) as i64)).collect()
+                let start = (first + (morsel.block_idx * BLOCK_ROWS) as u64) as i64;
+                rows.iter().map(|row| start + i64::from(*row)).collect()
             }
             None => {
                 let all = segment.ordinals(morsel.block_idx)?;
-                rows.map(|row| all.get(row as usize).map(|ordinal| *ordinal as i64)).collect()
+                let ordinal = |row: &u32| all.get(*row as usize).map(|ordinal| *ordinal as i64);
+                let ordinals = rows.iter().map(ordinal).collect::<Option<_>>();
+                ordinals.ok_or_else(|| Error::internal("rows beyond the ordinals of a block"))?
             }
         };
-        Ok(Arc::new(ordinals))
+        Ok(Arc::new(Int64Array::from(ordinals)))
     }
 
     /// Takes out of `selection` the rows that do not satisfy `filters`; says what bitmap indexes

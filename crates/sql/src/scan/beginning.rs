@@ -29,6 +29,8 @@ pub(super) struct Beginning {
     texts: Vec<String>,
     /// Those of the texts that are short and of ASCII, as [`short`] has them.
     short: Vec<u64>,
+    /// The first two bytes of these, 0 for those that there are not: a bit for each such number.
+    first_two: Vec<u64>,
     negated: bool,
 }
 
@@ -57,8 +59,16 @@ impl Beginning {
         let texts: Vec<String> =
             texts.into_iter().filter(|text| text.chars().count() <= chars).collect();
         let is_short = |text: &&String| text.is_ascii() && text.len() <= IN_VIEW;
-        let short = texts.iter().filter(is_short).map(|text| short(text.as_bytes())).collect();
-        Self { chars, texts, short, negated }
+        let short: Vec<u64> =
+            texts.iter().filter(is_short).map(|text| short(text.as_bytes())).collect();
+        let mut first_two = vec![0; (1 << 16) / 64];
+        for beginning in &short {
+            let (word, bit) = bit_of(*beginning);
+            if let Some(word) = first_two.get_mut(word) {
+                *word |= bit;
+            }
+        }
+        Self { chars, texts, short, first_two, negated }
     }
 
     fn begins(&self, texts: &StringViewArray) -> BooleanBuffer {
@@ -71,7 +81,10 @@ impl Beginning {
             // A byte of ASCII is a character.
             if len <= IN_VIEW && first & mask & 0x8080_8080 == 0 {
                 let beginning = (len as u64) << 32 | u64::from(first & mask);
-                return self.short.contains(&beginning);
+                // Most rows have none of them.
+                let (word, bit) = bit_of(beginning);
+                let may_be = self.first_two.get(word).is_some_and(|word| word & bit != 0);
+                return may_be && self.short.contains(&beginning);
             }
             let text = texts.value(row);
             let end = text.char_indices().nth(self.chars).map_or(text.len(), |(end, _)| end);
@@ -85,6 +98,12 @@ impl Beginning {
 fn short(text: &[u8]) -> u64 {
     let bytes = text.iter().rev().fold(0, |bytes, byte| bytes << 8 | u64::from(*byte));
     (text.len() as u64) << 32 | bytes
+}
+
+/// The word and the bit in it of the first two bytes of a text as [`short`] has it.
+fn bit_of(short: u64) -> (usize, u64) {
+    let first_two = short as u16;
+    (usize::from(first_two / 64), 1 << (first_two % 64))
 }
 
 impl ValuePredicate for Beginning {

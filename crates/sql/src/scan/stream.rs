@@ -460,9 +460,8 @@ fn narrow_by(
 }
 
 fn keep(indices: &[u32], mask: &BooleanArray) -> Vec<u32> {
-    let values = mask.values();
-    let pairs = indices.iter().zip(values.iter());
-    pairs.filter_map(|(idx, keep)| keep.then_some(*idx)).collect()
+    let kept = mask.values().set_indices();
+    kept.filter_map(|place| indices.get(place).copied()).collect()
 }
 
 pub(crate) fn external(error: starfact_base::Error) -> datafusion::common::DataFusionError {

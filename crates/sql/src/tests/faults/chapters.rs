@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-pub(super) const ALL: [&[&str]; 7] = [TABLES, ROWS, LOADS, TRANSACTIONS, ALTERED, UPKEEP, ASYNC];
+pub(super) const ALL: [&[&str]; 8] =
+    [TABLES, ROWS, LOADS, TRANSACTIONS, ALTERED, UPKEEP, ASYNC, CUBES];
 
 const TABLES: &[&str] = &[
     "CREATE TABLE place (id INTEGER PRIMARY KEY, name VARCHAR NOT NULL, UNIQUE (name))",
@@ -133,11 +134,40 @@ const ASYNC: &[&str] = &[
     "INSERT INTO late VALUES (6)",
 ];
 
+const CUBES: &[&str] = &[
+    "CREATE CUBE by_place AS SELECT p.land, s.kind, count(*), sum(s.total), count(DISTINCT s.day)
+        FROM sale s JOIN place p ON s.place = p.id GROUP BY p.land, s.kind",
+    "CREATE CUBE extremes AS SELECT kind, min(total), max(day) FROM sale GROUP BY ROLLUP (kind)",
+    "INSERT INTO sale (id, place, day, kind, total) VALUES (900, 1, '2025-01-01', 'gift', 1),
+        (901, 2, NULL, 'retail', NULL)",
+    "UPDATE sale SET total = total + 1, kind = 'other' WHERE id < 3",
+    "UPDATE place SET land = 'FL' WHERE id IN (1, 2)",
+    "DELETE FROM visit",
+    "DELETE FROM sale WHERE id IN (0, 900)",
+    "SET starfact.durability = 'sync'",
+    "COPY sale (id, place, total) FROM '{folder}/more.csv'",
+    "BEGIN",
+    "UPDATE place SET land = NULL WHERE id = 1",
+    "INSERT INTO sale (id, place, kind, total) VALUES (950, 1, 'late', 3.25)",
+    "CREATE CUBE small AS SELECT place, count(*) FROM sale GROUP BY place",
+    "COMMIT",
+    "OPTIMIZE TABLE sale",
+    "DROP CUBE extremes",
+    "MERGE INTO sale USING (VALUES (950), (951)) AS s(id) ON sale.id = s.id
+        WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (id, kind) VALUES (s.id, 'new')",
+    "VACUUM",
+    "TRUNCATE TABLE sale",
+    "INSERT INTO sale (id, place, kind) VALUES (1, 1, 'first')",
+];
+
 /// The files that statements name.
 pub(super) fn write_files(folder: &Path) {
     let places = "id,name\n30,Basel\n31,Genf\n32,Wil\n";
     let sales: String =
         (0..40).map(|row| format!("{},{},{}.5\n", 200 + row, 30 + row % 3, row)).collect();
+    let more: String =
+        (0..30).map(|row| format!("{},{},{row}.25\n", 1_000 + row, row % 3 + 1)).collect();
+    fs::write(folder.join("more.csv"), format!("id,place,total\n{more}")).unwrap();
     fs::write(folder.join("places.csv"), places).unwrap();
     fs::write(folder.join("sales.csv"), format!("id,place,amount\n{sales}")).unwrap();
 }

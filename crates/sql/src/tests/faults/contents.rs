@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 /// Rows above which a table is told by the numbers in its only column.
 const ROWS_MAX: u64 = 10_000;
 
-/// All tables but the probe, by name: what is declared of them, and their rows in any order.
+/// All tables but the probe, and those of cells, by name: what is declared of them, and their rows
+/// in any order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Contents(BTreeMap<String, (String, Vec<String>)>);
 
@@ -42,6 +43,9 @@ pub(super) fn contents(warehouse: &Warehouse) -> crate::Result<Contents> {
         let declared = (table.columns(), table.keys(), table.foreign_keys(), table.checks());
         let declared = format!("{declared:?}, sorted by {:?}", table.sorted_by());
         tables.insert(table.name().to_owned(), (declared, rows(table)?));
+    }
+    for (table, part) in snapshot.cube_parts() {
+        tables.insert(table.name().to_owned(), (format!("{part:?}"), rows(table)?));
     }
     Ok(Contents(tables))
 }
