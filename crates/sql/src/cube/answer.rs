@@ -3,8 +3,8 @@
 //! Conditions, all of which hold for the tables of one snapshot:
 //! - Both are star blocks of one fact. A table that only one of them joins drops no row of the
 //!   other: references to it are not NULL, or it is on the inner side of an outer join.
-//! - Each condition of the cube is one of the query. The others of the query, its groups and the
-//!   filters of its functions are expressions over keys of the cube.
+//! - Each condition of the cube is one of the query, or follows from those. The others of the
+//!   query, its groups and the filters of its functions are expressions over keys of the cube.
 //! - Each function follows from sums of cells. Cells with the same keys may cancel each other out:
 //!   a group without rows is none, and a sum of no rows is NULL.
 //! - Functions of keys (`count(DISTINCT x)`, `min(x)`) are of the groups by `x`, so that no cell
@@ -12,6 +12,7 @@
 //!
 //! Of the cubes that can, the one with the fewest cells answers.
 
+use super::implied::implies;
 use super::part::{Part, Role, cell, is_never_null, shown};
 use super::reason::{Reason, used_note};
 use crate::arithmetic::{exact, operator};
@@ -49,14 +50,28 @@ pub(crate) struct Usable {
 /// # Errors
 /// With [`UseCubes::Require`], why a table is read all the same.
 pub(crate) fn with_cubes(plan: LogicalPlan, usable: &Usable) -> Result<(LogicalPlan, Vec<String>)> {
-    let mut notes = Vec::new();
+    let (mut notes, mut of_shapes) = (Vec::new(), Vec::new());
     let plan = plan.transform_down_with_subqueries(|node| {
         let LogicalPlan::Aggregate(aggregate) = &node else { return Ok(Transformed::no(node)) };
-        Ok(match answer(aggregate, usable, &mut notes) {
+        let query = match Shape::of(aggregate) {
+            Ok(query) => query,
+            Err(refused) => {
+                let reason = Reason::Shape(refused);
+                of_shapes.extend(cubes(usable).map(|cube| format!("cube {cube}: {reason}")));
+                return Ok(Transformed::no(node));
+            }
+        };
+        Ok(match answer(&query, aggregate, usable, &mut notes) {
             Some(plan) => Transformed::new(plan, true, TreeNodeRecursion::Jump),
             None => Transformed::no(node),
         })
     })?;
+    // An aggregation of aggregations has one below that tells more.
+    if notes.is_empty() {
+        notes = of_shapes;
+    }
+    let mut known = HashSet::new();
+    notes.retain(|note| known.insert(note.clone()));
     if usable.mode == UseCubes::Require {
         require(&plan.data, &notes, usable.snapshot.is_committed())?;
     }
@@ -90,19 +105,16 @@ fn require(plan: &LogicalPlan, notes: &[String], is_committed: bool) -> Result<(
 }
 
 /// The plan of an aggregation from the best cube, if there is one.
-fn answer(aggregate: &Aggregate, usable: &Usable, notes: &mut Vec<String>) -> Option<LogicalPlan> {
-    let query = match Shape::of(aggregate) {
-        Ok(query) => query,
-        Err(refused) => {
-            let reason = Reason::Shape(refused);
-            notes.extend(cubes(usable).map(|cube| format!("cube {cube}: {reason}")));
-            return None;
-        }
-    };
+fn answer(
+    query: &Shape,
+    aggregate: &Aggregate,
+    usable: &Usable,
+    notes: &mut Vec<String>,
+) -> Option<LogicalPlan> {
     let mut best: Option<(u64, &str, LogicalPlan)> = None;
     let mut refused: Vec<(&str, Reason)> = Vec::new();
     for (table, part) in &usable.parts {
-        match answer_from(part, table, &query, aggregate, usable) {
+        match answer_from(part, table, query, aggregate, usable) {
             Ok(plan) => {
                 let cells = table.row_count();
                 if best.as_ref().is_none_or(|(least, ..)| cells < *least) {
@@ -147,7 +159,7 @@ fn answer_from(
         return Err(Reason::AsOf);
     }
     joins_are_lossless(shape, query, usable)?;
-    let missing = shape.conditions.iter().find(|condition| !query.conditions.contains(condition));
+    let missing = shape.conditions.iter().find(|condition| !implies(&query.conditions, condition));
     if let Some(condition) = missing {
         return Err(Reason::CubeFilter(shown(condition)));
     }
@@ -317,6 +329,34 @@ fn cast_never_fails(from: &DataType, to: &DataType) -> bool {
     }
 }
 
+/// Whether the type of a sum of two holds all of these: else one row may be out of its range while
+/// sums of many are not.
+fn holds_all(sum: &Expr, left: &Expr, right: &Expr, columns: &DFSchema) -> Option<bool> {
+    /// The type of a number before it was cast.
+    fn own_type(expr: &Expr, columns: &DFSchema) -> Option<DataType> {
+        match expr {
+            Expr::Cast(cast) => own_type(&cast.expr, columns),
+            Expr::Literal(..) => None,
+            other => other.get_type(columns).ok(),
+        }
+    }
+    let is_less = |expr: &Expr, than: &[DataType]| {
+        own_type(expr, columns).is_some_and(|own| than.contains(&own))
+    };
+    Some(match sum.get_type(columns).ok()? {
+        DataType::Decimal128(..37, _) => true,
+        DataType::Int64 => {
+            let shorter = [DataType::Int16, DataType::Int32];
+            is_less(left, &shorter) && is_less(right, &shorter)
+        }
+        DataType::Int32 => {
+            let shorter = [DataType::Int16];
+            is_less(left, &shorter) && is_less(right, &shorter)
+        }
+        _ => false,
+    })
+}
+
 /// Functions that have a value, or NULL, for whatever they are given.
 const NEVER_FAIL: [&str; 12] = [
     "upper",
@@ -346,16 +386,20 @@ struct Answer<'a> {
     outer: Vec<Expr>,
 }
 
+/// Places of sums, and whether each is subtracted.
+type Terms = Vec<(usize, bool)>;
+
 /// What a value is made of.
 enum Value {
     /// Sums that are added, or subtracted.
     Sum {
-        terms: Vec<(usize, bool)>,
+        terms: Terms,
         count: usize,
     },
     Count(usize),
+    /// Such a sum of values of a type, by their number.
     Average {
-        sum: usize,
+        terms: Terms,
         count: usize,
         of: DataType,
     },
@@ -394,7 +438,7 @@ impl Answer<'_> {
                 self.of_keys(func, argument, filter, false)
             }
             "count" => self.total_count(argument, filter).map(Value::Count),
-            "sum" if !is_distinct && is_exact_total(func) => {
+            "sum" | "avg" if !is_distinct && is_exact_total(func) => {
                 let mut terms = Vec::new();
                 self.terms(argument, false, filter.as_ref(), &mut terms)?;
                 let count = match terms.as_slice() {
@@ -402,14 +446,11 @@ impl Answer<'_> {
                     // Terms of several sums are never NULL.
                     _ => self.total_count(&lit(1_i64), filter)?,
                 };
-                Some(Value::Sum { terms, count })
-            }
-            "avg" if !is_distinct && is_exact_total(func) => {
-                let sum = self.cells.of_role(&Role::Sum(argument.clone()))?;
+                if func.name() == "sum" {
+                    return Some(Value::Sum { terms, count });
+                }
                 let of = argument.get_type(&self.cells.query.columns).ok()?;
-                let count = self.total_count(argument, filter.clone())?;
-                let sum = self.add(with_filter(exact_sum(sum), filter));
-                Some(Value::Average { sum, count, of })
+                Some(Value::Average { terms, count, of })
             }
             _ => None,
         }
@@ -422,7 +463,7 @@ impl Answer<'_> {
         argument: &Expr,
         is_negative: bool,
         filter: Option<&Expr>,
-        terms: &mut Vec<(usize, bool)>,
+        terms: &mut Terms,
     ) -> Option<()> {
         if let Some(sum) = self.cells.of_role(&Role::Sum(argument.clone())) {
             terms.push((self.add(with_filter(exact_sum(sum), filter.cloned())), is_negative));
@@ -439,12 +480,10 @@ impl Answer<'_> {
                     _ => return None,
                 };
                 let [left, right] = call.args.as_slice() else { return None };
-                // One row may be out of the range of its type while sums are not.
-                let of = argument.get_type(&self.cells.query.columns).ok()?;
-                if !matches!(of, DataType::Decimal128(..37, _)) {
+                let columns = &self.cells.query.columns;
+                if !holds_all(argument, left, right, columns)? {
                     return None;
                 }
-                let columns = &self.cells.query.columns;
                 if left.nullable(columns).ok()? || right.nullable(columns).ok()? {
                     return None;
                 }
@@ -456,6 +495,11 @@ impl Answer<'_> {
     }
 
     fn total_count(&mut self, argument: &Expr, filter: Option<Expr>) -> Option<usize> {
+        if let Expr::Cast(cast) = argument
+            && self.cells.keeps_values(cast) == Some(true)
+        {
+            return self.total_count(&cast.expr, filter);
+        }
         if let Some(count) = self.cells.count_of(argument) {
             return Some(self.add(with_filter(exact_sum(count), filter)));
         }
@@ -591,18 +635,7 @@ fn made(
     Ok(match value {
         // Where each group has rows, all of which have a value, there is a sum.
         Value::Sum { terms, count } => {
-            let mut sum: Option<Expr> = None;
-            for (place, is_negative) in terms {
-                let term = cast(of(*place), data_type.clone());
-                let op = if *is_negative { Operator::Minus } else { Operator::Plus };
-                sum = Some(match sum {
-                    None => term,
-                    Some(sum) => {
-                        cast(exact(binary_expr(sum, op, term), schema)?, data_type.clone())
-                    }
-                });
-            }
-            let sum = sum.ok_or_else(|| Error::internal("a sum of nothing"))?;
+            let sum = total(terms, data_type, schema)?;
             match has_rows && *count == rows {
                 true => sum,
                 false => when(of(*count).gt(zero()), sum).end()?,
@@ -610,10 +643,31 @@ fn made(
         }
         Value::Count(count) if has_rows && *count == rows => of(*count),
         Value::Count(count) => when(of(*count).is_null(), zero()).otherwise(of(*count))?,
-        Value::Average { sum, count, of: values } => average_of(values, of(*sum), of(*count)),
+        Value::Average { terms, count, of: values } => {
+            let scale = match values {
+                DataType::Decimal128(_, scale) => *scale,
+                _ => 0,
+            };
+            let sum = total(terms, &DataType::Decimal128(38, scale), schema)?;
+            average_of(values, sum, of(*count))
+        }
         Value::Plain(place) => of(*place),
         Value::OfKeys(place) => named(&outer_name(*place)),
     })
+}
+
+/// The sum of terms, as a type.
+fn total(terms: &Terms, data_type: &DataType, schema: &DFSchema) -> Result<Expr> {
+    let mut sum: Option<Expr> = None;
+    for (place, is_negative) in terms {
+        let term = cast(named(&value_name(*place)), data_type.clone());
+        let op = if *is_negative { Operator::Minus } else { Operator::Plus };
+        sum = Some(match sum {
+            None => term,
+            Some(sum) => cast(exact(binary_expr(sum, op, term), schema)?, data_type.clone()),
+        });
+    }
+    sum.ok_or_else(|| Error::internal("a sum of nothing").into())
 }
 
 /// The cells that satisfy some conditions, with the columns that some expressions need.

@@ -1,15 +1,17 @@
 //! What a table of cells is: the query that gives the cells, and the role of each column.
 
+use crate::arithmetic::operator;
 use crate::error::{Error, Result};
 use crate::functions::is_sum;
 use crate::plan_cache::unbind;
 use crate::scan::{arrow_schema, stands_alone};
 use crate::star::{Refused, Shape};
 use arrow::datatypes::DataType;
-use datafusion::common::Column;
+use arrow::util::display::array_value_to_string;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan};
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, binary_expr};
 use starfact_store::Table;
 
 /// A part of a cube.
@@ -215,7 +217,29 @@ pub(crate) fn shown(expr: &Expr) -> String {
         Expr::Column(column) => {
             Ok(Transformed::yes(Expr::Column(Column::new_unqualified(column.name))))
         }
+        Expr::Literal(value, _) => {
+            Ok(Transformed::yes(Expr::Column(Column::new_unqualified(constant(&value)))))
+        }
+        Expr::ScalarFunction(call) => Ok(match (operator(&call.func), call.args.as_slice()) {
+            (Some(op), [left, right]) => {
+                Transformed::yes(binary_expr(left.clone(), op, right.clone()))
+            }
+            _ => Transformed::no(Expr::ScalarFunction(call)),
+        }),
         other => Ok(Transformed::no(other)),
     });
-    bare.map_or_else(|_| expr.to_string(), |bare| bare.data.to_string())
+    bare.map_or_else(|_| expr.to_string(), |bare| bare.data.human_display().to_string())
+}
+
+/// A constant as a user would write it.
+fn constant(value: &ScalarValue) -> String {
+    if value.is_null() {
+        return "NULL".to_owned();
+    }
+    let text = value.to_array().map(|array| array_value_to_string(&array, 0));
+    let text = text.ok().and_then(Result::ok).unwrap_or_else(|| value.to_string());
+    match value.data_type().is_numeric() || value.data_type() == DataType::Boolean {
+        true => text,
+        false => format!("'{}'", text.replace('\'', "''")),
+    }
 }

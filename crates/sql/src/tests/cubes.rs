@@ -1,6 +1,9 @@
 //! Cubes: kept exact, used without being named, and EXPLAIN says why.
 
-use super::{answer, execute, run, session, sorted_rows};
+mod ledgers;
+mod random;
+
+use super::{answer, execute, lines, run, session, sorted_rows};
 use crate::Session;
 
 const TABLES: &[&str] = &[
@@ -83,6 +86,11 @@ const QUERIES: &[(&str, &str)] = &[
     (
         "SELECT year, sum(price - tax), sum(tax + price) FILTER (WHERE brand > 'brand 2') FROM sale
          JOIN day ON day = day.id JOIN item ON item = item.id GROUP BY year",
+        "by_brand",
+    ),
+    (
+        "SELECT brand, avg(price - tax), avg(tax + price) FILTER (WHERE year < 1994) FROM sale
+         JOIN day ON day = day.id JOIN item ON item = item.id GROUP BY brand",
         "by_brand",
     ),
     ("SELECT year, sum(price - cost) FROM sale JOIN day ON day = day.id GROUP BY year", ""),
@@ -424,6 +432,61 @@ fn every_reason_has_a_query() {
         explained(&session, "SELECT id, sum(tax) FROM sale GROUP BY id").contains("cube ids: cost")
     );
     run(&session, &["CHECK CUBE early, sent, makers, ids"]);
+}
+
+#[test]
+fn conditions_of_cubes_may_follow_from_others() {
+    let session = with_cubes();
+    run(
+        &session,
+        &[
+            "CREATE CUBE late AS SELECT month, buyer, sum(price), count(*) FROM sale JOIN day ON day = day.id
+                 WHERE year > 1992 AND amount <> 7 AND buyer IS NOT NULL GROUP BY month, buyer, amount",
+        ],
+    );
+    let query = |conditions: &str| {
+        format!(
+            "SELECT year, sum(price), count(*) FROM sale JOIN day ON day = day.id WHERE {conditions}
+             GROUP BY year"
+        )
+    };
+    for (conditions, is_used) in [
+        ("year = 1994 AND amount <> 7 AND buyer < 100", true),
+        ("year IN (1993, 1995) AND amount = 8 AND buyer = 3", true),
+        ("year > 1993 AND amount > 7 AND buyer IS NOT NULL", true),
+        ("year BETWEEN 1993 AND 1994 AND amount NOT IN (7, 8) AND buyer <> 4", true),
+        ("year >= 1992 AND amount <> 7 AND buyer < 100", false),
+        ("year = 1994 AND amount >= 7 AND buyer < 100", false),
+        ("year = 1994 AND amount <> 7", false),
+    ] {
+        let sql = query(conditions);
+        let shown = explained(&session, &sql);
+        assert_eq!(shown.contains("cube late: used"), is_used, "{conditions}\n{shown}");
+        assert_same(&session, &[&sql]);
+    }
+}
+
+#[test]
+fn sums_of_integers_follow_where_no_row_can_be_out_of_range() {
+    let session = session(&[
+        "CREATE TABLE f (k INTEGER, a SMALLINT NOT NULL, b INTEGER NOT NULL, c BIGINT NOT NULL, d SMALLINT NOT NULL)",
+        "INSERT INTO f SELECT value % 9, value, value * 1000, value, -value FROM range(2000)",
+        "CREATE CUBE sums AS SELECT k, sum(a), sum(b), sum(c), sum(d), count(*) FROM f GROUP BY k",
+    ]);
+    for (expr, is_used) in [
+        ("CAST(a AS INTEGER) + d", true),
+        ("CAST(a AS BIGINT) - b", true),
+        ("b + CAST(b AS BIGINT)", true),
+        ("a - d", false),
+        ("b + b", false),
+        ("c + b", false),
+        ("c + CAST(c AS DECIMAL(20, 0))", true),
+    ] {
+        let sql = format!("SELECT k, sum({expr}), avg({expr}) FROM f GROUP BY k");
+        let shown = explained(&session, &sql);
+        assert_eq!(shown.contains("cube sums: used"), is_used, "{expr}\n{shown}");
+        assert_same(&session, &[&sql]);
+    }
 }
 
 #[test]

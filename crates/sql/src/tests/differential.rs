@@ -3,7 +3,7 @@
 
 mod data;
 mod query;
-mod random;
+pub(super) mod random;
 
 use super::{lines, run, warehouse};
 use crate::Session;
