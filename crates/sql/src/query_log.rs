@@ -6,10 +6,11 @@
 //! were asked, and how long it worked; then why joins are no star blocks. It lives in memory, as
 //! long as the warehouse is open.
 
+use crate::cube::used_cube;
 use crate::error::{Error, ErrorKind};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::metrics::MetricsSet;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +26,23 @@ const TEXT_MAX: usize = 4_096;
 pub(crate) struct QueryLog {
     entries: Mutex<VecDeque<Arc<Entry>>>,
     next: AtomicU64,
+    pace: Arc<Mutex<Pace>>,
 }
+
+/// How long statements have taken that are done.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Rows that were read of tables, and the nanoseconds of the statements that read them.
+    rows: u64,
+    nanos: u64,
+    /// Nanoseconds of the statements that each cube has answered.
+    cubes: HashMap<String, u64>,
+}
+
+/// Rows that have to be read before it is known how long one takes.
+const PACE_ROWS_MIN: u64 = 1_000_000;
+/// Nanoseconds that a row is taken for until then.
+const ROW_NANOS: f64 = 1.0;
 
 /// What is known of a statement.
 #[derive(Clone, Debug)]
@@ -68,6 +85,7 @@ impl fmt::Display for Status {
 struct Entry {
     begun: Instant,
     state: Mutex<State>,
+    pace: Arc<Mutex<Pace>>,
 }
 
 struct State {
@@ -113,13 +131,26 @@ impl QueryLog {
             ledger: None,
         };
         let state = Mutex::new(State { logged, plan: None, ledger: None });
-        let entry = Arc::new(Entry { begun: Instant::now(), state });
+        let pace = Arc::clone(&self.pace);
+        let entry = Arc::new(Entry { begun: Instant::now(), state, pace });
         let mut entries = self.lock();
         if entries.len() >= ENTRIES_MAX {
             entries.pop_front();
         }
         entries.push_back(Arc::clone(&entry));
         Running(entry)
+    }
+
+    /// About how many milliseconds less `hits` answers of a cube have taken than reading all of
+    /// `rows` for each would have: by what rows have taken so far.
+    pub(crate) fn saved_millis(&self, cube: &str, hits: u64, rows: u64) -> u64 {
+        let pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_row = match pace.rows {
+            PACE_ROWS_MIN.. => pace.nanos as f64 / pace.rows as f64,
+            _ => ROW_NANOS,
+        };
+        let taken = pace.cubes.get(cube).copied().unwrap_or_default() as f64;
+        ((hits as f64 * rows as f64 * of_row - taken) / 1e6) as u64
     }
 
     /// All entries, the oldest first.
@@ -166,6 +197,10 @@ impl Running {
         }
         // The plan goes, and with it the files that it holds.
         state.ledger = state.plan.take().map(|(plan, notes)| Ledger::new(&plan, notes));
+        if let (Some(ledger), Ok(Status::Done)) = (&state.ledger, &result) {
+            let mut pace = self.0.pace.lock().unwrap_or_else(PoisonError::into_inner);
+            pace.note(ledger, duration);
+        }
         let logged = &mut state.logged;
         logged.duration = duration;
         (logged.status, logged.error) = match result {
@@ -176,7 +211,30 @@ impl Running {
     }
 }
 
+impl Pace {
+    fn note(&mut self, ledger: &Ledger, duration: Duration) {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let used: Vec<&str> = ledger.notes.iter().filter_map(|note| used_cube(note)).collect();
+        for cube in &used {
+            *self.cubes.entry((*cube).to_owned()).or_default() += nanos / used.len() as u64;
+        }
+        let rows = ledger.rows_read();
+        if used.is_empty() && rows > 0 {
+            self.rows += rows;
+            self.nanos += nanos;
+        }
+    }
+}
+
 impl Ledger {
+    /// Rows of tables that were looked at.
+    fn rows_read(&self) -> u64 {
+        let all = self.operators.iter().flat_map(|(_, metrics)| metrics.iter());
+        let read = all.map(|metric| metric.value());
+        let read = read.filter(|value| value.name().ends_with("rows_read"));
+        read.map(|value| value.as_usize() as u64).sum()
+    }
+
     fn new(plan: &Arc<dyn ExecutionPlan>, notes: Vec<String>) -> Self {
         let mut operators = Vec::new();
         add_operators(plan, &mut operators);
@@ -229,6 +287,19 @@ mod tests {
         );
         assert_eq!(all[2].error.as_deref(), Some("no such thing"));
         assert_eq!((all[3].status, &all[3].error), (Status::Cancelled, &None));
+    }
+
+    #[test]
+    fn what_cubes_save_is_counted_by_the_pace_of_tables() {
+        let log = QueryLog::default();
+        let ledger = |note: &str| Ledger { operators: Vec::new(), notes: vec![note.to_owned()] };
+        assert_eq!(log.saved_millis("c", 3, 2_000_000), 6);
+        log.pace.lock().unwrap().note(&ledger("cube c: used"), Duration::from_millis(4));
+        log.pace.lock().unwrap().note(&ledger("cube d: cost"), Duration::from_millis(4));
+        assert_eq!(log.saved_millis("c", 3, 2_000_000), 2);
+        assert_eq!(log.saved_millis("c", 1, 2_000_000), 0);
+        (log.pace.lock().unwrap().rows, log.pace.lock().unwrap().nanos) = (2_000_000, 20_000_000);
+        assert_eq!(log.saved_millis("c", 3, 2_000_000), 56);
     }
 
     #[test]

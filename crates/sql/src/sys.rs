@@ -77,13 +77,20 @@ pub(crate) fn plain_value_bytes(data_type: DataType) -> Option<u64> {
     })
 }
 
-/// Cubes: what they are of, how large they are, and how often they have answered.
+/// Cubes: what they are of, how large they are, how often they have answered, and what it was good
+/// for.
 pub(crate) fn cubes(snapshot: &Snapshot, inner: &Inner) -> Result<RecordBatch> {
     let all = cubes_by_name(snapshot);
     let fact = |parts: &[&Arc<Table>]| {
         let part = parts.first().and_then(|table| table.cube());
-        let fact = part.and_then(|part| snapshot.table_by_id(*part.tables.first()?));
-        fact.map(|table| table.name().to_owned()).unwrap_or_default()
+        part.and_then(|part| snapshot.table_by_id(*part.tables.first()?))
+    };
+    let fact_name = |parts: &[&Arc<Table>]| {
+        fact(parts).map(|table| table.name().to_owned()).unwrap_or_default()
+    };
+    let saved = |(name, parts): (&&str, &Vec<&Arc<Table>>)| {
+        let rows = fact(parts).map_or(0, |table| table.row_count());
+        inner.log.saved_millis(name, inner.cubes.hits(name), rows)
     };
     let sql = |parts: &[&Arc<Table>]| {
         let part = parts.first().and_then(|table| table.cube());
@@ -94,12 +101,13 @@ pub(crate) fn cubes(snapshot: &Snapshot, inner: &Inner) -> Result<RecordBatch> {
     };
     rows(vec![
         ("name", texts(all.keys().map(|name| Some((*name).to_owned())))),
-        ("fact", texts(all.values().map(|parts| Some(fact(parts))))),
+        ("fact", texts(all.values().map(|parts| Some(fact_name(parts))))),
         ("parts", counts(all.values().map(|parts| parts.len() as u64))),
         ("cells", counts(all.values().map(|parts| sum(Table::row_count, parts)))),
         ("bytes", counts(all.values().map(|parts| sum(Table::bytes, parts)))),
         ("epoch", counts(all.keys().map(|_| snapshot.epoch().0))),
         ("hits", counts(all.keys().map(|name| inner.cubes.hits(name)))),
+        ("time_saved_ms", counts(all.iter().map(saved))),
         ("sql", texts(all.values().map(|parts| Some(sql(parts))))),
     ])
 }

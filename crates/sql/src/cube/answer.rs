@@ -42,6 +42,8 @@ use std::sync::Arc;
 pub(crate) struct Usable {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) parts: Vec<(Arc<Table>, Arc<Part>)>,
+    /// The cubes that have given a wrong answer.
+    pub(crate) quarantined: Vec<String>,
     pub(crate) mode: UseCubes,
 }
 
@@ -50,9 +52,10 @@ pub(crate) struct Usable {
 /// # Errors
 /// With [`UseCubes::Require`], why a table is read all the same.
 pub(crate) fn with_cubes(plan: LogicalPlan, usable: &Usable) -> Result<(LogicalPlan, Vec<String>)> {
-    let (mut notes, mut of_shapes) = (Vec::new(), Vec::new());
+    let (mut notes, mut of_shapes, mut has_aggregation) = (Vec::new(), Vec::new(), false);
     let plan = plan.transform_down_with_subqueries(|node| {
         let LogicalPlan::Aggregate(aggregate) = &node else { return Ok(Transformed::no(node)) };
+        has_aggregation = true;
         let query = match Shape::of(aggregate) {
             Ok(query) => query,
             Err(refused) => {
@@ -69,6 +72,10 @@ pub(crate) fn with_cubes(plan: LogicalPlan, usable: &Usable) -> Result<(LogicalP
     // An aggregation of aggregations has one below that tells more.
     if notes.is_empty() {
         notes = of_shapes;
+    }
+    if has_aggregation {
+        let all = usable.quarantined.iter();
+        notes.extend(all.map(|cube| format!("cube {cube}: {}", Reason::Quarantined)));
     }
     let mut known = HashSet::new();
     notes.retain(|note| known.insert(note.clone()));

@@ -196,17 +196,20 @@ impl Cubes {
         Ok(self.planner(inner).state.optimize(plan)?)
     }
 
-    /// Whether a table with so many cells should have one each: at most as many again as it had
-    /// then, and `some` more, may be loose.
-    pub(super) fn is_loose(&self, table: &Table, cells: u64, some: u64) -> bool {
-        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-        let least = *settled.entry(table.id()).or_insert(table.row_count());
-        cells > least.saturating_mul(2).saturating_add(some)
+    /// How many cells a table had when it had one each, if that was seen.
+    pub(super) fn settled(&self, table: TableId) -> Option<u64> {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner).get(&table).copied()
     }
 
-    /// Notes that a table has one cell each.
+    /// Notes that a table has so many cells if it has one each.
     pub(super) fn note_settled(&self, table: TableId, cells: u64) {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner).insert(table, cells);
+    }
+
+    /// Forgets what was seen of loose cells.
+    #[cfg(test)]
+    pub(crate) fn forget_settled(&self) {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Counts the cubes that answer a query, of which these are the notes.

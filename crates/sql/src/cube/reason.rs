@@ -30,6 +30,7 @@ pub(crate) enum Reason {
     Aggregate(String),
     Cost,
     AsOf,
+    Quarantined,
 }
 
 impl Reason {
@@ -45,6 +46,7 @@ impl Reason {
             Self::Aggregate(_) => "aggregate-not-derivable",
             Self::Cost => "cost",
             Self::AsOf => "as-of",
+            Self::Quarantined => "quarantined",
         }
     }
 }
@@ -74,6 +76,7 @@ impl fmt::Display for Reason {
             }
             Self::Cost => write!(out, "it has more cells than the fact has rows"),
             Self::AsOf => write!(out, "the query reads an older epoch"),
+            Self::Quarantined => write!(out, "it gave a wrong answer, see sys.audit"),
         }
     }
 }

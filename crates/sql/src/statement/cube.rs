@@ -472,7 +472,7 @@ pub(crate) fn by_name(snapshot: &Snapshot) -> BTreeMap<&str, Vec<&Arc<Table>>> {
 pub(super) fn show_cubes(context: &Context) -> Result<Rows> {
     let batch = crate::sys::cubes(&context.snapshot, &context.inner)?;
     let schema = batch.schema();
-    let kept = ["name", "fact", "cells", "bytes", "hits", "sql"];
+    let kept = ["name", "fact", "cells", "bytes", "hits", "time_saved_ms", "sql"];
     let columns = kept.iter().filter_map(|name| {
         let place = schema.index_of(name).ok()?;
         Some((*name, Arc::clone(batch.column(place))))

@@ -279,10 +279,11 @@ fn usable_cubes(context: &Context) -> Result<Option<Usable>> {
     if mode == UseCubes::Off {
         return Ok(None);
     }
-    let mut parts = Vec::new();
+    let (mut parts, mut quarantined) = (Vec::new(), Vec::new());
     if snapshot.is_committed() {
         for (table, declared) in snapshot.cube_parts() {
             if context.inner.cubes.is_quarantined(table.id()) {
+                quarantined.push(declared.cube.clone());
                 continue;
             }
             // One that cannot be planned any more answers nothing; CHECK CUBE says why.
@@ -290,8 +291,8 @@ fn usable_cubes(context: &Context) -> Result<Option<Usable>> {
             parts.extend(part.ok().map(|part| (Arc::clone(table), part)));
         }
     }
-    let is_of_use = !parts.is_empty() || mode == UseCubes::Require;
-    Ok(is_of_use.then(|| Usable { snapshot: Arc::clone(snapshot), parts, mode }))
+    let is_of_use = !parts.is_empty() || !quarantined.is_empty() || mode == UseCubes::Require;
+    Ok(is_of_use.then(|| Usable { snapshot: Arc::clone(snapshot), parts, quarantined, mode }))
 }
 
 /// Starts a physical plan on the warehouse's threads.

@@ -368,6 +368,9 @@ fn wrong_cells_are_found() {
     assert_eq!(answer(&session, audit), "by_brand|different");
     // The cube is not used any more.
     assert!(!explained(&session, sql).contains("by_brand: used"));
+    assert!(
+        explained(&session, sql).contains("cube by_brand: quarantined: it gave a wrong answer")
+    );
     assert_eq!(sorted_rows(&session, sql), right);
     answer(
         &session,
@@ -378,6 +381,36 @@ fn wrong_cells_are_found() {
     run(&session, &["DROP CUBE by_brand", CUBES[0]]);
     assert!(explained(&session, sql).contains("by_brand: used"));
     assert_eq!(sorted_rows(&session, sql), right);
+}
+
+/// Cells that commits have added become one each, also if every commit has a process of its own.
+#[test]
+fn loose_cells_become_one_each() {
+    let warehouse = super::warehouse();
+    let session = warehouse.session();
+    run(
+        &session,
+        &[
+            "CREATE TABLE f (k INTEGER NOT NULL, x INTEGER NOT NULL)",
+            "INSERT INTO f SELECT value % 4000, value FROM range(8000)",
+            "CREATE CUBE c AS SELECT k, sum(x), count(*) FROM f GROUP BY k",
+        ],
+    );
+    let cells = || answer(&session, "SELECT cells FROM sys.cubes").parse::<u64>().unwrap();
+    let mut most = 0;
+    for commit in 0..40 {
+        run(&session, &["INSERT INTO f SELECT value % 4000, value FROM range(4000)"]);
+        if commit % 3 == 0 {
+            // As a new process, which has seen nothing of this.
+            warehouse.cubes().forget_settled();
+        }
+        most = most.max(cells());
+    }
+    assert!(most < 40 * 4_000 && cells() < most, "{most} {}", cells());
+    assert_same(&session, &["SELECT k, sum(x), count(*) FROM f GROUP BY k"]);
+    let saved = "SELECT hits > 0 AND time_saved_ms >= 0 FROM sys.cubes";
+    assert_eq!(answer(&session, saved), "true");
+    run(&session, &["CHECK CUBE c"]);
 }
 
 #[test]
