@@ -117,7 +117,16 @@ def run_starfact(options, work):
     if wrong:
         sys.exit(f"wrong answers: {', '.join(wrong)}")
     times = {query["name"]: statistics.median(query["runs_ms"]) for query in result["queries"]}
-    return {"seconds": seconds, "bytes": size(warehouse), "times": times,
+    stored = size(warehouse)
+    with_cubes = None
+    if options.cubes:
+        starfact(options, "bench", options.workload, "--sf", options.sf, "--warehouse", warehouse, "--runs",
+                 options.runs, *threads, "--cubes", "--json", report)
+        with_cubes = json.loads(report.read_text())["queries"]
+        if not all(query["verified"] for query in with_cubes):
+            sys.exit("wrong answers with cubes")
+        with_cubes = {query["name"]: query["p50_ms"] for query in with_cubes}
+    return {"seconds": seconds, "bytes": stored, "times": times, "with_cubes": with_cubes,
             "peak_rss": result["peak_rss"], "version": result["version"]}
 
 
@@ -160,7 +169,7 @@ def report(options, engines):
     rows.append(("sum", *map(sum, columns)))
     rows.append(("geometric mean", *map(geometric_mean, columns)))
     for name, first, *others in rows:
-        cells = [f"{first:.1f}", *(f"{other:.1f}" for other in others)]
+        cells = [f"{first:.1f}" if first >= 10 else f"{first:.2f}", *(f"{other:.1f}" for other in others)]
         cells += [f"{other / first:.2f}" for other in others]
         lines.append("| " + " | ".join([name, *cells]) + " |")
     return "\n".join(lines)
@@ -177,6 +186,8 @@ def main():
     parser.add_argument("--sorted", action="store_true", help="sort DuckDB's lineorder as well")
     parser.add_argument("--without-datafusion", action="store_true",
                         help="it may need more memory than there is")
+    parser.add_argument("--cubes", action="store_true",
+                        help="run Starfact with cubes as well (ssb)")
     parser.add_argument("--work", type=pathlib.Path, help="put databases here and keep them")
     options = parser.parse_args()
     work = options.work or pathlib.Path(tempfile.mkdtemp(prefix="starfact-peers-"))
@@ -190,6 +201,8 @@ def main():
         for name, run in runs.items():
             print(f"{name} …", file=sys.stderr, flush=True)
             engines[name] = run()
+        if options.cubes:
+            engines["Starfact with cubes"] = {"times": engines["Starfact"]["with_cubes"]}
         print(report(options, engines))
     finally:
         if not options.work:
