@@ -207,7 +207,7 @@ impl Step<'_> {
     ) -> Result<Option<PartChange>> {
         let table = self.table.id();
         if self.part.columns.iter().all(|column| column.role.is_invertible()) {
-            come.subtract(gone)?;
+            come.subtract(&gone)?;
             come.settle();
             if come.is_empty() {
                 return Ok(None);
