@@ -73,6 +73,12 @@ pub(crate) fn pays(candidate: Candidate, position: usize, end: usize, best_end: 
     end + saving_min < best_end
 }
 
+/// Whether deltas of `rows` keys, which take `bytes`, can be worth it: where keys are short anyway,
+/// a filter reads all of them sooner than it adds up deltas. They have to save six bits a key.
+pub(crate) fn deltas_may_pay(rows: usize, bytes: usize, best_bytes: usize) -> bool {
+    bytes + rows * 6 / 8 <= best_bytes
+}
+
 /// Whether runs are marked at their first rows: marks are read without any work, which is worth
 /// half as many bytes again as ends take.
 pub(crate) fn are_marks_better(marks_bytes: usize, ends_bytes: usize) -> bool {
@@ -318,6 +324,7 @@ mod tests {
         assert!(pays(Candidate::RunLength, 7_999) && !pays(Candidate::RunLength, 8_000));
         assert!(pays(Candidate::Patched, 7_749) && !pays(Candidate::Patched, 7_750));
         assert!(pays(Candidate::Delta, 5_333) && !pays(Candidate::Delta, 5_334));
+        assert!(deltas_may_pay(4_000, 5_000, 8_000) && !deltas_may_pay(4_000, 5_001, 8_000));
     }
 
     #[test]

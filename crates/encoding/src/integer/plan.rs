@@ -368,7 +368,9 @@ impl<T: Native> Try<'_, T> {
         probe.sort_unstable();
         let (&min, &max) = probe.first().zip(probe.last())?;
         let window = choose::window(&probe, min, max, self.values.len())?;
-        if !choose::pays(Candidate::Delta, 0, window.bytes, self.best_bytes()) {
+        let is_small = choose::pays(Candidate::Delta, 0, window.bytes, self.best_bytes());
+        if !is_small || !choose::deltas_may_pay(self.values.len(), window.bytes, self.best_bytes())
+        {
             return None;
         }
         delta(self.values, self.stats, self.place)
