@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 /// Stands for a code whose text has not been seen.
 const UNKNOWN: u32 = u32::MAX;
-/// Texts that get numbers at once when their dictionary is met, at most: in its order, which is then
-/// that of the numbers in nearly every case.
+/// Texts that get numbers at once when their dictionary is met, at most: in its order, which is
+/// then that of the numbers in nearly every case.
 const AT_ONCE_MAX: usize = 256;
 /// Rows for each text of which it is worth it.
 const ROWS_PER_TEXT: usize = 8;

@@ -179,7 +179,8 @@ enum Form {
     Best,
 }
 
-/// Writes a plain, an FSST or a zstd node, all texts of which are read together if they are `whole`.
+/// Writes a plain, an FSST or a zstd node, all texts of which are read together if they are
+/// `whole`.
 fn encode_strings(texts: &[&[u8]], form: Form, whole: bool, writer: &mut Writer) -> Result<()> {
     let total = total(texts);
     if total > BLOCK_BYTES_MAX {

@@ -15,8 +15,8 @@
 //!    = 24                                     of each frame but the last
 //! ```
 //!
-//! A frame states its decompressed length. It is decompressed when the first row of it is wanted: so
-//! few rows of much text, which has many frames, are read without the others, and the text of a
+//! A frame states its decompressed length. It is decompressed when the first row of it is wanted:
+//! so few rows of much text, which has many frames, are read without the others, and the text of a
 //! frame stays near the processor while something is looked for in it.
 
 use super::strings::StringsNode;
