@@ -14,7 +14,10 @@
 //!
 //! A least or greatest value cannot be taken off again: the groups of rows that go are computed
 //! again, and replaced. What is not worth the trouble is built anew: dimensions of which much has
-//! changed, references by several columns, inner sides of outer joins.
+//! changed, and those behind the inner side of an outer join.
+//!
+//! Which rows refer to changed ones need not be known exactly: what is taken off and added for others
+//! is the same.
 
 use super::cells::Cells;
 use super::part::{Part, cell};
@@ -29,6 +32,7 @@ use arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::common::{Column, ScalarValue, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::functions_aggregate::count::count;
+use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, in_list, lit};
 use starfact_store::{Maintenance, PartChange, Snapshot, Table};
 use std::collections::{BTreeSet, HashMap};
@@ -100,10 +104,25 @@ struct Step<'a> {
     part: &'a Part,
 }
 
-/// Changed rows of a dimension, by their keys.
-struct Changed<'a> {
-    path: &'a Path,
-    keys: Vec<ScalarValue>,
+/// Changed rows of a dimension: what tells that a row of the fact refers to one of them.
+struct Changed {
+    /// The scan that has the columns: that of the dimension, or of the table that references it.
+    place: usize,
+    /// Columns, and the values that they have for changed rows.
+    columns: Vec<(String, Vec<ScalarValue>)>,
+}
+
+impl Changed {
+    /// The condition on a scan of this name, or the opposite.
+    fn condition(&self, name: &TableReference, is_negated: bool) -> Option<Expr> {
+        let columns = self.columns.iter().map(|(column, values)| {
+            let column = Column::new(Some(name.clone()), column);
+            let values = values.iter().map(|value| Expr::Literal(value.clone(), None)).collect();
+            in_list(Expr::Column(column), values, false)
+        });
+        let condition = conjunction(columns)?;
+        Some(if is_negated { condition.is_not_true() } else { condition })
+    }
 }
 
 /// Rows of the fact, by those of dimensions.
@@ -112,9 +131,9 @@ struct Rows<'a> {
     /// All of the snapshot if it is not given.
     fact: Option<Arc<Table>>,
     /// Only those that refer to these.
-    only: Option<&'a Changed<'a>>,
+    only: Option<&'a Changed>,
     /// And to none of these.
-    without: &'a [Changed<'a>],
+    without: &'a [Changed],
 }
 
 impl<'a> Rows<'a> {
@@ -126,13 +145,8 @@ impl<'a> Rows<'a> {
     fn conditions(&self, place: usize, name: &TableReference) -> Vec<Expr> {
         let only = self.only.iter().map(|changed| (*changed, false));
         let all = only.chain(self.without.iter().map(|changed| (changed, true)));
-        let here = all.filter(|(changed, _)| changed.path.places.first() == Some(&place));
-        let conditions = here.filter_map(|(changed, is_negated)| {
-            let column = Column::new(Some(name.clone()), changed.path.key.first()?);
-            let keys = changed.keys.iter().map(|key| Expr::Literal(key.clone(), None)).collect();
-            Some(in_list(Expr::Column(column), keys, is_negated))
-        });
-        conditions.collect()
+        let here = all.filter(|(changed, _)| changed.place == place);
+        here.filter_map(|(changed, is_negated)| changed.condition(name, is_negated)).collect()
     }
 }
 
@@ -331,7 +345,7 @@ impl Step<'_> {
 
     /// The changed rows of dimensions of which cells depend. `None` if cells had better be built
     /// anew.
-    fn changed_dimensions(&self) -> Result<Option<Vec<Changed<'_>>>> {
+    fn changed_dimensions(&self) -> Result<Option<Vec<Changed>>> {
         let mut changed = Vec::new();
         for path in &self.part.shape.paths {
             let (Some(before), Some(after)) =
@@ -343,20 +357,48 @@ impl Step<'_> {
             if removed.row_count() == 0 {
                 continue;
             }
-            let [key] = path.key.as_slice() else { return Ok(None) };
-            if path.is_outer {
-                return Ok(None);
-            }
             let used = self.used_columns(path, after);
-            let keys = self.changed_keys(key, &used, removed, added)?;
-            if keys.len() > CHANGED_ROWS_MAX {
+            let keys = self.changed_keys(&path.key, &used, removed, added)?;
+            let count = keys.first().map_or(0, Vec::len);
+            if count > CHANGED_ROWS_MAX {
                 return Ok(None);
             }
-            if !keys.is_empty() {
-                changed.push(Changed { path, keys });
+            if count > 0 {
+                let Some(found) = self.located(path, keys)? else { return Ok(None) };
+                changed.push(found);
             }
         }
         Ok(Some(changed))
+    }
+
+    /// Where it is seen that a row of the fact refers to rows of a dimension with some keys; `None`
+    /// if it is in no place.
+    fn located(&self, path: &Path, keys: Vec<Vec<ScalarValue>>) -> Result<Option<Changed>> {
+        let shape = &self.part.shape;
+        if !path.is_outer {
+            let Some(&place) = path.places.first() else { return Ok(None) };
+            let columns = path.key.iter().cloned().zip(keys).collect();
+            return Ok(Some(Changed { place, columns }));
+        }
+        // A condition on the inner side of an outer join takes no row of the other one out.
+        let (place, table) = match path.parent() {
+            None => (Some(shape.root_place), shape.root),
+            Some(parent) => match shape.path(parent) {
+                Some(parent) if !parent.is_outer => (parent.places.first().copied(), parent.table),
+                _ => return Ok(None),
+            },
+        };
+        let (Some(place), Some(table)) = (place, self.after.table_by_id(table)) else {
+            return Ok(None);
+        };
+        let schema = crate::scan::arrow_schema(table);
+        let mut columns = Vec::new();
+        for (name, values) in path.reference.iter().zip(keys) {
+            let data_type = schema.field_with_name(name)?.data_type();
+            let values = values.iter().map(|value| Ok(value.cast_to(data_type)?));
+            columns.push((name.clone(), values.collect::<Result<_>>()?));
+        }
+        Ok(Some(Changed { place, columns }))
     }
 
     /// The columns of a dimension on which cells depend: those that are asked for, and references
@@ -374,37 +416,45 @@ impl Step<'_> {
         asked.chain(references).collect::<BTreeSet<String>>().into_iter().collect()
     }
 
-    /// The keys of rows that are not the same after.
+    /// The keys of rows that are not the same after, column by column.
     fn changed_keys(
         &self,
-        key: &str,
+        key: &[String],
         used: &[String],
         removed: Table,
         added: Table,
-    ) -> Result<Vec<ScalarValue>> {
+    ) -> Result<Vec<Vec<ScalarValue>>> {
         let before = self.columns_of(self.before, removed, key, used)?;
         let after = self.columns_of(self.after, added, key, used)?;
         let Some(first) = before.first() else { return Ok(Vec::new()) };
         let fields = first.schema();
         let field = |place: usize| SortField::new(fields.field(place).data_type().clone());
-        let of_key = RowConverter::new(vec![field(0)])?;
+        let of_key = RowConverter::new((0..key.len()).map(field).collect())?;
         let of_rows = RowConverter::new((0..fields.fields().len()).map(field).collect())?;
         let mut known: HashMap<OwnedRow, OwnedRow> = HashMap::new();
         for batch in &after {
-            let keys = of_key.convert_columns(&[Arc::clone(batch.column(0))])?;
+            let keys =
+                of_key.convert_columns(batch.columns().get(..key.len()).unwrap_or_default())?;
             let rows = of_rows.convert_columns(batch.columns())?;
             known
                 .extend(keys.iter().map(|key| key.owned()).zip(rows.iter().map(|row| row.owned())));
         }
-        let mut changed = Vec::new();
+        let mut changed = vec![Vec::new(); key.len()];
         for batch in &before {
-            let keys = of_key.convert_columns(&[Arc::clone(batch.column(0))])?;
+            let keys =
+                of_key.convert_columns(batch.columns().get(..key.len()).unwrap_or_default())?;
             let rows = of_rows.convert_columns(batch.columns())?;
-            for (place, (key, row)) in keys.iter().zip(rows.iter()).enumerate() {
-                let is_same = known.get(&key.owned()).is_some_and(|known| known.row() == row);
-                let value = ScalarValue::try_from_array(batch.column(0), place)?;
-                if !is_same && !value.is_null() {
-                    changed.push(value);
+            for (place, (of, row)) in keys.iter().zip(rows.iter()).enumerate() {
+                let is_same = known.get(&of.owned()).is_some_and(|known| known.row() == row);
+                if is_same {
+                    continue;
+                }
+                let values = batch.columns().iter().take(key.len());
+                let values = values.map(|column| ScalarValue::try_from_array(column, place));
+                let values = values.collect::<Result<Vec<_>, _>>()?;
+                // Nothing refers to a row without a key.
+                if !values.iter().any(ScalarValue::is_null) {
+                    changed.iter_mut().zip(values).for_each(|(all, value)| all.push(value));
                 }
             }
         }
@@ -416,11 +466,11 @@ impl Step<'_> {
         &self,
         snapshot: &Arc<Snapshot>,
         table: Table,
-        key: &str,
+        key: &[String],
         others: &[String],
     ) -> Result<Vec<RecordBatch>> {
         let provider = StarfactTable::of_epoch(Arc::new(table), snapshot.epoch());
-        let columns = std::iter::once(key).chain(others.iter().map(String::as_str)).enumerate();
+        let columns = key.iter().chain(others).enumerate();
         let columns = columns.map(|(place, name)| {
             let column = Expr::Column(Column::new(Some("rows"), name));
             column.alias(format!("column {place}"))

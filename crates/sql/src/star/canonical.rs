@@ -53,9 +53,16 @@ pub(crate) struct Path {
     pub(crate) is_outer: bool,
     /// The columns of the table that are referenced.
     pub(crate) key: Vec<String>,
+    /// The columns that reference them, of the table before it.
+    pub(crate) reference: Vec<String>,
 }
 
 impl Path {
+    /// The name of the path to the table before it; `None` if that is the root.
+    pub(crate) fn parent(&self) -> Option<&str> {
+        self.name.rsplit_once('.').map(|(parent, _)| parent).filter(|parent| *parent != ROOT)
+    }
+
     /// Whether a row of the root is lost for the lack of one here.
     pub(crate) fn may_drop(&self) -> bool {
         self.is_nullable && !self.is_outer
@@ -178,6 +185,7 @@ impl<'a> Named<'a> {
                 places: vec![table.place],
                 is_nullable,
                 is_outer: is_outer && is_nullable,
+                reference: pairs.iter().map(|(child, _)| child.clone()).collect(),
                 key: pairs.into_iter().map(|(_, of_parent)| of_parent).collect(),
             });
         }
