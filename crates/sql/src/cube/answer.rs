@@ -23,14 +23,14 @@ use crate::settings::UseCubes;
 use crate::star::Shape;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, Result, ScalarValue, TableReference};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue, TableReference, plan_err};
 use datafusion::datasource::provider_as_source;
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::expr_fn::{max, min};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
-    Aggregate, Cast, Expr, ExprSchemable, Filter, LogicalPlan, Operator, Projection,
+    Aggregate, Cast, Expr, ExprSchemable, Filter, GroupingSet, LogicalPlan, Operator, Projection,
     TableScanBuilder, binary_expr, cast, lit, when,
 };
 use starfact_store::{Snapshot, Table};
@@ -566,6 +566,11 @@ impl Answer<'_> {
     ) -> Result<LogicalPlan> {
         let has_groups = !self.groups.is_empty();
         let is_two_level = !self.outer.is_empty();
+        let sets = self.cells.query.sets.clone();
+        let has_empty_set = sets.as_ref().is_some_and(|sets| sets.iter().any(Vec::is_empty));
+        if is_two_level && sets.is_some() {
+            return plan_err!("functions of keys are not made for GROUPING SETS");
+        }
         let rows = self.cells.of_role(&Role::Rows);
         let rows = rows.ok_or_else(|| Error::internal("cells without a number of rows"))?;
         let rows = self.add(exact_sum(rows));
@@ -580,10 +585,21 @@ impl Answer<'_> {
         let inner: Vec<Expr> =
             inner.map(|(place, expr)| expr.clone().alias(value_name(place))).collect();
         let has_inner_groups = !by.is_empty();
+        let (input, by) = match &sets {
+            None => (input, by),
+            Some(sets) => in_sets(input, by, sets)?,
+        };
         let mut plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), by, inner)?);
         if has_inner_groups {
-            let is_there =
+            let mut is_there =
                 named(&value_name(rows)).gt(lit(ScalarValue::Decimal128(Some(0), 38, 0)));
+            if has_empty_set {
+                // There is a total of no rows, too.
+                let id = named(Aggregate::INTERNAL_GROUPING_ID);
+                let all = ScalarValue::UInt64(Some((1 << self.groups.len()) - 1));
+                let all = all.cast_to(&id.get_type(plan.schema())?)?;
+                is_there = is_there.or(id.eq(lit(all)));
+            }
             plan = LogicalPlan::Filter(Filter::try_new(is_there, Arc::new(plan))?);
         }
         if is_two_level {
@@ -592,12 +608,14 @@ impl Answer<'_> {
         let mut outputs = Vec::new();
         let fields = of.schema.iter().map(|(qualifier, field)| (qualifier.cloned(), field));
         for (place, (qualifier, field)) in fields.enumerate() {
-            let expr = match place.checked_sub(self.groups.len()) {
+            let before_values = self.groups.len() + usize::from(sets.is_some());
+            let expr = match place.checked_sub(before_values) {
+                None if place == self.groups.len() => named(Aggregate::INTERNAL_GROUPING_ID),
                 None => named(&group_name(place)),
                 Some(value) => {
                     let value = values.get(value);
                     let value = value.ok_or_else(|| Error::internal("a value is missing"))?;
-                    let has_rows = has_groups && !is_two_level;
+                    let has_rows = has_groups && !is_two_level && !has_empty_set;
                     made(value, field.data_type(), has_rows, rows, plan.schema())?
                 }
             };
@@ -627,6 +645,20 @@ impl Answer<'_> {
         functions.extend(outer.map(|(place, expr)| expr.clone().alias(outer_name(place))));
         Ok(LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(plan), groups, functions)?))
     }
+}
+
+/// Cells with their groups as columns, and sets of these to group by.
+fn in_sets(
+    cells: LogicalPlan,
+    groups: Vec<Expr>,
+    sets: &[Vec<usize>],
+) -> Result<(LogicalPlan, Vec<Expr>)> {
+    let columns = cells.schema().columns().into_iter().map(Expr::Column);
+    let columns: Vec<Expr> = columns.chain(groups).collect();
+    let cells = LogicalPlan::Projection(Projection::try_new(columns, Arc::new(cells))?);
+    let set = |places: &Vec<usize>| places.iter().map(|place| named(&group_name(*place))).collect();
+    let sets = sets.iter().map(set).collect();
+    Ok((cells, vec![Expr::GroupingSet(GroupingSet::GroupingSets(sets))]))
 }
 
 /// A value of the query, of a type.

@@ -15,11 +15,13 @@ use super::refused::Refused;
 use super::shape::{Reference, Star};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result, TableReference};
-use datafusion::logical_expr::{Aggregate, Expr};
+use datafusion::logical_expr::{Aggregate, Expr, GroupingSet};
 use starfact_base::{Epoch, TableId};
 use starfact_store::Table;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+/// Groups of a CUBE, of which each set is looked at.
+const CUBE_GROUPS_MAX: usize = 12;
 /// The name of the root.
 const ROOT: &str = "#";
 
@@ -33,6 +35,8 @@ pub(crate) struct Shape {
     /// What all rows satisfy.
     pub(crate) conditions: Vec<Expr>,
     pub(crate) groups: Vec<Expr>,
+    /// Of GROUPING SETS, the places in `groups` of what each set groups by.
+    pub(crate) sets: Option<Vec<Vec<usize>>>,
     pub(crate) functions: Vec<Expr>,
     /// All columns of all tables.
     pub(crate) columns: DFSchema,
@@ -72,17 +76,28 @@ impl Path {
 impl Shape {
     /// The shape of an aggregation of a plan that is optimised.
     pub(crate) fn of(aggregate: &Aggregate) -> Result<Self, Refused> {
-        let groups = &aggregate.group_expr;
-        if groups.iter().any(|group| matches!(group, Expr::GroupingSet(_))) {
-            return Err(Refused::Groups);
-        }
+        let (groups, sets) = match aggregate.group_expr.as_slice() {
+            [Expr::GroupingSet(sets)] => {
+                let all: Vec<Expr> = sets.distinct_expr().into_iter().cloned().collect();
+                let places = places_in_sets(sets, &all).ok_or(Refused::Groups)?;
+                let distinct: BTreeSet<&Vec<usize>> = places.iter().collect();
+                if distinct.len() < places.len() {
+                    return Err(Refused::Groups);
+                }
+                (all.into_iter().map(as_asked).collect(), Some(places))
+            }
+            groups if groups.iter().any(|group| matches!(group, Expr::GroupingSet(_))) => {
+                return Err(Refused::Groups);
+            }
+            groups => (groups.to_vec(), None),
+        };
         let mut flat = Flat::new(false);
         let outputs = flat.add(&aggregate.input)?;
         let scope = Scope { schema: aggregate.input.schema(), outputs: &outputs };
         let written = |list: &[Expr]| -> Result<Vec<Expr>, Refused> {
             list.iter().map(|expr| written_out(expr, &[scope.by_ref()])).collect()
         };
-        let (groups, functions) = (written(groups)?, written(&aggregate.aggr_expr)?);
+        let (groups, functions) = (written(&groups)?, written(&aggregate.aggr_expr)?);
         let star = Star::of(&flat)?;
         if star.tables.iter().any(|table| table.aside == Some(AsideKind::Anti)) {
             return Err(Refused::JoinType);
@@ -112,6 +127,7 @@ impl Shape {
             epoch: flat.epoch.ok_or(Refused::Table)?,
             conditions,
             groups: all(groups)?,
+            sets,
             functions: all(functions)?,
             columns: named.columns()?,
             paths: named.paths,
@@ -121,6 +137,40 @@ impl Shape {
     /// The path of this name.
     pub(crate) fn path(&self, name: &str) -> Option<&Path> {
         self.paths.iter().find(|path| path.name == name)
+    }
+}
+
+/// What each set groups by, as places among all that any set does.
+fn places_in_sets(sets: &GroupingSet, all: &[Expr]) -> Option<Vec<Vec<usize>>> {
+    let place = |expr: &Expr| all.iter().position(|known| known == expr);
+    let places = |list: &[Expr]| list.iter().map(place).collect::<Option<Vec<usize>>>();
+    match sets {
+        GroupingSet::GroupingSets(sets) => sets.iter().map(|set| places(set)).collect(),
+        GroupingSet::Rollup(list) => {
+            let all = places(list)?;
+            Some(
+                (0..=all.len()).rev().filter_map(|end| all.get(..end).map(<[_]>::to_vec)).collect(),
+            )
+        }
+        GroupingSet::Cube(list) => {
+            let all = places(list)?;
+            let chosen = |set: usize| {
+                let chosen = all.iter().enumerate().filter(|(place, _)| set >> place & 1 == 1);
+                chosen.map(|(_, group)| *group).collect()
+            };
+            (all.len() <= CUBE_GROUPS_MAX).then(|| (0..1 << all.len()).map(chosen).collect())
+        }
+    }
+}
+
+/// A group of GROUPING SETS without what says that it may be NULL.
+fn as_asked(group: Expr) -> Expr {
+    match group {
+        Expr::Alias(alias) => as_asked(*alias.expr),
+        Expr::ScalarFunction(mut call) if call.func.name() == "nullable" => {
+            call.args.swap_remove(0)
+        }
+        other => other,
     }
 }
 

@@ -93,6 +93,16 @@ const QUERIES: &[(&str, &str)] = &[
          JOIN day ON day = day.id JOIN item ON item = item.id GROUP BY brand",
         "by_brand",
     ),
+    (
+        "SELECT year, brand, grouping(brand), sum(price), count(*) FROM sale JOIN day ON day = day.id
+         JOIN item ON item = item.id WHERE year < 1995 GROUP BY CUBE (year, brand)",
+        "by_brand",
+    ),
+    (
+        "SELECT category, brand, avg(cost), count(cost) FROM sale JOIN item ON item = item.id
+         GROUP BY ROLLUP (category, brand) HAVING count(*) > 10",
+        "by_brand",
+    ),
     ("SELECT year, sum(price - cost) FROM sale JOIN day ON day = day.id GROUP BY year", ""),
     ("SELECT buyer, sum(price) FROM sale GROUP BY buyer", ""),
     ("SELECT brand, min(price) FROM sale JOIN item ON item = item.id GROUP BY brand", ""),
@@ -536,7 +546,14 @@ fn every_reason_has_a_query() {
             "cube early: cube-filter",
         ),
         ("SELECT sum(tax) FROM sale", "cube makers: other-fact"),
-        ("SELECT count(*) FROM sale GROUP BY GROUPING SETS ((day), ())", "cube by_brand: groups"),
+        (
+            "SELECT count(*) FROM sale GROUP BY GROUPING SETS ((day), ())",
+            "cube by_brand: missing-key",
+        ),
+        (
+            "SELECT year, count(DISTINCT buyer) FROM sale JOIN day ON day = day.id GROUP BY ROLLUP (year)",
+            "cube by_month:",
+        ),
         ("SELECT count(*) FROM sale, maker", "cube by_brand: no-key"),
     ] {
         let shown = explained(&session, sql);

@@ -185,7 +185,12 @@ impl Written {
             });
         }
         let keys = self.keys.join(", ");
-        let by = if keys.is_empty() { String::new() } else { format!(" GROUP BY {keys}") };
+        let by = match (keys.as_str(), random.below(5)) {
+            ("", _) => String::new(),
+            (keys, 0) => format!(" GROUP BY ROLLUP ({keys})"),
+            (keys, 1) => format!(" GROUP BY CUBE ({keys})"),
+            (keys, _) => format!(" GROUP BY {keys}"),
+        };
         let having = match random.below(12) {
             0 => " HAVING count(*) > 3",
             1 => " HAVING sum(f.price) > 10",
