@@ -591,15 +591,8 @@ impl Answer<'_> {
         };
         let mut plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(input), by, inner)?);
         if has_inner_groups {
-            let mut is_there =
-                named(&value_name(rows)).gt(lit(ScalarValue::Decimal128(Some(0), 38, 0)));
-            if has_empty_set {
-                // There is a total of no rows, too.
-                let id = named(Aggregate::INTERNAL_GROUPING_ID);
-                let all = ScalarValue::UInt64(Some((1 << self.groups.len()) - 1));
-                let all = all.cast_to(&id.get_type(plan.schema())?)?;
-                is_there = is_there.or(id.eq(lit(all)));
-            }
+            let total_of = has_empty_set.then_some(self.groups.len());
+            let is_there = has_rows_left(rows, total_of, plan.schema())?;
             plan = LogicalPlan::Filter(Filter::try_new(is_there, Arc::new(plan))?);
         }
         if is_two_level {
@@ -645,6 +638,16 @@ impl Answer<'_> {
         functions.extend(outer.map(|(place, expr)| expr.clone().alias(outer_name(place))));
         Ok(LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(plan), groups, functions)?))
     }
+}
+
+/// Whether a group has rows, or is the total of GROUPING SETS of so many groups: there is one of no
+/// rows, too.
+fn has_rows_left(rows: usize, total_of: Option<usize>, schema: &DFSchema) -> Result<Expr> {
+    let has_rows = named(&value_name(rows)).gt(lit(ScalarValue::Decimal128(Some(0), 38, 0)));
+    let Some(groups) = total_of else { return Ok(has_rows) };
+    let id = named(Aggregate::INTERNAL_GROUPING_ID);
+    let total = ScalarValue::UInt64(Some((1 << groups) - 1)).cast_to(&id.get_type(schema)?)?;
+    Ok(has_rows.or(id.eq(lit(total))))
 }
 
 /// Cells with their groups as columns, and sets of these to group by.

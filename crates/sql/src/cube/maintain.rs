@@ -16,8 +16,8 @@
 //! again, and replaced. What is not worth the trouble is built anew: dimensions of which much has
 //! changed, and those behind the inner side of an outer join.
 //!
-//! Which rows refer to changed ones need not be known exactly: what is taken off and added for others
-//! is the same.
+//! Which rows refer to changed ones need not be known exactly: what is taken off and added for
+//! others is the same.
 
 use super::cells::Cells;
 use super::part::{Part, cell};
