@@ -15,7 +15,7 @@ const LEVEL: i32 = 3;
 const RATIO_MAX: usize = 1 << 15;
 
 thread_local! {
-    /// Making a context, which has tables and windows of its own, would take longer than many a
+    /// Contexts have tables and windows of their own, so they are made once a thread, not once a
     /// frame.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> =
         RefCell::new(Compressor::new(LEVEL).ok());

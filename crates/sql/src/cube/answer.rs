@@ -23,7 +23,7 @@ use crate::settings::UseCubes;
 use crate::star::Shape;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, Result, ScalarValue, TableReference, plan_err};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::expr_fn::{max, min};
@@ -188,6 +188,8 @@ fn answer_from(
     let mut values = Vec::new();
     for function in &query.functions {
         let value = answer.value(function);
+        // Functions of keys are of groups of groups, which sets are not made for.
+        let value = value.filter(|_| query.sets.is_none() || answer.outer.is_empty());
         values.push(value.ok_or_else(|| Reason::Aggregate(shown(function)))?);
     }
     let plan = answer.plan(table, usable, conditions, values, aggregate);
@@ -568,9 +570,6 @@ impl Answer<'_> {
         let is_two_level = !self.outer.is_empty();
         let sets = self.cells.query.sets.clone();
         let has_empty_set = sets.as_ref().is_some_and(|sets| sets.iter().any(Vec::is_empty));
-        if is_two_level && sets.is_some() {
-            return plan_err!("functions of keys are not made for GROUPING SETS");
-        }
         let rows = self.cells.of_role(&Role::Rows);
         let rows = rows.ok_or_else(|| Error::internal("cells without a number of rows"))?;
         let rows = self.add(exact_sum(rows));

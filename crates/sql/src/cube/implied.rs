@@ -145,7 +145,8 @@ fn asked(condition: &Expr) -> Option<(&Expr, Asked)> {
             };
             Some((of, asked))
         }
-        Expr::InList(list) => {
+        // Everything, NULL included, is in no list at all.
+        Expr::InList(list) if !list.list.is_empty() => {
             let values = list.list.iter().map(constant).collect::<Option<Vec<_>>>()?;
             let asked = if list.negated { Asked::Not(values) } else { Asked::One(values) };
             Some((list.expr.as_ref(), asked))
@@ -187,6 +188,7 @@ mod tests {
             (vec![x().in_list(list(&[1]), true)], x().in_list(list(&[1, 2]), true), false),
             (vec![x().gt(lit(1_i64))], x().is_not_null(), true),
             (vec![x().is_null()], x().is_not_null(), false),
+            (vec![x().in_list(list(&[]), true)], x().is_not_null(), false),
             (vec![col("y").gt(lit(1_i64))], x().gt(lit(0_i64)), false),
             (vec![x().gt(lit("1"))], x().gt(lit(0_i64)), false),
             (vec![x().gt(lit(1.0))], x().gt(lit(0.0)), false),

@@ -262,6 +262,13 @@ fn keys_are_added_only_where_rows_show_that_they_follow() {
     assert_eq!(sorted_rows(&session, sql), found);
 }
 
+/// A cube answers a query, or does not, and the answer is that of tables.
+fn assert_used(session: &Session, cube: &str, sql: &str, is_used: bool) {
+    let shown = explained(session, sql);
+    assert_eq!(shown.contains(&format!("cube {cube}: used")), is_used, "{sql}\n{shown}");
+    assert_same(session, &[sql]);
+}
+
 /// Answers are those of tables, whether a cube gives them or not.
 fn assert_same(session: &Session, queries: &[&str]) {
     for sql in queries {
@@ -551,8 +558,8 @@ fn every_reason_has_a_query() {
             "cube by_brand: missing-key",
         ),
         (
-            "SELECT year, count(DISTINCT buyer) FROM sale JOIN day ON day = day.id GROUP BY ROLLUP (year)",
-            "cube by_month:",
+            "SELECT year, count(DISTINCT amount) FROM sale JOIN day ON day = day.id GROUP BY ROLLUP (year)",
+            "cube by_month: aggregate-not-derivable: count(",
         ),
         ("SELECT count(*) FROM sale, maker", "cube by_brand: no-key"),
     ] {
@@ -601,10 +608,7 @@ fn conditions_of_cubes_may_follow_from_others() {
         ("year = 1994 AND amount >= 7 AND buyer < 100", false),
         ("year = 1994 AND amount <> 7", false),
     ] {
-        let sql = query(conditions);
-        let shown = explained(&session, &sql);
-        assert_eq!(shown.contains("cube late: used"), is_used, "{conditions}\n{shown}");
-        assert_same(&session, &[&sql]);
+        assert_used(&session, "late", &query(conditions), is_used);
     }
 }
 
@@ -625,9 +629,7 @@ fn sums_of_integers_follow_where_no_row_can_be_out_of_range() {
         ("c + CAST(c AS DECIMAL(20, 0))", true),
     ] {
         let sql = format!("SELECT k, sum({expr}), avg({expr}) FROM f GROUP BY k");
-        let shown = explained(&session, &sql);
-        assert_eq!(shown.contains("cube sums: used"), is_used, "{expr}\n{shown}");
-        assert_same(&session, &[&sql]);
+        assert_used(&session, "sums", &sql, is_used);
     }
 }
 

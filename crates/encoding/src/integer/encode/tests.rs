@@ -43,6 +43,10 @@ fn data_sets() -> Vec<(&'static str, Vec<i64>)> {
         ("runs", (0..9_000).map(|row| row / 300 * 1_000_003).collect()),
         ("few far apart", (0..8_000).map(|_| random(4) << 50).collect()),
         ("few far apart in runs", (0..8_000).map(|row| (row / 40 * 7 % 5) << 50).collect()),
+        (
+            "quantities, each after the one below",
+            (0..9_000).map(|row| if row % 97 == 5 { 7 } else { row % 50 }).collect(),
+        ),
         ("ascending", (0..2_000).collect()),
         ("ascending with gaps", ascending(&mut random).collect()),
         ("keys of orders by date", by_date(&mut random)),
@@ -122,6 +126,7 @@ fn the_expected_codecs_are_chosen() {
             "few far apart in runs",
             "run-length(delta(constant, constant), scaled 1125899906842624(plain 1))",
         ),
+        ("quantities, each after the one below", "bit-packed 6"),
         ("ascending", "delta(plain 2, constant)"),
         ("ascending with gaps", "delta(plain 4, bit-packed 5)"),
         (
