@@ -32,6 +32,9 @@ use std::panic::catch_unwind;
 use std::process::ExitCode;
 use std::thread::{Builder, JoinHandle};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Address space for the stack of the thread that runs statements.
 const STACK_BYTES: usize = 128 << 20;
 

@@ -423,9 +423,9 @@ impl Block {
         self.filter(predicate, selection)
     }
 
-    /// The same as far as can be told without much work. Rows of which it cannot are left in
-    /// `selection` and given back, if there are any: those of them that other filters leave are to
-    /// be filtered again.
+    /// The same as far as can be told without much work. Gives about how many of the rows that are
+    /// left may not satisfy the predicate, 0 if all do: else those of them that other filters leave
+    /// are to be filtered again.
     ///
     /// # Errors
     /// As of [`Block::filter`].
@@ -433,16 +433,16 @@ impl Block {
         &self,
         predicate: &Predicate,
         selection: &mut Selection,
-    ) -> Result<Option<Selection>, FilterError> {
+    ) -> Result<usize, FilterError> {
         if let (Predicate::Members(_), Values::Keys(keys), true) =
             (predicate, &self.values, selection.rows() == self.rows)
             && let Ok(Some(set)) = KeySet::new(predicate, self.ty.physical())
         {
-            let undecided = keys.filter_coarsely(&set, selection)?;
+            let doubtful = keys.filter_coarsely(&set, selection)?;
             self.keep_validity(1, selection)?;
-            return Ok(undecided);
+            return Ok(doubtful);
         }
-        self.filter(predicate, selection).map(|()| None)
+        self.filter(predicate, selection).map(|()| 0)
     }
 
     /// Keeps the rows that are NULL (0) or that are not (1).

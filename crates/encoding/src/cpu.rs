@@ -33,6 +33,19 @@ pub(crate) fn append<T>(out: &mut Vec<T>, items: impl ExactSizeIterator<Item = T
     unsafe { out.set_len(start + count) };
 }
 
+/// Asks for the line of the cache that an address, which may be any, lies in.
+#[inline(always)]
+pub(crate) fn ask_for<T>(address: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every processor of the kind has the instruction, and it reads nothing.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(address.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
 /// A set of instructions that kernels are compiled for, from the least to the best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum InstructionSet {

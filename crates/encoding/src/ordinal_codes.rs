@@ -58,6 +58,11 @@ impl OrdinalCodes {
         }
     }
 
+    /// The first and the last ordinal that have codes.
+    pub(crate) fn ends(&self) -> Option<(usize, usize)> {
+        Some((self.first, self.first + self.codes.len().checked_sub(1)?))
+    }
+
     /// The first and the last place of the codes of a range of ordinals; `None` if it has none.
     pub(crate) fn places(&self, ordinals: RangeInclusive<i128>) -> Option<(usize, usize)> {
         let first = self.first as i128;

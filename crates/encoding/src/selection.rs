@@ -11,6 +11,7 @@
 use crate::cpu::{self, Kernel};
 use starfact_base::limits::{BLOCK_ROWS, VECTOR_ROWS};
 use std::ops::Range;
+use std::sync::Arc;
 
 mod indices;
 mod ranked;
@@ -21,16 +22,26 @@ pub(crate) use ranked::Ranked;
 const WORD_BITS: usize = u64::BITS as usize;
 
 /// A set of rows out of a block of at most 65,536 rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Selection {
     rows: usize,
     words: Vec<u64>,
+    /// The selected rows in ascending order, if they were listed since they last changed.
+    list: Option<Arc<Vec<u32>>>,
 }
+
+impl PartialEq for Selection {
+    fn eq(&self, other: &Self) -> bool {
+        self.rows == other.rows && self.words == other.words
+    }
+}
+
+impl Eq for Selection {}
 
 impl Selection {
     /// Every one of `rows` rows.
     pub fn all(rows: usize) -> Self {
-        let mut selection = Self { rows, words: vec![u64::MAX; rows.div_ceil(WORD_BITS)] };
+        let mut selection = Self::of(rows, vec![u64::MAX; rows.div_ceil(WORD_BITS)]);
         selection.mask_tail();
         debug_assert!(rows <= BLOCK_ROWS, "a block has at most {BLOCK_ROWS} rows");
         selection
@@ -39,12 +50,16 @@ impl Selection {
     /// None of `rows` rows.
     pub fn none(rows: usize) -> Self {
         debug_assert!(rows <= BLOCK_ROWS, "a block has at most {BLOCK_ROWS} rows");
-        Self { rows, words: vec![0; rows.div_ceil(WORD_BITS)] }
+        Self::of(rows, vec![0; rows.div_ceil(WORD_BITS)])
+    }
+
+    fn of(rows: usize, words: Vec<u64>) -> Self {
+        Self { rows, words, list: None }
     }
 
     /// The rows whose bits are set in `words`, all of them below `rows`; `None` if they are not.
     pub(crate) fn of_words(rows: usize, words: Vec<u64>) -> Option<Self> {
-        let mut given = Self { rows, words };
+        let mut given = Self::of(rows, words);
         let last = given.words.last().copied();
         given.mask_tail();
         let is_whole = given.words.len() == rows.div_ceil(WORD_BITS);
@@ -63,13 +78,14 @@ impl Selection {
 
     /// The bits for a kernel of this crate, which keeps those beyond the last row at zero.
     pub(crate) fn words_mut(&mut self) -> &mut [u64] {
+        self.list = None;
         &mut self.words
     }
 
     /// The words of the rows of vector `vector`.
     pub(crate) fn vector_mut(&mut self, vector: usize) -> &mut [u64] {
         const VECTOR_WORDS: usize = VECTOR_ROWS / WORD_BITS;
-        self.words.chunks_mut(VECTOR_WORDS).nth(vector).unwrap_or_default()
+        self.words_mut().chunks_mut(VECTOR_WORDS).nth(vector).unwrap_or_default()
     }
 
     /// Whether no row of `range` is selected.
@@ -79,7 +95,7 @@ impl Selection {
 
     /// How many rows are selected.
     pub fn count(&self) -> usize {
-        cpu::run(Ones(&self.words))
+        self.list.as_ref().map_or_else(|| cpu::run(Ones(&self.words)), |list| list.len())
     }
 
     /// How many rows of `range` are selected.
@@ -126,14 +142,15 @@ impl Selection {
 
     /// Adds `row`; nothing happens beyond the last row.
     pub fn set(&mut self, row: usize) {
-        if let Some(word) = self.words.get_mut(row / WORD_BITS).filter(|_| row < self.rows) {
+        let rows = self.rows;
+        if let Some(word) = self.words_mut().get_mut(row / WORD_BITS).filter(|_| row < rows) {
             *word |= 1 << (row % WORD_BITS);
         }
     }
 
     /// Removes `row`; nothing happens beyond the last row.
     pub fn clear(&mut self, row: usize) {
-        if let Some(word) = self.words.get_mut(row / WORD_BITS) {
+        if let Some(word) = self.words_mut().get_mut(row / WORD_BITS) {
             *word &= !(1 << (row % WORD_BITS));
         }
     }
@@ -143,7 +160,7 @@ impl Selection {
         for (place, row) in rows.iter().enumerate() {
             let is_wanted =
                 answers.get(place / WORD_BITS).map_or(0, |word| word >> (place % WORD_BITS));
-            if let Some(word) = self.words.get_mut(*row as usize / WORD_BITS) {
+            if let Some(word) = self.words_mut().get_mut(*row as usize / WORD_BITS) {
                 *word &= !((!is_wanted & 1) << (row % WORD_BITS as u32));
             }
         }
@@ -158,7 +175,7 @@ impl Selection {
         let (first, last) = (range.start / WORD_BITS, (end - 1) / WORD_BITS);
         let from_start = u64::MAX << (range.start % WORD_BITS);
         let to_end = u64::MAX >> (WORD_BITS - 1 - (end - 1) % WORD_BITS);
-        let Some(words) = self.words.get_mut(first..=last) else { return };
+        let Some(words) = self.words_mut().get_mut(first..=last) else { return };
         match words {
             [only] => *only &= !(from_start & to_end),
             [head, middle @ .., tail] => {
@@ -179,7 +196,7 @@ impl Selection {
         let (first, last) = (range.start / WORD_BITS, (end - 1) / WORD_BITS);
         let from_start = u64::MAX << (range.start % WORD_BITS);
         let to_end = u64::MAX >> (WORD_BITS - 1 - (end - 1) % WORD_BITS);
-        match self.words.get_mut(first..=last) {
+        match self.words_mut().get_mut(first..=last) {
             Some([only]) => *only |= from_start & to_end,
             Some([head, middle @ .., tail]) => {
                 *head |= from_start;
@@ -199,14 +216,14 @@ impl Selection {
     /// Keeps only the rows whose bit is set in `words` too. Words that are missing count as zero.
     pub fn intersect_words(&mut self, words: &[u64]) {
         let mut others = words.iter();
-        for word in &mut self.words {
+        for word in self.words_mut() {
             *word &= others.next().copied().unwrap_or(0);
         }
     }
 
     /// Adds the rows of `other`, a selection of the same block.
     pub fn union(&mut self, other: &Self) {
-        for (word, more) in self.words.iter_mut().zip(&other.words) {
+        for (word, more) in self.words_mut().iter_mut().zip(&other.words) {
             *word |= more;
         }
         self.mask_tail();
@@ -214,14 +231,35 @@ impl Selection {
 
     /// Removes the rows of `other`, a selection of the same block.
     pub fn subtract(&mut self, other: &Self) {
-        for (word, less) in self.words.iter_mut().zip(&other.words) {
+        for (word, less) in self.words_mut().iter_mut().zip(&other.words) {
             *word &= !less;
         }
     }
 
     /// The selected rows in ascending order.
     pub fn indices(&self) -> Vec<u32> {
-        indices::of(&self.words, self.count())
+        match &self.list {
+            Some(list) => list.to_vec(),
+            None => indices::of(&self.words, self.count()),
+        }
+    }
+
+    /// The same, remembered for whoever asks next.
+    pub(crate) fn listed(&mut self) -> Arc<Vec<u32>> {
+        let list = self.list.take().unwrap_or_else(|| Arc::new(self.indices()));
+        self.list = Some(Arc::clone(&list));
+        list
+    }
+
+    /// Leaves these rows, which ascend and are selected.
+    pub(crate) fn keep_listed(&mut self, rows: Vec<u32>) {
+        self.words.fill(0);
+        for row in &rows {
+            if let Some(word) = self.words.get_mut(*row as usize / WORD_BITS) {
+                *word |= 1 << (row % WORD_BITS as u32);
+            }
+        }
+        self.list = Some(Arc::new(rows));
     }
 
     /// The selected rows as maximal ranges, in ascending order.

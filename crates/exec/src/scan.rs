@@ -40,10 +40,6 @@ impl Default for ScanOptions {
     }
 }
 
-/// Rows in doubt wait for other filters unless so many times as many are more than all that are
-/// left.
-const DOUBTFUL_SHARE: usize = 4;
-
 /// One block of one segment: the unit of parallel work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Morsel {
@@ -347,22 +343,15 @@ impl Scan {
                 let block = blocks.get(&file, filter.column, block_idx)?;
                 if !self.options.hierarchy_codes {
                     block.filter_row_by_row(&predicate, selection)?;
-                } else if let Some(undecided) = block.filter_coarsely(&predicate, selection)? {
-                    match undecided.count() * DOUBTFUL_SHARE > selection.count() {
-                        true => block.filter(&predicate, selection)?,
-                        false => later.push((place, block, predicate, undecided)),
-                    }
+                } else if block.filter_coarsely(&predicate, selection)? > 0 {
+                    later.push((place, block, predicate));
                 }
             }
         }
         removed.note(filters.len().checked_sub(1), selection);
-        for (place, block, predicate, mut asked) in later {
-            asked.intersect_words(selection.words());
-            if !asked.is_empty() {
-                let mut kept = asked.clone();
-                block.filter(&predicate, &mut kept)?;
-                selection.subtract(&asked);
-                selection.union(&kept);
+        for (place, block, predicate) in later {
+            if !selection.is_empty() {
+                block.filter(&predicate, selection)?;
                 removed.note(Some(place), selection);
             }
         }

@@ -448,9 +448,9 @@ impl ColumnBlock {
         &self,
         predicate: &Predicate,
         selection: &mut Selection,
-    ) -> Result<Option<Selection>> {
-        let undecided = self.block.filter_coarsely(predicate, selection);
-        undecided.map_err(|error| self.blame_filter(error))
+    ) -> Result<usize> {
+        let doubtful = self.block.filter_coarsely(predicate, selection);
+        doubtful.map_err(|error| self.blame_filter(error))
     }
 
     /// The keys of single rows and which of them are not NULL, to find rules in; `None` if no

@@ -86,12 +86,19 @@ impl Kernel for AsDoubles<'_> {
         let Quotient { factor, sign, divisor, is_half_up } = self.quotient;
         let pairs = self.x.iter().zip(self.y);
         let mut out = Vec::new();
-        if sign != 0 {
+        if sign != 0 && divisor != 0 {
             let half = if is_half_up { divisor / 2 } else { 0 };
-            let below = divisor as f64;
+            let reciprocal = 1.0 / divisor as f64;
             let of = |(x, y): (&i64, &i64)| {
                 let above = x.wrapping_mul(factor.wrapping_add(sign.wrapping_mul(*y)));
-                (above.wrapping_add(half) as f64 / below).floor() as i64
+                let above = above.wrapping_add(half);
+                let near = (above as f64 * reciprocal).floor();
+                // SAFETY: terms are less than 2^52, and so is what a product with 1 or less gives.
+                let near: i64 = unsafe { near.to_int_unchecked() };
+                // It is the floor, or one off.
+                let rest = above.wrapping_sub(near.wrapping_mul(divisor));
+                let (rest, of) = if divisor < 0 { (-rest, -divisor) } else { (rest, divisor) };
+                near + i64::from(rest >= of) - i64::from(rest < 0)
             };
             cpu::append(&mut out, pairs.map(of));
             return out;

@@ -175,35 +175,27 @@ impl MarkedRuns {
         Ok(())
     }
 
-    /// Clears rows whose keys are not in `set`, as far as is told without much work; those of the
-    /// others that may not be in it are given back, if there are any.
+    /// Clears rows whose keys are not in `set`, as far as is told without much work. Gives about
+    /// how many of those that are left may not be in it; 0 if all are.
     pub(super) fn filter_coarsely(
         &self,
         set: &KeySet,
         selection: &mut Selection,
-    ) -> Result<Option<Selection>, Corruption> {
+    ) -> Result<usize, Corruption> {
         if selection.count() * SINGLES_SHARE <= self.runs {
             self.filter_singles(set, selection)?;
-            return Ok(None);
+            return Ok(0);
         }
         let starts = self.starts()?;
         let mut runs = starts.runs_near(selection);
-        let mut undecided = self.keys.filter_coarsely(set, &mut runs)?;
-        if let Some(asked) = undecided.take_if(|asked| {
+        let mut doubtful = self.keys.filter_coarsely(set, &mut runs)?;
+        if (1..=self.runs / FEW_SHARE).contains(&doubtful) {
             // To look at them costs less than to find their rows.
-            asked.count() * FEW_SHARE <= self.runs
-        }) {
-            let mut kept = asked.clone();
-            self.keys.filter(set, &mut kept)?;
-            runs.subtract(&asked);
-            runs.union(&kept);
+            self.keys.filter(set, &mut runs)?;
+            doubtful = 0;
         }
         starts.keep_runs(&runs, selection);
-        Ok(undecided.map(|runs| {
-            let mut rows = selection.clone();
-            starts.keep_runs(&runs, &mut rows);
-            rows
-        }))
+        Ok(doubtful * self.rows.div_ceil(self.runs))
     }
 
     /// Filters few rows: their runs, each once.

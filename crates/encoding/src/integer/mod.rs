@@ -309,17 +309,17 @@ impl Integers {
         }
     }
 
-    /// Clears rows whose keys are not in `set`, as far as is told without much work; those of the
-    /// others that may not be in it are given back, if there are any.
+    /// Clears rows whose keys are not in `set`, as far as is told without much work. Gives about
+    /// how many of those that are left may not be in it; 0 if all are.
     pub(crate) fn filter_coarsely(
         &self,
         set: &KeySet,
         selection: &mut Selection,
-    ) -> Result<Option<Selection>, Corruption> {
+    ) -> Result<usize, Corruption> {
         match self {
             Self::Sliced(node) => node.filter_coarsely(set, selection),
             Self::Marked(node) => node.filter_coarsely(set, selection),
-            _ => self.filter(set, selection).map(|()| None),
+            _ => self.filter(set, selection).map(|()| 0),
         }
     }
 

@@ -23,8 +23,9 @@ use std::ops::Range;
 const SINGLES_MAX: usize = 8;
 /// Rows of a vector up to which a look-up for each of them is cheaper than one for all.
 const LOOK_UPS_MAX: usize = 32;
-/// Rows of a vector, on the average, up to which offsets are fetched sixteen at a time.
-const FETCHED_MAX: usize = 64;
+/// Rows of a vector, on the average, up to which offsets are fetched sixteen at a time, by the bits
+/// of a lane: narrow offsets are unpacked in less time than wide ones.
+const FETCHED_MAX: [(u8, usize); 3] = [(8, 24), (16, 40), (32, 64)];
 /// Rows are looked at one by one if so many times as many are there.
 const FETCHED_SHARE: usize = 24;
 /// Offsets that are fetched before they are looked at.
@@ -129,6 +130,9 @@ impl Offsets {
     /// Appends the keys of `rows` to `out`.
     pub(crate) fn take<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<(), Corruption> {
         if matches!(self.layout, Layout::Bytes(_)) {
+            if self.fetch(rows, out)? {
+                return Ok(());
+            }
             return with_lane!(self.layout.width(), L => self.pick::<L, T>(rows, out));
         }
         if self.are_few(rows) && self.fetch(rows, out)? {
@@ -141,13 +145,20 @@ impl Offsets {
     fn are_few(&self, rows: &[u32]) -> bool {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return false };
         let vectors = last.abs_diff(*first) as usize / VECTOR_ROWS + 1;
-        matches!(self.layout, Layout::BitPacked(_)) && rows.len() <= vectors * FETCHED_MAX
+        let Layout::BitPacked(width) = self.layout else { return false };
+        let fetched_max = FETCHED_MAX.iter().find(|(bits, _)| width <= *bits);
+        fetched_max.is_some_and(|(_, rows_max)| rows.len() <= vectors * rows_max)
     }
 
     /// Appends the keys of `rows` to `out`, fetched one by one; false if that cannot be done fast.
     fn fetch<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<bool, Corruption> {
-        let base = T::from_key(self.base);
-        self.fetch_offsets(rows, |offsets| cpu::run(AddBase { base, offsets, out: &mut *out }))
+        let (base, start) = (T::from_key(self.base), out.len());
+        let is_done =
+            self.fetch_offsets(rows, |offsets| cpu::run(AddBase { base, offsets, out: &mut *out }))?;
+        if !is_done {
+            out.truncate(start);
+        }
+        Ok(is_done)
     }
 
     /// Shows the offsets of `rows`, some at a time; false if they cannot be fetched one by one
@@ -157,13 +168,14 @@ impl Offsets {
         rows: &[u32],
         mut visit: impl FnMut(&[u32]),
     ) -> Result<bool, Corruption> {
-        if !matches!(self.layout, Layout::BitPacked(_)) {
-            return Ok(false);
-        }
+        let stored = self.bytes.as_slice();
         let mut offsets = [0; FETCHED_AT_ONCE];
         for rows in rows.chunks(FETCHED_AT_ONCE) {
-            let width = self.layout.width();
-            if !singles::fetch(width, self.bytes.as_slice(), rows, &mut offsets) {
+            let is_served = match self.layout {
+                Layout::BitPacked(width) => singles::fetch(width, stored, rows, &mut offsets),
+                Layout::Bytes(each) => singles::pick(each, stored, rows, &mut offsets),
+            };
+            if !is_served {
                 return Ok(false);
             }
             let offsets = offsets.get(..rows.len()).unwrap_or_default();

@@ -16,7 +16,7 @@
 //! SIGMOD 2015).
 
 use super::offsets::retain;
-use super::{Integers, bit_packed};
+use super::{Integers, Rows, bit_packed};
 use crate::bytes::{Reader, Writer};
 use crate::cpu::{self, Kernel};
 use crate::keys::{Coverage, KeySet, OffsetSet};
@@ -47,8 +47,11 @@ const SINGLES_SHARE: usize = 24;
 const FEW_SHARE: usize = 256;
 /// Rows of which it pays to find out which high parts tell their codes.
 const CODED_ROWS_MIN: usize = 128;
-/// Stands for several codes.
-const SEVERAL: i64 = -1;
+/// Rows are listed if so many times as many are there.
+const LISTED_SHARE: usize = 16;
+/// Rows in doubt are looked at at once if so many times as many high parts are in doubt as any are
+/// wanted: waiting for other filters leaves too many of them.
+const DOUBTFUL_SHARE: usize = 4;
 /// Words of a selection that belong to one vector.
 const VECTOR_WORDS: usize = VECTOR_ROWS / 64;
 
@@ -69,6 +72,14 @@ pub(crate) fn encode_header<T: Native>(base: T, low_bits: u8, writer: &mut Write
     writer.u8(TAG);
     writer.u8(low_bits);
     writer.i128(base.key());
+}
+
+/// What high parts tell of the codes of ordinals.
+struct KnownCodes {
+    /// The code that all ordinals with a high part have.
+    of: [i64; 1 << HIGH_BITS],
+    /// The high parts whose ordinals have several.
+    several: ByteSet,
 }
 
 /// Offsets in two parts.
@@ -163,51 +174,43 @@ impl Sliced {
         };
         let mut high: Vec<u8> = Vec::with_capacity(rows.len());
         self.high.take(rows, &mut high)?;
-        let mut found = vec![0; rows.len()];
-        let (mut places, mut asked) = (vec![0; rows.len()], Vec::new());
-        let mut count = 0;
-        for (place, (found, high)) in found.iter_mut().zip(&high).enumerate() {
-            let code = known.get(usize::from(*high)).copied().unwrap_or(SEVERAL);
-            *found = code;
-            if let Some(slot) = places.get_mut(count) {
-                *slot = place;
-            }
-            count += usize::from(code == SEVERAL);
-        }
-        places.truncate(count);
-        asked.extend(places.iter().filter_map(|place| rows.get(*place).copied()));
-        let mut low: Vec<u32> = Vec::with_capacity(asked.len());
-        self.low.take(&asked, &mut low)?;
+        let code = |high: &u8| known.of.get(usize::from(*high)).copied().unwrap_or_default();
+        let mut found: Vec<i64> = high.iter().map(code).collect();
+        let mut asked = Selection::all(rows.len());
+        known.several.retain(&high, asked.words_mut());
+        let places = asked.indices();
+        let low: Vec<u32> = self.low.fetch(&Rows::Indices(&picked(rows, &places)))?;
         for (place, low) in places.into_iter().zip(low) {
-            let high = high.get(place).copied().unwrap_or_default();
+            let high = high.get(place as usize).copied().unwrap_or_default();
             let offset = u64::from(high) << self.low_bits | u64::from(low);
             self.check(offset)?;
-            if let Some(found) = found.get_mut(place) {
+            if let Some(found) = found.get_mut(place as usize) {
                 *found = codes.code(i64::from_key(self.base).plus(offset)).into();
             }
         }
         Ok(found)
     }
 
-    /// The code that all ordinals with a high part have, or [`SEVERAL`]; `None` if most have
-    /// several.
-    fn codes_of_high_parts(&self, codes: &OrdinalCodes) -> Option<[i64; 1 << HIGH_BITS]> {
-        let mut known = [SEVERAL; 1 << HIGH_BITS];
-        let (mut asked, mut several) = (0, 0);
-        for (high, slot) in (0..).zip(&mut known) {
+    /// The codes that high parts tell; `None` if most have several.
+    fn codes_of_high_parts(&self, codes: &OrdinalCodes) -> Option<KnownCodes> {
+        let mut of = [0; 1 << HIGH_BITS];
+        let mut several = ByteSet::default();
+        let (first, last) = codes.ends()?;
+        let part = |ordinal: usize| (ordinal as i128 - self.base).max(0) >> self.low_bits;
+        let mut asked = 0;
+        for high in part(first)..=part(last).min(u8::MAX.into()) {
             let first = self.base.saturating_add(high << self.low_bits);
-            let ordinals =
-                first..=first.saturating_add(i128::from(u64::MAX >> (64 - self.low_bits)));
-            if codes.places(ordinals.clone()).is_none() {
+            let last = first.saturating_add(i128::from(u64::MAX >> (64 - self.low_bits)));
+            if codes.places(first..=last).is_none() {
                 continue;
             }
             asked += 1;
-            match codes.common(ordinals) {
-                Some(code) => *slot = code.into(),
-                None => several += 1,
+            match (codes.common(first..=last), of.get_mut(high as usize)) {
+                (Some(code), Some(slot)) => *slot = code.into(),
+                _ => several.insert(high as u8),
             }
         }
-        (several * 2 < asked).then_some(known)
+        (several.count() * 2 < asked).then(|| KnownCodes { of, several: several.ready() })
     }
 
     /// Appends the keys of which these are the parts.
@@ -237,72 +240,131 @@ impl Sliced {
 
     /// Clears the rows whose keys are not in `set`.
     pub(super) fn filter(&self, set: &KeySet, selection: &mut Selection) -> Result<(), Corruption> {
-        let Some(asked) = self.filter_coarsely(set, selection)? else { return Ok(()) };
-        let mut undecided = asked.clone();
-        let set = set.offsets(self.base, self.max);
-        if undecided.count() * SINGLES_SHARE <= self.rows {
-            self.filter_singles(&set, &mut undecided)?;
-        } else {
-            for (vector, words) in undecided.words_mut().chunks_mut(VECTOR_WORDS).enumerate() {
-                match self.low_bits <= 24 {
-                    true => self.filter_all::<u32>(&set, vector, words)?,
-                    false => self.filter_all::<u64>(&set, vector, words)?,
-                }
+        match self.offsets(set, selection) {
+            None => Ok(()),
+            Some(set) if selection.count() * LISTED_SHARE <= self.rows => {
+                self.filter_listed(&Classes::new(&set, self.low_bits), &set, selection)
+            }
+            Some(set) => {
+                let classes = Classes::new(&set, self.low_bits);
+                self.retain(&classes.any, selection)?;
+                self.decide(&classes, &set, selection)
             }
         }
-        selection.subtract(&asked);
-        selection.union(&undecided);
-        Ok(())
     }
 
-    /// Clears rows whose keys are not in `set`, as far as high parts tell; those of the others that
-    /// may not be in it are given back, if there are any.
+    /// Clears rows whose keys are not in `set`, as far as high parts tell. Gives about how many of
+    /// those that are left may not be in it; 0 if all are.
     pub(super) fn filter_coarsely(
         &self,
         set: &KeySet,
         selection: &mut Selection,
-    ) -> Result<Option<Selection>, Corruption> {
-        let set = match set.offsets(self.base, self.max) {
-            OffsetSet::Everything => return Ok(None),
-            OffsetSet::Nothing => {
-                selection.clear_range(0..self.rows);
-                return Ok(None);
-            }
-            set => set,
-        };
-        if selection.count() * FEW_SHARE <= self.rows {
-            self.filter_singles(&set, selection)?;
-            return Ok(None);
-        }
+    ) -> Result<usize, Corruption> {
+        let Some(set) = self.offsets(set, selection) else { return Ok(0) };
         let classes = Classes::new(&set, self.low_bits);
-        let mut undecided = match classes.some.is_empty() {
-            true => None,
-            false => Some(selection.clone()),
-        };
-        let mut loaded = Vector::<u8>::zeroed();
-        for (vector, words) in selection.words_mut().chunks_mut(VECTOR_WORDS).enumerate() {
-            if words.iter().all(|word| *word == 0) {
-                continue;
-            }
-            let high = high_parts(&self.high, self.rows, vector, &mut loaded)?;
-            classes.any.retain(high, words);
-            if let Some(undecided) = &mut undecided {
-                classes.some.retain(high, undecided.vector_mut(vector));
-            }
+        if selection.count() * FEW_SHARE <= self.rows {
+            self.filter_listed(&classes, &set, selection)?;
+            return Ok(0);
         }
-        Ok(undecided)
+        self.retain(&classes.any, selection)?;
+        let (some, any) = (classes.some.count(), classes.any.count());
+        if some * DOUBTFUL_SHARE > any {
+            self.decide(&classes, &set, selection)?;
+            return Ok(0);
+        }
+        Ok((selection.count() * some).div_ceil(any.max(1)))
     }
 
-    /// Filters a few rows.
-    fn filter_singles(&self, set: &OffsetSet, selection: &mut Selection) -> Result<(), Corruption> {
-        let rows = selection.indices();
-        let (mut high, mut low) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-        self.high.take::<u32>(&rows, &mut high)?;
-        self.low.take::<u32>(&rows, &mut low)?;
-        let join = |(high, low): (&u32, &u32)| u64::from(*high) << self.low_bits | u64::from(*low);
-        let offsets: Vec<u64> = high.iter().zip(&low).map(join).collect();
-        self.check(offsets.iter().copied().max().unwrap_or_default())?;
-        selection.clear_refused(&rows, &set.contain(&offsets));
+    /// The set as offsets; `None` if it is done with the rows: has all of them, or none.
+    fn offsets(&self, set: &KeySet, selection: &mut Selection) -> Option<OffsetSet> {
+        match set.offsets(self.base, self.max) {
+            OffsetSet::Everything => None,
+            OffsetSet::Nothing => {
+                selection.clear_range(0..self.rows);
+                None
+            }
+            set => Some(set),
+        }
+    }
+
+    /// Clears the rows whose high parts are not in `wanted`.
+    fn retain(&self, wanted: &ByteSet, selection: &mut Selection) -> Result<(), Corruption> {
+        if let Integers::Offsets(node) = &self.high
+            && let Some(bytes) = node.stored_bytes(0..self.rows)
+        {
+            wanted.retain(bytes, selection.words_mut());
+            return Ok(());
+        }
+        let mut loaded = Vector::<u8>::zeroed();
+        for (vector, words) in selection.words_mut().chunks_mut(VECTOR_WORDS).enumerate() {
+            if words.iter().any(|word| *word != 0) {
+                wanted.retain(high_parts(&self.high, self.rows, vector, &mut loaded)?, words);
+            }
+        }
+        Ok(())
+    }
+
+    /// Clears the rows whose low parts say no, of those that high ones have left.
+    fn decide(
+        &self,
+        classes: &Classes,
+        set: &OffsetSet,
+        selection: &mut Selection,
+    ) -> Result<(), Corruption> {
+        if classes.some.count() == 0 {
+            return Ok(());
+        }
+        if selection.count() * LISTED_SHARE <= self.rows {
+            return self.filter_listed(classes, set, selection);
+        }
+        let mut asked = selection.clone();
+        self.retain(&classes.some, &mut asked)?;
+        let mut kept = asked.clone();
+        if kept.count() * SINGLES_SHARE <= self.rows {
+            self.filter_listed(classes, set, &mut kept)?;
+        } else {
+            for (vector, words) in kept.words_mut().chunks_mut(VECTOR_WORDS).enumerate() {
+                match self.low_bits <= 24 {
+                    true => self.filter_all::<u32>(set, vector, words)?,
+                    false => self.filter_all::<u64>(set, vector, words)?,
+                }
+            }
+        }
+        selection.subtract(&asked);
+        selection.union(&kept);
+        Ok(())
+    }
+
+    /// Filters the rows of a selection one by one: high parts of all, low ones of those in doubt.
+    fn filter_listed(
+        &self,
+        classes: &Classes,
+        set: &OffsetSet,
+        selection: &mut Selection,
+    ) -> Result<(), Corruption> {
+        let rows = selection.listed();
+        let mut high: Vec<u8> = Vec::with_capacity(rows.len());
+        self.high.take(&rows, &mut high)?;
+        let mut kept = Selection::all(rows.len());
+        classes.any.retain(&high, kept.words_mut());
+        let mut asked = kept.clone();
+        classes.some.retain(&high, asked.words_mut());
+        if !asked.is_empty() {
+            let places = asked.indices();
+            let low: Vec<u32> = self.low.fetch(&Rows::Indices(&picked(&rows, &places)))?;
+            let high = picked(&high, &places);
+            let join =
+                |(high, low): (&u8, &u32)| u64::from(*high) << self.low_bits | u64::from(*low);
+            let offsets: Vec<u64> = high.iter().zip(&low).map(join).collect();
+            self.check(offsets.iter().copied().max().unwrap_or_default())?;
+            let mut wanted = Selection::all(places.len());
+            wanted.intersect_words(&set.contain(&offsets));
+            kept.subtract(&asked);
+            kept.union(&asked.spread(&wanted));
+        }
+        if !kept.is_all() {
+            selection.keep_listed(picked(&rows, &kept.indices()));
+        }
         Ok(())
     }
 
@@ -350,6 +412,11 @@ impl Sliced {
     pub(super) fn tree(&self) -> String {
         format!("{NAME}({}, {})", self.high.tree(), self.low.tree())
     }
+}
+
+/// The items at some places.
+fn picked<T: Copy + Default>(items: &[T], places: &[u32]) -> Vec<T> {
+    places.iter().map(|place| items.get(*place as usize).copied().unwrap_or_default()).collect()
 }
 
 /// The high parts of a vector, where they lie or loaded.

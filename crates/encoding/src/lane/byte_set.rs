@@ -1,4 +1,4 @@
-//! Bytes against a set of bytes, 1,024 at a time.
+//! Bytes of a block against a set of bytes.
 //!
 //! ```text
 //!   byte 0xA3 ──► row 3 of a table of 16 × 16 bits ──► its bit 10
@@ -6,10 +6,16 @@
 //!
 //! Neighbours are compared with both ends; any other set is two tables of sixteen bytes, which one
 //! instruction looks sixty-four bytes up in. The portable way looks at one bit after the other.
+//!
+//! The bytes of a word of a selection are a line of the cache. They come from memory as a rule, so
+//! lines of words that have rows left are asked for some time before it is their turn, and those of
+//! other words are not read.
 
 #[cfg(target_arch = "x86_64")]
-use crate::cpu::InstructionSet;
+use crate::cpu::{self, InstructionSet};
 use crate::keys::has_bit;
+#[cfg(target_arch = "x86_64")]
+use std::ops::Range;
 
 /// A set of bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,8 +81,9 @@ impl ByteSet {
         self
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.bits == [0; 4]
+    /// How many bytes it has.
+    pub(crate) fn count(&self) -> usize {
+        self.bits.iter().map(|word| word.count_ones() as usize).sum()
     }
 
     /// Clears the bits of `words` whose bytes are not in the set. Bits beyond the bytes are left
@@ -92,7 +99,8 @@ impl ByteSet {
                     None => looked_up(whole, &self.tables, words),
                 }
             }
-            return self.retain_one_by_one(rest, words.get_mut(whole.len()..).unwrap_or_default());
+            let words = words.get_mut(whole.len()..).unwrap_or_default();
+            return self.retain_one_by_one(rest, words);
         }
         self.retain_one_by_one(bytes, words);
     }
@@ -107,6 +115,60 @@ impl ByteSet {
     }
 }
 
+/// Words that are looked at together.
+#[cfg(target_arch = "x86_64")]
+const GROUP: usize = 8;
+/// Of a group, so many words that have rows are worth it to read the lines of all of them.
+#[cfg(target_arch = "x86_64")]
+const MANY: usize = 5;
+/// Lines between the one that is compared and the one that is asked for.
+#[cfg(target_arch = "x86_64")]
+const AHEAD: usize = 48;
+
+/// Asks for the lines of the words that have rows.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn ask_for(bytes: &[[u8; 64]], words: &[u64], lines: Range<usize>) {
+    let end = lines.end.min(words.len());
+    let (Some(words), Some(bytes)) = (words.get(lines.start..end), bytes.get(lines.start..end))
+    else {
+        return;
+    };
+    for (word, line) in words.iter().zip(bytes) {
+        // One that is there already in the place of one that is not wanted: no branch.
+        let there: *const u8 = std::ptr::from_ref(word).cast();
+        cpu::ask_for(if *word == 0 { there } else { line.as_ptr() });
+    }
+}
+
+/// Clears the bits of `$words` for whose bytes `$wanted` has none. A macro, because a function that
+/// is given a closure would not be compiled for the instructions of its caller.
+#[cfg(target_arch = "x86_64")]
+macro_rules! line_by_line {
+    ($bytes:expr, $words:expr, $wanted:expr) => {{
+        let (bytes, words): (&[[u8; 64]], &mut [u64]) = ($bytes, $words);
+        ask_for(bytes, words, 0..AHEAD);
+        for start in (0..words.len()).step_by(GROUP) {
+            ask_for(bytes, words, start + AHEAD..start + AHEAD + GROUP);
+            let Some(bytes) = bytes.get(start..) else { break };
+            let end = words.len().min(start + GROUP);
+            let words = words.get_mut(start..end).unwrap_or_default();
+            let with_rows = words.iter().filter(|word| **word != 0).count();
+            if with_rows >= MANY {
+                for (word, line) in words.iter_mut().zip(bytes) {
+                    *word &= $wanted(line);
+                }
+            } else if with_rows > 0 {
+                for (word, line) in words.iter_mut().zip(bytes) {
+                    if *word != 0 {
+                        *word &= $wanted(line);
+                    }
+                }
+            }
+        }
+    }};
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw")]
 fn within(bytes: &[[u8; 64]], low: u8, span: u8, words: &mut [u64]) {
@@ -114,11 +176,11 @@ fn within(bytes: &[[u8; 64]], low: u8, span: u8, words: &mut [u64]) {
         _mm512_cmple_epu8_mask, _mm512_loadu_si512, _mm512_set1_epi8, _mm512_sub_epi8,
     };
     let (low, span) = (_mm512_set1_epi8(low.cast_signed()), _mm512_set1_epi8(span.cast_signed()));
-    for (word, bytes) in words.iter_mut().zip(bytes) {
+    line_by_line!(bytes, words, |line: &[u8; 64]| {
         // SAFETY: there are 64 bytes.
-        let bytes = unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) };
-        *word &= _mm512_cmple_epu8_mask(_mm512_sub_epi8(bytes, low), span);
-    }
+        let bytes = unsafe { _mm512_loadu_si512(line.as_ptr().cast()) };
+        _mm512_cmple_epu8_mask(_mm512_sub_epi8(bytes, low), span)
+    });
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -137,15 +199,15 @@ fn looked_up(bytes: &[[u8; 64]], tables: &Tables, words: &mut [u64]) {
     let (below, above) = (table(&tables.below), table(&tables.above));
     let bit_of = table(&BIT_OF);
     let half = _mm512_set1_epi8(15);
-    for (word, bytes) in words.iter_mut().zip(bytes) {
+    line_by_line!(bytes, words, |line: &[u8; 64]| {
         // SAFETY: there are 64 bytes.
-        let bytes = unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) };
+        let bytes = unsafe { _mm512_loadu_si512(line.as_ptr().cast()) };
         let low = _mm512_and_si512(bytes, half);
         let high = _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), half);
         let (below, above) = (_mm512_shuffle_epi8(below, low), _mm512_shuffle_epi8(above, low));
         let highs = _mm512_mask_blend_epi8(_mm512_movepi8_mask(bytes), below, above);
-        *word &= _mm512_test_epi8_mask(highs, _mm512_shuffle_epi8(bit_of, high));
-    }
+        _mm512_test_epi8_mask(highs, _mm512_shuffle_epi8(bit_of, high))
+    });
 }
 
 #[cfg(test)]
@@ -168,7 +230,7 @@ mod tests {
             let mut set = ByteSet::default();
             (0..=u8::MAX).filter(|byte| has(*byte)).for_each(|byte| set.insert(byte));
             let set = set.ready();
-            assert_eq!(set.is_empty(), !(0..=u8::MAX).any(has));
+            assert_eq!(set.count(), (0..=u8::MAX).filter(|byte| has(*byte)).count());
             for (len, count) in [(1_024, 16), (1_024, 3), (1_024, 0), (1_000, 17), (7, 1)] {
                 let bytes = &bytes[..len];
                 let words: Vec<u64> = (0..count).map(|n| !(n * 0x0101_0011)).collect();

@@ -46,6 +46,68 @@ pub(crate) fn fetch(width: u8, packed: &[u8], rows: &[u32], out: &mut [u32]) -> 
     false
 }
 
+/// Writes the numbers of 1, 2 or 4 bytes each at `rows`, which are stored one after the other, to
+/// `out`, as many; false, and nothing that counts written, if the processor is not served, or a row
+/// lies beyond the bytes.
+pub(crate) fn pick(bytes_each: u8, stored: &[u8], rows: &[u32], out: &mut [u32]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if InstructionSet::best() == InstructionSet::Avx512
+        && matches!(bytes_each, 1 | 2 | 4)
+        && rows.len() <= out.len()
+        && stored.len() <= i32::MAX as usize
+    {
+        let each = usize::from(bytes_each);
+        // Four bytes are loaded, which the last rows do not have.
+        let is_whole = |row: &u32| *row as usize * each + 4 <= stored.len();
+        let last = rows.iter().rposition(is_whole).map_or(0, |last| last + 1);
+        let (rows, rest) = rows.split_at(last);
+        let (out, out_rest) = out.split_at_mut(last);
+        if !rows.is_empty() && !is_whole(&cpu::run(Largest(rows))) {
+            return false;
+        }
+        for (slot, row) in out_rest.iter_mut().zip(rest) {
+            let start = *row as usize * each;
+            let Some(bytes) = stored.get(start..start + each) else { return false };
+            *slot = bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte));
+        }
+        // SAFETY: the processor has the instructions, and there are four bytes at each row.
+        unsafe { picked(bytes_each, stored, rows, out) };
+        return true;
+    }
+    let _ = (bytes_each, stored, rows, out);
+    false
+}
+
+/// Sixteen numbers at a time.
+///
+/// # Safety
+/// There must be four bytes from each row's number on, `out` must have room for all rows, and the
+/// processor must have the instructions.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+// SAFETY: what the caller has to see to is said above.
+unsafe fn picked(bytes_each: u8, stored: &[u8], rows: &[u32], out: &mut [u32]) {
+    use std::arch::x86_64::{
+        _mm_cvtsi32_si128, _mm512_and_epi32, _mm512_i32gather_epi32, _mm512_mask_storeu_epi32,
+        _mm512_maskz_loadu_epi32, _mm512_set1_epi32, _mm512_sll_epi32,
+    };
+    const LANES: usize = 16;
+    let (shift, bits) = (bytes_each.ilog2(), 8 * u32::from(bytes_each));
+    let shift = _mm_cvtsi32_si128(shift.cast_signed());
+    let mask = _mm512_set1_epi32((u32::MAX >> (32 - bits)).cast_signed());
+    for (rows, out) in rows.chunks(LANES).zip(out.chunks_mut(LANES)) {
+        let wanted = u16::MAX >> (LANES - rows.len());
+        // SAFETY: as many rows are loaded as there are.
+        let row = unsafe { _mm512_maskz_loadu_epi32(wanted, rows.as_ptr().cast()) };
+        let place = _mm512_sll_epi32(row, shift);
+        // SAFETY: rows that are not wanted count as row 0, which is there like all others.
+        let numbers = unsafe { _mm512_i32gather_epi32::<1>(place, stored.as_ptr().cast()) };
+        let numbers = _mm512_and_epi32(numbers, mask);
+        // SAFETY: there is room for as many numbers as there are rows.
+        unsafe { _mm512_mask_storeu_epi32(out.as_mut_ptr().cast(), wanted, numbers) };
+    }
+}
+
 /// For each piece of a vector's rows, as many as there are lanes, which of a lane's offsets they
 /// are.
 #[inline(always)]
@@ -178,6 +240,38 @@ mod tests {
         assert!(!fetch(width, &bytes, &[3_072], &mut out));
         assert!(!fetch(width, &bytes[..bytes.len() - 1], &all, &mut out));
         assert!(!fetch(width, &bytes, &all, &mut [0; 9]) && !fetch(width, &bytes, &[], &mut out));
+    }
+
+    #[test]
+    fn stored_numbers_are_picked_up_to_the_last() {
+        let stored: Vec<u8> = (0..4_000_u32).map(|place| (place * 167 + place / 256) as u8).collect();
+        for each in [1_usize, 2, 4] {
+            let count = stored.len() / each;
+            let all: Vec<u32> = (0..count as u32).collect();
+            let some = all.iter().copied().step_by(7).chain([count as u32 - 1]).collect();
+            for rows in [all, some, vec![count as u32 - 1], vec![count as u32 - 1, 0], vec![]] {
+                let mut found = vec![u32::MAX; rows.len() + 1];
+                let is_best = InstructionSet::available().any(|set| format!("{set:?}") == "Avx512");
+                // Four bytes at its last row are more than there are, unless it is whole.
+                let is_backward = each < 4 && rows == [count as u32 - 1, 0];
+                let is_served = pick(each as u8, &stored, &rows, &mut found);
+                assert_eq!(is_served, is_best && !is_backward, "{each} bytes");
+                if is_served {
+                    let number = |row: &u32| {
+                        let mut bytes = [0; 4];
+                        let start = *row as usize * each;
+                        bytes[..each].copy_from_slice(&stored[start..start + each]);
+                        u32::from_le_bytes(bytes)
+                    };
+                    let expected: Vec<u32> = rows.iter().map(number).collect();
+                    assert_eq!(found[..rows.len()], expected, "{each} bytes");
+                    assert_eq!(found[rows.len()], u32::MAX);
+                }
+            }
+            assert!(!pick(each as u8, &stored, &[count as u32], &mut [0]));
+            assert!(!pick(each as u8, &stored, &[0, 1], &mut [0]));
+        }
+        assert!(!pick(8, &stored, &[0], &mut [0]));
     }
 
     #[test]

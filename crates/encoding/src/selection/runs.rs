@@ -43,7 +43,7 @@ impl Ranked {
         // Whether the run that reaches into the word is kept.
         let mut open = 0;
         let mut next = 0;
-        for (word, &starts) in selection.words.iter_mut().zip(self.rows().words()) {
+        for (word, &starts) in selection.words_mut().iter_mut().zip(self.rows().words()) {
             let kept = deposit(list.bits_from(next), starts);
             next += starts.count_ones() as usize;
             let begun = kept | (open & !starts & 1);

@@ -17,6 +17,13 @@ pub(super) fn with_few_buffers(column: ArrayRef) -> ArrayRef {
     if texts.data_buffers().len() < 2 {
         return column;
     }
+    // Short ones lie in no buffer at all.
+    let longest = texts.views().iter().fold(0, |longest, view| longest.max(*view as u32));
+    if longest <= MAX_INLINE_VIEW_LEN {
+        let (views, nulls) = (texts.views().clone(), texts.nulls().cloned());
+        // SAFETY: these views are valid, and none of them is of a buffer.
+        return Arc::new(unsafe { StringViewArray::new_unchecked(views, vec![], nulls) });
+    }
     match moved(texts) {
         Some(moved) => Arc::new(moved),
         None => column,
@@ -40,7 +47,8 @@ fn moved(texts: &StringViewArray) -> Option<StringViewArray> {
         }
         views.push(view.as_u128());
     }
-    StringViewArray::try_new(views.into(), kept, texts.nulls().cloned()).ok()
+    // SAFETY: the texts of valid views are the same, where they lie, in the buffers that are kept.
+    Some(unsafe { StringViewArray::new_unchecked(views.into(), kept, texts.nulls().cloned()) })
 }
 
 /// The place of a buffer among others, of which there are only a few.
