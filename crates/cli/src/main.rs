@@ -12,7 +12,6 @@ mod exit;
 mod identifier;
 mod input;
 mod invocation;
-mod memory;
 mod output;
 mod progress;
 mod report;
@@ -32,6 +31,7 @@ use std::panic::catch_unwind;
 use std::process::ExitCode;
 use std::thread::{Builder, JoinHandle};
 
+/// Arrays of some kilobytes, of which each block of a query needs several, cost less with it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -39,7 +39,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const STACK_BYTES: usize = 128 << 20;
 
 fn main() -> ExitCode {
-    memory::keep_freed();
     // A panic is reported below, once, in the words of all our errors.
     std::panic::set_hook(Box::new(|_| {}));
     let arguments = std::env::args_os().skip(1).collect();

@@ -433,7 +433,19 @@ mod tests {
 
             let range = from..from + len;
             let mut cleared = selection.clone();
+            // A list is forgotten when the rows change.
+            prop_assert_eq!(cleared.listed().to_vec(), selection.indices());
+            prop_assert_eq!(cleared.listed().to_vec(), cleared.indices());
             cleared.clear_range(range.clone());
+            prop_assert_eq!(cleared.indices(), cleared.ranges().flatten().map(|row| row as u32).collect::<Vec<_>>());
+            let every_other: Vec<u32> = cleared.indices().into_iter().step_by(2).collect();
+            let mut kept = cleared.clone();
+            kept.keep_listed(every_other.clone());
+            prop_assert_eq!((kept.count(), kept.indices()), (every_other.len(), every_other.clone()));
+            let expected: Vec<usize> = every_other.iter().map(|row| *row as usize).collect();
+            prop_assert_eq!(&kept, &of(bits.len(), &expected));
+            kept.set(0);
+            prop_assert_eq!(kept.count(), kept.words().iter().map(|word| word.count_ones() as usize).sum::<usize>());
             let outside: Vec<usize> =
                 selected.iter().copied().filter(|row| !range.contains(row)).collect();
             prop_assert_eq!(&cleared, &of(bits.len(), &outside));

@@ -157,6 +157,15 @@ impl Scan {
         Ok(Self { table, filters, morsels, pruned_blocks, options: self.options, among })
     }
 
+    /// The same scan, which asks its filters in the order of these places, each of them once.
+    #[must_use]
+    pub fn asking(mut self, places: &[usize]) -> Self {
+        debug_assert_eq!(places.len(), self.filters.len(), "each filter has a place");
+        self.filters =
+            places.iter().filter_map(|place| self.filters.get(*place).cloned()).collect();
+        self
+    }
+
     /// Whether it gives out rows with certain ordinals alone.
     pub fn is_among(&self) -> bool {
         self.among.is_some()

@@ -153,8 +153,8 @@ impl Offsets {
     /// Appends the keys of `rows` to `out`, fetched one by one; false if that cannot be done fast.
     fn fetch<T: Native>(&self, rows: &[u32], out: &mut Vec<T>) -> Result<bool, Corruption> {
         let (base, start) = (T::from_key(self.base), out.len());
-        let is_done =
-            self.fetch_offsets(rows, |offsets| cpu::run(AddBase { base, offsets, out: &mut *out }))?;
+        let is_done = self
+            .fetch_offsets(rows, |offsets| cpu::run(AddBase { base, offsets, out: &mut *out }))?;
         if !is_done {
             out.truncate(start);
         }

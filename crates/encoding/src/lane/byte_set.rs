@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn bytes_of_all_sets_are_found() {
-        let bytes: Vec<u8> = (0..1_024).map(|place| (place * 167 + place / 256) as u8).collect();
+        let bytes: Vec<u8> = (0..9_000).map(|place| (place * 167 + place / 256) as u8).collect();
         let sets: [&dyn Fn(u8) -> bool; 7] = [
             &|_| false,
             &|_| true,
@@ -231,9 +231,13 @@ mod tests {
             (0..=u8::MAX).filter(|byte| has(*byte)).for_each(|byte| set.insert(byte));
             let set = set.ready();
             assert_eq!(set.count(), (0..=u8::MAX).filter(|byte| has(*byte)).count());
-            for (len, count) in [(1_024, 16), (1_024, 3), (1_024, 0), (1_000, 17), (7, 1)] {
+            let lens = [(1_024, 16), (1_024, 3), (1_024, 0), (1_000, 17), (7, 1), (9_000, 141)];
+            // Words without rows, in groups that have many of them and few.
+            for ((len, count), every) in lens.into_iter().flat_map(|it| [1, 2, 5].map(|n| (it, n)))
+            {
                 let bytes = &bytes[..len];
-                let words: Vec<u64> = (0..count).map(|n| !(n * 0x0101_0011)).collect();
+                let word = |n: u64| if n % every == 0 { !(n * 0x0101_0011) } else { 0 };
+                let words: Vec<u64> = (0..count).map(word).collect();
                 let (mut found, mut expected) = (words.clone(), words.clone());
                 for (row, byte) in bytes.iter().enumerate().take(words.len() * 64) {
                     if !has(*byte) {

@@ -244,7 +244,8 @@ mod tests {
 
     #[test]
     fn stored_numbers_are_picked_up_to_the_last() {
-        let stored: Vec<u8> = (0..4_000_u32).map(|place| (place * 167 + place / 256) as u8).collect();
+        let stored: Vec<u8> =
+            (0..4_000_u32).map(|place| (place * 167 + place / 256) as u8).collect();
         for each in [1_usize, 2, 4] {
             let count = stored.len() / each;
             let all: Vec<u32> = (0..count as u32).collect();

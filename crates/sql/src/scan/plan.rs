@@ -233,6 +233,22 @@ impl ScanExec {
         Ok(next.with_scan(self.scan.narrowed(filters).map_err(external)?))
     }
 
+    /// The same with its filters and these in the order of their places among them.
+    pub(crate) fn with_filters_in_order(
+        &self,
+        filters: Vec<ColumnFilter>,
+        places: &[usize],
+    ) -> Result<Self> {
+        let mut next = self.clone();
+        next.filters.extend(filters.iter().cloned());
+        Ok(next.with_scan(self.scan.narrowed(filters).map_err(external)?.asking(places)))
+    }
+
+    /// The filters that are asked of encoded blocks.
+    pub(crate) fn column_filters(&self) -> &[ColumnFilter] {
+        self.scan.filters()
+    }
+
     /// The same scan of the rows with these ordinals alone.
     pub(crate) fn among(&self, members: &Arc<Members>) -> Result<Self> {
         let scan = self.scan.among(Arc::clone(members)).map_err(external)?;

@@ -203,7 +203,7 @@ impl Partition {
             let selection = self.select(&morsel, &mut blocks)?;
             timer.done();
             if !selection.is_empty() {
-                self.pieces = pieces(&selection, self.batch_rows).into();
+                self.pieces = pieces(selection, self.batch_rows).into();
                 let columns = stored(&self.columns);
                 let open = self.scan.open_coded(&morsel, &columns, &self.given, &mut blocks);
                 let open = open.map_err(external)?;
@@ -391,7 +391,10 @@ fn is_true(expr: &Arc<dyn PhysicalExpr>) -> bool {
 }
 
 /// Cuts a selection into pieces of at most about `rows_max` rows, at multiples of 64 rows.
-fn pieces(selection: &Selection, rows_max: usize) -> Vec<Selection> {
+fn pieces(selection: Selection, rows_max: usize) -> Vec<Selection> {
+    if (1..=rows_max).contains(&selection.count()) {
+        return vec![selection];
+    }
     let mut pieces = Vec::new();
     let (mut start, mut count) = (0, 0);
     let mut cut = |start: usize, end: usize| {
@@ -479,7 +482,7 @@ mod tests {
         (0..10_000).step_by(7).for_each(|row| sparse.set(row));
         for selection in [Selection::all(10_000), Selection::none(10_000), sparse] {
             for rows_max in [64, 100, 1_000, 8_192, 100_000] {
-                let pieces = pieces(&selection, rows_max);
+                let pieces = pieces(selection.clone(), rows_max);
                 let rows: Vec<u32> = pieces.iter().flat_map(Selection::indices).collect();
                 assert_eq!(rows, selection.indices());
                 assert!(pieces.iter().all(|piece| (1..=rows_max).contains(&piece.count())));

@@ -21,7 +21,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use starfact_base::ColumnId;
-use starfact_encoding::{Members, Predicate};
+use starfact_encoding::{CompareOp, Members, Predicate};
 use starfact_exec::ColumnFilter;
 use starfact_store::{ForeignKey, Table};
 use std::sync::Arc;
@@ -207,17 +207,49 @@ fn narrowed<'a>(
             _ => {}
         }
     }
-    let mut narrowed = scan.with_column_filters(in_order(scan.table(), stored))?;
+    let own_filters = scan.column_filters().iter().cloned();
+    let mut all: Vec<(ColumnFilter, f64)> =
+        own_filters.map(|filter| (filter.clone(), guessed_share(&filter.predicate))).collect();
+    all.extend(stored.iter().cloned());
+    let stored: Vec<ColumnFilter> = stored.into_iter().map(|(filter, _)| filter).collect();
+    let own_count = all.len() - stored.len();
+    let places = in_order(scan.table(), &all);
+    let mut narrowed = scan.with_filters_in_order(stored, &as_written(places, own_count))?;
     for members in own {
         narrowed = narrowed.among(members)?;
     }
     Ok(narrowed)
 }
 
-/// Filters of the references of a table, each with the share that it leaves, in the order in which
-/// they cost least. What a filter costs depends on the bytes that it looks at, a row's high byte at
-/// most: the others are looked at for few rows.
-fn in_order(table: &Table, filters: Vec<(ColumnFilter, f64)>) -> Vec<ColumnFilter> {
+/// The same places with those below `count` in ascending order among themselves: one may fail where
+/// another that is written before it says no.
+fn as_written(mut places: Vec<usize>, count: usize) -> Vec<usize> {
+    let mut next = 0..count;
+    for place in places.iter_mut().filter(|place| **place < count) {
+        *place = next.next().unwrap_or_default();
+    }
+    places
+}
+
+/// The share of the rows that a filter on a column may leave, of which nothing is known.
+fn guessed_share(predicate: &Predicate) -> f64 {
+    match predicate {
+        Predicate::Compare { op: CompareOp::Equal, .. } => 0.1,
+        Predicate::Compare { op: CompareOp::NotEqual, .. } => 0.9,
+        Predicate::Compare { .. } => 0.4,
+        Predicate::Between { .. } => 0.25,
+        Predicate::In(values) => (0.1 * values.len() as f64).min(0.5),
+        Predicate::Members(_) => 0.5,
+        Predicate::Prefix(_) | Predicate::IsNull => 0.1,
+        Predicate::IsNotNull => 1.0,
+        Predicate::Values(_) => 0.3,
+    }
+}
+
+/// The places of filters, each of which comes with the share that it leaves, in the order in which
+/// they cost least. What a filter costs depends on the bytes that it looks at. Of ordinals that is
+/// a byte a row at most: their high bytes are looked at, and the others for few rows.
+fn in_order(table: &Table, filters: &[(ColumnFilter, f64)]) -> Vec<usize> {
     // References may be stored as a rule that leads to them from the key.
     let columns = |filter: &ColumnFilter| {
         let is_it = |key: &&ForeignKey| key.ordinal_column == filter.column;
@@ -226,15 +258,15 @@ fn in_order(table: &Table, filters: Vec<(ColumnFilter, f64)>) -> Vec<ColumnFilte
         key.chain([filter.column]).collect::<Vec<ColumnId>>()
     };
     let cost = |filter: &ColumnFilter| {
-        let columns = columns(filter);
+        let (columns, is_sliced) =
+            (columns(filter), matches!(filter.predicate, Predicate::Members(_)));
         let bytes = table.segments().iter().map(|segment| {
             let bytes = columns.iter().map(|column| segment.column_byte_len(*column)).sum::<u64>();
-            bytes.min(segment.row_count())
+            if is_sliced { bytes.min(segment.row_count()) } else { bytes }
         });
         bytes.sum::<u64>() as f64
     };
     let estimates =
         filters.iter().map(|(filter, share)| Estimate { cost: cost(filter), share: *share });
-    let order = order::cheapest(&estimates.collect::<Vec<_>>()).into_iter();
-    order.filter_map(|place| Some(filters.get(place)?.0.clone())).collect()
+    order::cheapest(&estimates.collect::<Vec<_>>())
 }
