@@ -534,6 +534,7 @@ fn mark_pruned(
     match Source::of(table, segment, filter.column)?.ask(&filter.predicate)? {
         Question::Answered(true) => {}
         Question::Answered(false) => keep.fill(false),
+        Question::OfFile(file, predicate) if file.has_none(&predicate) => keep.fill(false),
         Question::OfFile(file, predicate) => {
             for (keep, zone) in keep.iter_mut().zip(file.zones()) {
                 *keep &= zone.verdict(&predicate) != Verdict::None;

@@ -16,8 +16,8 @@ use starfact_base::data_type::Physical;
 use starfact_base::{ColumnId, Corruption, DataType, Error, Result};
 use starfact_encoding::{
     Aggregate, BitmapDirectory, BitmapPage, Block, Codes, Derivation, FilterError, OrdinalCodes,
-    Predicate, Rule, SampledKeys, Selection, SharedDictionary, SharedKeys, TextPlaces,
-    bitmaps as bitmap_page, encode_derived, encode_shared,
+    Predicate, Rule, SampledKeys, Selection, SharedDictionary, SharedKeys, TextPlaces, Verdict,
+    ZoneStats, bitmaps as bitmap_page, encode_derived, encode_shared,
 };
 use starfact_vfs::{Dir, ReadFile};
 use std::ops::Range;
@@ -29,6 +29,8 @@ use std::sync::{Arc, OnceLock};
 pub struct ColumnFile {
     file: Arc<dyn ReadFile>,
     footer: Footer,
+    /// What the zone maps say of all blocks together.
+    whole: ZoneStats,
     /// The columns that blocks are derived from.
     sources: Vec<(ColumnId, Arc<ColumnFile>)>,
     /// The dictionary that blocks have codes of.
@@ -85,11 +87,12 @@ impl ColumnFile {
         let verified = (0..words).map(|_| AtomicU64::new(0)).collect();
         let parsed = footer.blocks.iter().map(|_| OnceLock::new()).collect();
         let directories = footer.bitmaps.iter().map(|_| OnceLock::new()).collect();
-        let footer_checksum = found;
+        let (footer_checksum, whole) = (found, Zone::of_all(&footer.zones));
         let (sources, dictionary) = (Vec::new(), None);
         Ok(Self {
             file,
             footer,
+            whole,
             sources,
             dictionary,
             footer_checksum,
@@ -208,6 +211,11 @@ impl ColumnFile {
     /// The zone maps, one a block.
     pub fn zones(&self) -> &[Zone] {
         &self.footer.zones
+    }
+
+    /// Whether no row of any block satisfies `predicate`, as far as the bounds of all of them say.
+    pub fn has_none(&self, predicate: &Predicate) -> bool {
+        predicate.zone_verdict(&self.whole) == Verdict::None
     }
 
     /// Encoded bytes of block `idx`; 0 beyond the last.

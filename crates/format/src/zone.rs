@@ -8,6 +8,18 @@ use crate::presence;
 use crate::wire::{Reader, put_scalar};
 use starfact_base::{Corruption, DataType, Scalar, data_type::Physical};
 use starfact_encoding::{BlockStats, Predicate, Verdict, ZoneStats};
+use std::cmp::Ordering;
+
+/// Replaces a bound by another that lies further; false if that is not known.
+fn widened(bound: &mut Option<Scalar>, other: Option<&Scalar>, further: Ordering) -> bool {
+    let Some(other) = other else { return false };
+    match bound.as_ref().map(|bound| other.compare(bound)) {
+        Some(None) => return false,
+        Some(Some(order)) if order != further => {}
+        _ => *bound = Some(other.clone()),
+    }
+    true
+}
 
 /// Bytes that a string bound may take in a zone map.
 pub(crate) const BOUND_BYTES_MAX: usize = 64;
@@ -48,6 +60,32 @@ impl Zone {
     /// Whether no, some or every row of the block satisfies `predicate`.
     pub fn verdict(&self, predicate: &Predicate) -> Verdict {
         predicate.zone_verdict(&self.stats)
+    }
+
+    /// What is known of the rows of several blocks together.
+    pub(crate) fn of_all(zones: &[Self]) -> ZoneStats {
+        let mut all = ZoneStats {
+            rows: 0,
+            nulls: 0,
+            min: None,
+            max: None,
+            present: Vec::new(),
+            min_exact: false,
+            max_exact: false,
+        };
+        let (mut min_known, mut max_known) = (true, true);
+        for ZoneStats { rows, nulls, min, max, .. } in zones.iter().map(|zone| &zone.stats) {
+            all.rows = all.rows.saturating_add(*rows);
+            all.nulls = all.nulls.saturating_add(*nulls);
+            if nulls == rows {
+                continue;
+            }
+            min_known &= widened(&mut all.min, min.as_ref(), Ordering::Less);
+            max_known &= widened(&mut all.max, max.as_ref(), Ordering::Greater);
+        }
+        all.min = all.min.filter(|_| min_known);
+        all.max = all.max.filter(|_| max_known);
+        all
     }
 
     pub(crate) fn put(&self, out: &mut Vec<u8>) {

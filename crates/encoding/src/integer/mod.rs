@@ -535,7 +535,15 @@ pub(crate) fn by_vector(rows: &[u32]) -> impl Iterator<Item = &[u32]> {
     iter::from_fn(move || {
         let first = vector(*rest.first()?);
         let len = match ascend {
-            true => gallop(rest, 0, (first + 1).saturating_mul(VECTOR_ROWS as u32)),
+            true => {
+                let end = (first + 1).saturating_mul(VECTOR_ROWS as u32);
+                // As many as there are if none is there twice.
+                let most = rest.get(..VECTOR_ROWS).unwrap_or(rest);
+                match most.partition_point(|row| *row < end) {
+                    len if len == most.len() => gallop(rest, len, end),
+                    len => len,
+                }
+            }
             false => rest.iter().take_while(|&&row| vector(row) == first).count(),
         };
         let (group, after) = rest.split_at_checked(len)?;

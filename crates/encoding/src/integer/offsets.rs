@@ -214,12 +214,17 @@ impl Offsets {
         out: &mut Vec<T>,
     ) -> Result<(), Corruption> {
         let base = T::from_key(self.base);
-        let mut vector = Vector::<L>::zeroed();
+        let (mut vector, mut picked) = (Vector::<L>::zeroed(), Vector::<u32>::zeroed());
         for group in by_vector(rows) {
             let Some(&first) = group.first() else { continue };
             if group.len() > SINGLES_MAX {
                 self.load(first as usize / VECTOR_ROWS, &mut vector)?;
-                cpu::run(Gather { base, offsets: &vector, rows: group, out: &mut *out });
+                if singles::of_vector(&vector, group, picked.as_mut_slice()) {
+                    let offsets = picked.as_slice().get(..group.len()).unwrap_or_default();
+                    cpu::run(AddBase { base, offsets, out: &mut *out });
+                } else {
+                    cpu::run(Gather { base, offsets: &vector, rows: group, out: &mut *out });
+                }
             } else {
                 for &row in group {
                     out.push(base.plus(self.single::<L>(row as usize)?));

@@ -118,9 +118,6 @@ impl ByteSet {
 /// Words that are looked at together.
 #[cfg(target_arch = "x86_64")]
 const GROUP: usize = 8;
-/// Of a group, so many words that have rows are worth it to read the lines of all of them.
-#[cfg(target_arch = "x86_64")]
-const MANY: usize = 5;
 /// Lines between the one that is compared and the one that is asked for.
 #[cfg(target_arch = "x86_64")]
 const AHEAD: usize = 48;
@@ -153,16 +150,16 @@ macro_rules! line_by_line {
             let Some(bytes) = bytes.get(start..) else { break };
             let end = words.len().min(start + GROUP);
             let words = words.get_mut(start..end).unwrap_or_default();
-            let with_rows = words.iter().filter(|word| **word != 0).count();
-            if with_rows >= MANY {
-                for (word, line) in words.iter_mut().zip(bytes) {
+            // Of groups that have as many words with rows, none costs a wrong guess.
+            let mut with_rows = words
+                .iter()
+                .enumerate()
+                .fold(0_u32, |bits, (place, word)| bits | u32::from(*word != 0) << place);
+            while with_rows != 0 {
+                let place = with_rows.trailing_zeros() as usize;
+                with_rows &= with_rows - 1;
+                if let (Some(word), Some(line)) = (words.get_mut(place), bytes.get(place)) {
                     *word &= $wanted(line);
-                }
-            } else if with_rows > 0 {
-                for (word, line) in words.iter_mut().zip(bytes) {
-                    if *word != 0 {
-                        *word &= $wanted(line);
-                    }
                 }
             }
         }

@@ -47,62 +47,79 @@ pub(crate) fn fetch(width: u8, packed: &[u8], rows: &[u32], out: &mut [u32]) -> 
 }
 
 /// Writes the numbers of 1, 2 or 4 bytes each at `rows`, which are stored one after the other, to
-/// `out`, as many; false, and nothing that counts written, if the processor is not served, or a row
-/// lies beyond the bytes.
+/// `out`, as many; false, and nothing written, if the processor is not served, or a row lies beyond
+/// the bytes.
 pub(crate) fn pick(bytes_each: u8, stored: &[u8], rows: &[u32], out: &mut [u32]) -> bool {
     #[cfg(target_arch = "x86_64")]
     if InstructionSet::best() == InstructionSet::Avx512
         && matches!(bytes_each, 1 | 2 | 4)
+        && !rows.is_empty()
         && rows.len() <= out.len()
-        && stored.len() <= i32::MAX as usize
+        && (LOADED_BYTES..=i32::MAX as usize).contains(&stored.len())
+        && (cpu::run(Largest(rows)) as usize + 1) * usize::from(bytes_each) <= stored.len()
     {
-        let each = usize::from(bytes_each);
-        // Four bytes are loaded, which the last rows do not have.
-        let is_whole = |row: &u32| *row as usize * each + 4 <= stored.len();
-        let last = rows.iter().rposition(is_whole).map_or(0, |last| last + 1);
-        let (rows, rest) = rows.split_at(last);
-        let (out, out_rest) = out.split_at_mut(last);
-        if !rows.is_empty() && !is_whole(&cpu::run(Largest(rows))) {
-            return false;
-        }
-        for (slot, row) in out_rest.iter_mut().zip(rest) {
-            let start = *row as usize * each;
-            let Some(bytes) = stored.get(start..start + each) else { return false };
-            *slot = bytes.iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte));
-        }
-        // SAFETY: the processor has the instructions, and there are four bytes at each row.
-        unsafe { picked(bytes_each, stored, rows, out) };
+        // SAFETY: the processor has the instructions, and the numbers of all rows are there.
+        unsafe { picked(bytes_each, stored, rows, u32::MAX, out) };
         return true;
     }
     let _ = (bytes_each, stored, rows, out);
     false
 }
 
-/// Sixteen numbers at a time.
+/// The same of the offsets of one vector, whichever vector of its block it is.
+pub(crate) fn of_vector<L: super::Lane>(
+    vector: &super::Vector<L>,
+    rows: &[u32],
+    out: &mut [u32],
+) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if InstructionSet::best() == InstructionSet::Avx512
+        && L::BYTES <= size_of::<u32>()
+        && rows.len() <= out.len()
+    {
+        let stored: &[u8] = bytemuck::cast_slice(vector.as_slice());
+        // SAFETY: the processor has the instructions, and a vector has as many offsets.
+        unsafe { picked(L::BYTES as u8, stored, rows, VECTOR_ROWS as u32 - 1, out) };
+        return true;
+    }
+    let _ = (vector, rows, out);
+    false
+}
+
+/// Bytes that are loaded for a number, whatever it has.
+#[cfg(target_arch = "x86_64")]
+const LOADED_BYTES: usize = size_of::<u32>();
+
+/// Sixteen numbers at a time, of the rows as far as `row_mask` has bits.
 ///
 /// # Safety
-/// There must be four bytes from each row's number on, `out` must have room for all rows, and the
-/// processor must have the instructions.
+/// The number of each row must lie within `stored`, which has four bytes at least, `out` must have
+/// room for all rows, and the processor must have the instructions.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 // SAFETY: what the caller has to see to is said above.
-unsafe fn picked(bytes_each: u8, stored: &[u8], rows: &[u32], out: &mut [u32]) {
+unsafe fn picked(bytes_each: u8, stored: &[u8], rows: &[u32], row_mask: u32, out: &mut [u32]) {
     use std::arch::x86_64::{
         _mm_cvtsi32_si128, _mm512_and_epi32, _mm512_i32gather_epi32, _mm512_mask_storeu_epi32,
-        _mm512_maskz_loadu_epi32, _mm512_set1_epi32, _mm512_sll_epi32,
+        _mm512_maskz_loadu_epi32, _mm512_min_epu32, _mm512_set1_epi32, _mm512_sll_epi32,
+        _mm512_slli_epi32, _mm512_srlv_epi32, _mm512_sub_epi32,
     };
     const LANES: usize = 16;
-    let (shift, bits) = (bytes_each.ilog2(), 8 * u32::from(bytes_each));
-    let shift = _mm_cvtsi32_si128(shift.cast_signed());
-    let mask = _mm512_set1_epi32((u32::MAX >> (32 - bits)).cast_signed());
+    let number = |value: u32| _mm512_set1_epi32(value.cast_signed());
+    let shift = _mm_cvtsi32_si128(bytes_each.ilog2().cast_signed());
+    let bits = number(u32::MAX >> (32 - 8 * u32::from(bytes_each)));
+    let (row_mask, last) = (number(row_mask), number((stored.len() - LOADED_BYTES) as u32));
     for (rows, out) in rows.chunks(LANES).zip(out.chunks_mut(LANES)) {
         let wanted = u16::MAX >> (LANES - rows.len());
         // SAFETY: as many rows are loaded as there are.
         let row = unsafe { _mm512_maskz_loadu_epi32(wanted, rows.as_ptr().cast()) };
-        let place = _mm512_sll_epi32(row, shift);
-        // SAFETY: rows that are not wanted count as row 0, which is there like all others.
-        let numbers = unsafe { _mm512_i32gather_epi32::<1>(place, stored.as_ptr().cast()) };
-        let numbers = _mm512_and_epi32(numbers, mask);
+        let at = _mm512_sll_epi32(_mm512_and_epi32(row, row_mask), shift);
+        // The last numbers are the upper bytes of what is loaded.
+        let place = _mm512_min_epu32(at, last);
+        let below = _mm512_slli_epi32::<3>(_mm512_sub_epi32(at, place));
+        // SAFETY: four bytes are there at each place; rows that are not wanted count as row 0.
+        let loaded = unsafe { _mm512_i32gather_epi32::<1>(place, stored.as_ptr().cast()) };
+        let numbers = _mm512_and_epi32(_mm512_srlv_epi32(loaded, below), bits);
         // SAFETY: there is room for as many numbers as there are rows.
         unsafe { _mm512_mask_storeu_epi32(out.as_mut_ptr().cast(), wanted, numbers) };
     }
@@ -246,18 +263,15 @@ mod tests {
     fn stored_numbers_are_picked_up_to_the_last() {
         let stored: Vec<u8> =
             (0..4_000_u32).map(|place| (place * 167 + place / 256) as u8).collect();
+        let is_best = InstructionSet::available().any(|set| format!("{set:?}") == "Avx512");
         for each in [1_usize, 2, 4] {
-            let count = stored.len() / each;
-            let all: Vec<u32> = (0..count as u32).collect();
-            let some = all.iter().copied().step_by(7).chain([count as u32 - 1]).collect();
-            for rows in [all, some, vec![count as u32 - 1], vec![count as u32 - 1, 0], vec![]] {
+            let count = (stored.len() / each) as u32;
+            let some = (0..count).step_by(7).chain([count - 1]).collect();
+            for rows in [(0..count).collect(), some, vec![count - 1], vec![count - 1, 0, count - 2]]
+            {
                 let mut found = vec![u32::MAX; rows.len() + 1];
-                let is_best = InstructionSet::available().any(|set| format!("{set:?}") == "Avx512");
-                // Four bytes at its last row are more than there are, unless it is whole.
-                let is_backward = each < 4 && rows == [count as u32 - 1, 0];
-                let is_served = pick(each as u8, &stored, &rows, &mut found);
-                assert_eq!(is_served, is_best && !is_backward, "{each} bytes");
-                if is_served {
+                assert_eq!(pick(each as u8, &stored, &rows, &mut found), is_best, "{each} bytes");
+                if is_best {
                     let number = |row: &u32| {
                         let mut bytes = [0; 4];
                         let start = *row as usize * each;
@@ -269,10 +283,34 @@ mod tests {
                     assert_eq!(found[rows.len()], u32::MAX);
                 }
             }
-            assert!(!pick(each as u8, &stored, &[count as u32], &mut [0]));
+            assert!(!pick(each as u8, &stored, &[count], &mut [0]));
             assert!(!pick(each as u8, &stored, &[0, 1], &mut [0]));
+            assert!(!pick(each as u8, &stored, &[], &mut [0]));
+            assert!(!pick(each as u8, &stored[..each.min(3)], &[0], &mut [0]) || each == 4);
         }
         assert!(!pick(8, &stored, &[0], &mut [0]));
+    }
+
+    fn vectors_agree<L: Lane>() {
+        let mut vector = Vector::<L>::zeroed();
+        for (place, offset) in vector.as_mut_slice().iter_mut().enumerate() {
+            *offset = L::truncate((place as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 9);
+        }
+        let rows: Vec<u32> = (5_120..6_144).chain([6_143, 5_120, 6_142, 6_141]).collect();
+        let mut found = vec![0; rows.len()];
+        if of_vector(&vector, &rows, &mut found) {
+            let expected = rows.iter().map(|row| vector.at(*row as usize).into() as u32);
+            assert!(expected.eq(found.iter().copied()));
+        }
+        assert!(!of_vector(&vector, &rows, &mut [0]));
+    }
+
+    #[test]
+    fn offsets_of_a_vector_are_picked() {
+        vectors_agree::<u8>();
+        vectors_agree::<u16>();
+        vectors_agree::<u32>();
+        assert!(!of_vector(&Vector::<u64>::zeroed(), &[0], &mut [0]));
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! Plans that are so short that one thread executes them sooner than it hands them over.
+//! Plans that the thread that asks for their rows executes itself: those that are so short that it
+//! does it sooner than it hands them over, and those that are little more than the groups of one
+//! star block, of which it finds a part beside other threads.
 //!
 //! How many rows of the root are left when the dimensions have been read is known when a plan was
 //! executed once; plans that are kept remember it.
@@ -32,6 +34,17 @@ pub(super) const EXCHANGES: &[&str] =
 pub(crate) fn is_brief(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let is_undivided = |plan: &dyn ExecutionPlan| PLAIN.contains(&plan.name());
     partitions_of_few_rows(plan, &is_undivided) == Some(1)
+}
+
+/// Whether a plan is the groups of one star block, and what is done with groups.
+pub(crate) fn is_led(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    match plan.children().as_slice() {
+        [] => plan.is::<StarWholeExec>(),
+        [input] => {
+            (PLAIN.contains(&plan.name()) || EXCHANGES.contains(&plan.name())) && is_led(input)
+        }
+        _ => false,
+    }
 }
 
 /// Whether a plan divides among threads what would be brief for one.

@@ -19,6 +19,7 @@ use super::common::Part;
 use super::merge::Whole;
 use super::partial::{Handed, Running, StarAggregateExec};
 use super::plan::batch_of;
+use super::reading::gone;
 use super::regroup::Regrouping;
 use super::top_groups::{First, with_first};
 use crate::operators::without_inputs;
@@ -136,21 +137,16 @@ impl StarWholeExec {
         let partitions = self.states.properties().output_partitioning().partition_count();
         let gives_up = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::with_capacity(partitions);
-        if partitions == 1 {
-            threads.push(self.states.running(0, &context).groups(gives_up).await?);
-        } else {
-            let reading: Vec<SpawnedTask<Result<Running>>> = (0..partitions)
-                .map(|partition| {
-                    let running = self.states.running(partition, &context);
-                    SpawnedTask::spawn(running.groups(Arc::clone(&gives_up)))
-                })
-                .collect();
-            for thread in reading {
-                let thread = thread.join_unwind().await;
-                threads.push(
-                    thread.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??,
-                );
-            }
+        let others: Vec<SpawnedTask<Result<Running>>> = (1..partitions)
+            .map(|partition| {
+                let running = self.states.running(partition, &context);
+                SpawnedTask::spawn(running.groups(Arc::clone(&gives_up)))
+            })
+            .collect();
+        // This thread does its part beside the others.
+        threads.push(self.states.running(0, &context).groups(gives_up).await?);
+        for thread in others {
+            threads.push(thread.join_unwind().await.map_err(gone)??);
         }
         let time = threads.first().map(|thread| thread.group_time().clone());
         let timer = time.as_ref().map(Time::timer);

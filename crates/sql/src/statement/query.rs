@@ -307,10 +307,10 @@ pub(super) fn launch(
         let physical = stoppable(physical, &over)?;
         let notes = || [context.notes.all(), cubes.to_vec()].concat();
         context.logged.iter().for_each(|logged| logged.plan(&physical, notes()));
-        let is_brief = star::is_brief(&physical);
+        let is_own = star::is_brief(&physical) || star::is_led(&physical);
         let mut stream = execute_stream(physical, task_context(&context.state))?;
-        if is_brief {
-            // To hand it to another thread would cost more than it does.
+        if is_own {
+            // To hand it to another thread would cost time, or that thread would do nothing.
             return Ok(stream);
         }
         let schema = stream.schema();
