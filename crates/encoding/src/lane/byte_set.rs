@@ -233,7 +233,7 @@ mod tests {
             for ((len, count), every) in lens.into_iter().flat_map(|it| [1, 2, 5].map(|n| (it, n)))
             {
                 let bytes = &bytes[..len];
-                let word = |n: u64| if n % every == 0 { !(n * 0x0101_0011) } else { 0 };
+                let word = |n: u64| if n.is_multiple_of(every) { !(n * 0x0101_0011) } else { 0 };
                 let words: Vec<u64> = (0..count).map(word).collect();
                 let (mut found, mut expected) = (words.clone(), words.clone());
                 for (row, byte) in bytes.iter().enumerate().take(words.len() * 64) {

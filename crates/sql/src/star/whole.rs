@@ -47,7 +47,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Groups of all threads together up to which one thread merges them.
-const MERGED_MAX: usize = 1 << 22;
+const MERGED_MAX: usize = 1 << 26;
 
 /// Other operators that do not rely on how rows are divided, unless those above them do.
 const UNDIVIDED: &[&str] =
