@@ -141,6 +141,11 @@ impl Members {
         self.rank(high as usize + 1) - self.rank(low as usize)
     }
 
+    /// Whether it is of a few pieces without a gap.
+    pub fn is_in_pieces(&self) -> bool {
+        self.pieces().is_some()
+    }
+
     /// The pieces without a gap that it is of, ascending, unless they are many.
     pub(crate) fn pieces(&self) -> Option<&[RangeInclusive<usize>]> {
         let pieces = self.pieces.get_or_init(|| {

@@ -36,6 +36,8 @@ const LEFT_SHARE: u64 = 4;
 const SMALL_ROWS: u64 = 1 << 16;
 /// Rows of the table for each row of a large dimension, beyond which they are.
 const ROWS_PER_ROW: u64 = 32;
+/// Looking up a byte of ordinals costs so many times as much as comparing one.
+const LOOKED_UP: u64 = 4;
 /// Rows that take longer to read than another thread takes to begin.
 const ROWS_FOR_A_THREAD: u64 = 1 << 14;
 
@@ -247,8 +249,9 @@ fn guessed_share(predicate: &Predicate) -> f64 {
 }
 
 /// The places of filters, each of which comes with the share that it leaves, in the order in which
-/// they cost least. What a filter costs depends on the bytes that it looks at. Of ordinals that is
-/// a byte a row at most: their high bytes are looked at, and the others for few rows.
+/// they cost least. What a filter costs depends on the bytes that it looks at. Of ordinals that are
+/// wanted in a few pieces that is a byte a row at most: their high bytes are looked at, and the
+/// others for few rows. Any others are looked up one by one.
 fn in_order(table: &Table, filters: &[(ColumnFilter, f64)]) -> Vec<usize> {
     // References may be stored as a rule that leads to them from the key.
     let columns = |filter: &ColumnFilter| {
@@ -258,11 +261,16 @@ fn in_order(table: &Table, filters: &[(ColumnFilter, f64)]) -> Vec<usize> {
         key.chain([filter.column]).collect::<Vec<ColumnId>>()
     };
     let cost = |filter: &ColumnFilter| {
-        let (columns, is_sliced) =
-            (columns(filter), matches!(filter.predicate, Predicate::Members(_)));
+        let columns = columns(filter);
         let bytes = table.segments().iter().map(|segment| {
             let bytes = columns.iter().map(|column| segment.column_byte_len(*column)).sum::<u64>();
-            if is_sliced { bytes.min(segment.row_count()) } else { bytes }
+            match &filter.predicate {
+                Predicate::Members(members) if members.is_in_pieces() => {
+                    bytes.min(segment.row_count())
+                }
+                Predicate::Members(_) => bytes.saturating_mul(LOOKED_UP),
+                _ => bytes,
+            }
         });
         bytes.sum::<u64>() as f64
     };
