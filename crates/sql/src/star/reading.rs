@@ -268,7 +268,8 @@ fn in_order(table: &Table, filters: &[(ColumnFilter, f64)]) -> Vec<usize> {
                 Predicate::Members(members) if members.is_in_pieces() => {
                     bytes.min(segment.row_count())
                 }
-                Predicate::Members(_) => bytes.saturating_mul(LOOKED_UP),
+                // They may be stored as a rule that leads to them from others.
+                Predicate::Members(_) => bytes.max(segment.row_count()).saturating_mul(LOOKED_UP),
                 _ => bytes,
             }
         });
