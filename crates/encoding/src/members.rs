@@ -141,9 +141,9 @@ impl Members {
         self.rank(high as usize + 1) - self.rank(low as usize)
     }
 
-    /// Whether it is of a few pieces without a gap.
-    pub fn is_in_pieces(&self) -> bool {
-        self.pieces().is_some()
+    /// Of how many pieces without a gap it is, unless they are many.
+    pub fn piece_count(&self) -> Option<usize> {
+        self.pieces().map(<[_]>::len)
     }
 
     /// The pieces without a gap that it is of, ascending, unless they are many.

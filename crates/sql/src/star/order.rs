@@ -5,7 +5,7 @@
 //! follow cheap, and is tested first even if it costs more than others.
 
 /// How much more a row costs that is looked at alone, compared with its share of a vector.
-const SINGLE_ROWS: f64 = 36.0;
+pub(super) const SINGLE_ROWS: f64 = 36.0;
 /// Filters of which all orders are tried.
 const ALL_ORDERS_MAX: usize = 6;
 

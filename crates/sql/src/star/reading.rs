@@ -20,10 +20,9 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use starfact_base::ColumnId;
 use starfact_encoding::{CompareOp, Members, Predicate};
 use starfact_exec::ColumnFilter;
-use starfact_store::{ForeignKey, Table};
+use starfact_store::{Segment, Table};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::JoinError;
@@ -37,7 +36,9 @@ const SMALL_ROWS: u64 = 1 << 16;
 /// Rows of the table for each row of a large dimension, beyond which they are.
 const ROWS_PER_ROW: u64 = 32;
 /// Looking up a byte of ordinals costs so many times as much as comparing one.
-const LOOKED_UP: u64 = 4;
+const LOOKED_UP: f64 = 4.0;
+/// Values of a high byte.
+const HIGH_PARTS: f64 = 256.0;
 /// Rows that take longer to read than another thread takes to begin.
 const ROWS_FOR_A_THREAD: u64 = 1 << 14;
 
@@ -249,33 +250,33 @@ fn guessed_share(predicate: &Predicate) -> f64 {
 }
 
 /// The places of filters, each of which comes with the share that it leaves, in the order in which
-/// they cost least. What a filter costs depends on the bytes that it looks at. Of ordinals that are
-/// wanted in a few pieces that is a byte a row at most: their high bytes are looked at, and the
-/// others for few rows. Any others are looked up one by one.
+/// they cost least.
 fn in_order(table: &Table, filters: &[(ColumnFilter, f64)]) -> Vec<usize> {
-    // References may be stored as a rule that leads to them from the key.
-    let columns = |filter: &ColumnFilter| {
-        let is_it = |key: &&ForeignKey| key.ordinal_column == filter.column;
-        let key = table.foreign_keys().iter().find(is_it);
-        let key = key.into_iter().flat_map(|key| key.columns.iter().copied());
-        key.chain([filter.column]).collect::<Vec<ColumnId>>()
-    };
-    let cost = |filter: &ColumnFilter| {
-        let columns = columns(filter);
-        let bytes = table.segments().iter().map(|segment| {
-            let bytes = columns.iter().map(|column| segment.column_byte_len(*column)).sum::<u64>();
-            match &filter.predicate {
-                Predicate::Members(members) if members.is_in_pieces() => {
-                    bytes.min(segment.row_count())
-                }
-                // They may be stored as a rule that leads to them from others.
-                Predicate::Members(_) => bytes.max(segment.row_count()).saturating_mul(LOOKED_UP),
-                _ => bytes,
-            }
-        });
-        bytes.sum::<u64>() as f64
-    };
-    let estimates =
-        filters.iter().map(|(filter, share)| Estimate { cost: cost(filter), share: *share });
+    let estimates = filters.iter().map(|(filter, share)| {
+        let costs = table.segments().iter().map(|segment| cost(segment, filter));
+        Estimate { cost: costs.sum(), share: *share }
+    });
     order::cheapest(&estimates.collect::<Vec<_>>())
+}
+
+/// What a filter costs, which depends on the bytes that it looks at. Of ordinals that are wanted in
+/// a few pieces that is a byte a row at most, the high one, and the others of the rows that it
+/// leaves in doubt: those with the high byte that a piece begins or ends with. All others are
+/// looked up.
+fn cost(segment: &Segment, filter: &ColumnFilter) -> f64 {
+    let rows = segment.row_count() as f64;
+    // One that cannot be read is found out when it is read.
+    let Ok(Some(file)) = segment.column(filter.column) else { return 0.0 };
+    // Blocks of a column are much alike.
+    let bytes = file.filter_byte_len(0) as f64 * file.block_count() as f64;
+    match &filter.predicate {
+        Predicate::Members(members) => match members.piece_count() {
+            Some(pieces) => {
+                let doubtful = (pieces as f64 * 2.0 / HIGH_PARTS).min(1.0);
+                bytes.min(rows) * (1.0 + doubtful * order::SINGLE_ROWS)
+            }
+            None => bytes * LOOKED_UP,
+        },
+        _ => bytes,
+    }
 }
