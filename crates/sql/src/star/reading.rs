@@ -20,9 +20,9 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use starfact_encoding::{CompareOp, Members, Predicate};
+use starfact_encoding::{Members, Predicate};
 use starfact_exec::ColumnFilter;
-use starfact_store::{Segment, Table};
+use starfact_store::Segment;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::JoinError;
@@ -37,6 +37,8 @@ const SMALL_ROWS: u64 = 1 << 16;
 const ROWS_PER_ROW: u64 = 32;
 /// Looking up a byte of ordinals costs so many times as much as comparing one.
 const LOOKED_UP: f64 = 4.0;
+/// A filter costs next to nothing if it looks at a byte of so many rows.
+const NEXT_TO_NOTHING: f64 = 64.0;
 /// Values of a high byte.
 const HIGH_PARTS: f64 = 256.0;
 /// Rows that take longer to read than another thread takes to begin.
@@ -210,53 +212,34 @@ fn narrowed<'a>(
             _ => {}
         }
     }
-    let own_filters = scan.column_filters().iter().cloned();
-    let mut all: Vec<(ColumnFilter, f64)> =
-        own_filters.map(|filter| (filter.clone(), guessed_share(&filter.predicate))).collect();
-    all.extend(stored.iter().cloned());
-    let stored: Vec<ColumnFilter> = stored.into_iter().map(|(filter, _)| filter).collect();
-    let own_count = all.len() - stored.len();
-    let places = in_order(scan.table(), &all);
-    let mut narrowed = scan.with_filters_in_order(stored, &as_written(places, own_count))?;
+    let (filters, shares): (Vec<ColumnFilter>, Vec<f64>) = stored.into_iter().unzip();
+    let places = in_order(scan, &filters, &shares);
+    let mut narrowed = scan.with_filters_in_order(filters, &places)?;
     for members in own {
         narrowed = narrowed.among(members)?;
     }
     Ok(narrowed)
 }
 
-/// The same places with those below `count` in ascending order among themselves: one may fail where
-/// another that is written before it says no.
-fn as_written(mut places: Vec<usize>, count: usize) -> Vec<usize> {
-    let mut next = 0..count;
-    for place in places.iter_mut().filter(|place| **place < count) {
-        *place = next.next().unwrap_or_default();
-    }
-    places
-}
-
-/// The share of the rows that a filter on a column may leave, of which nothing is known.
-fn guessed_share(predicate: &Predicate) -> f64 {
-    match predicate {
-        Predicate::Compare { op: CompareOp::Equal, .. } => 0.1,
-        Predicate::Compare { op: CompareOp::NotEqual, .. } => 0.9,
-        Predicate::Compare { .. } => 0.4,
-        Predicate::Between { .. } => 0.25,
-        Predicate::In(values) => (0.1 * values.len() as f64).min(0.5),
-        Predicate::Members(_) => 0.5,
-        Predicate::Prefix(_) | Predicate::IsNull => 0.1,
-        Predicate::IsNotNull => 1.0,
-        Predicate::Values(_) => 0.3,
-    }
-}
-
-/// The places of filters, each of which comes with the share that it leaves, in the order in which
-/// they cost least.
-fn in_order(table: &Table, filters: &[(ColumnFilter, f64)]) -> Vec<usize> {
-    let estimates = filters.iter().map(|(filter, share)| {
-        let costs = table.segments().iter().map(|segment| cost(segment, filter));
-        Estimate { cost: costs.sum(), share: *share }
+/// The places of the filters of a scan and then of others, with the shares that these leave, in the
+/// order in which they cost least. It is not known what the scan's own ones leave: they come behind
+/// what costs next to nothing, such as runs of dates, and before the rest.
+fn in_order(scan: &ScanExec, filters: &[ColumnFilter], shares: &[f64]) -> Vec<usize> {
+    let segments = scan.table().segments();
+    let estimates = filters.iter().zip(shares).map(|(filter, share)| {
+        let cost = segments.iter().map(|segment| cost(segment, filter)).sum();
+        Estimate { cost, share: *share }
     });
-    order::cheapest(&estimates.collect::<Vec<_>>())
+    let estimates: Vec<Estimate> = estimates.collect();
+    let own = scan.column_filters().len();
+    let rows = scan.table().stored_row_count() as f64;
+    let is_cheap = |place: &usize| {
+        estimates.get(*place).is_some_and(|estimate| estimate.cost * NEXT_TO_NOTHING <= rows)
+    };
+    let (first, rest): (Vec<usize>, Vec<usize>) =
+        order::cheapest(&estimates).into_iter().partition(is_cheap);
+    let behind = |place: &usize| own + place;
+    first.iter().map(behind).chain(0..own).chain(rest.iter().map(behind)).collect()
 }
 
 /// What a filter costs, which depends on the bytes that it looks at. Of ordinals that are wanted in
