@@ -202,6 +202,33 @@ mod tests {
     }
 
     #[test]
+    fn all_zones_together_rule_out_what_lies_beyond_each() {
+        let zone = |nulls: u32, bounds: Option<(i128, i128)>| {
+            let bound = |value: Option<i128>| value.map(Scalar::Integer);
+            let (min, max) = (bound(bounds.map(|it| it.0)), bound(bounds.map(|it| it.1)));
+            let (min_exact, max_exact) = (min.is_some(), max.is_some());
+            let present = Vec::new();
+            let stats = ZoneStats { rows: 10, nulls, min, max, present, min_exact, max_exact };
+            Zone { stats, sum: None }
+        };
+        let between = |low, high| Predicate::Between {
+            low: Scalar::Integer(low),
+            high: Scalar::Integer(high),
+        };
+        let mut zones = vec![zone(2, Some((5, 9))), zone(10, None), zone(0, Some((-3, 4)))];
+        let all = Zone::of_all(&zones);
+        assert_eq!((all.rows, all.nulls), (30, 12));
+        assert_eq!(between(10, 99).zone_verdict(&all), Verdict::None);
+        assert_eq!(between(-9, -4).zone_verdict(&all), Verdict::None);
+        assert_eq!(between(9, 10).zone_verdict(&all), Verdict::Some);
+        assert_eq!(between(-3, -3).zone_verdict(&all), Verdict::Some);
+        // Of a block with values and without bounds nobody knows.
+        zones.push(zone(0, None));
+        assert_eq!(between(10, 99).zone_verdict(&Zone::of_all(&zones)), Verdict::Some);
+        assert_eq!(between(1, 2).zone_verdict(&Zone::of_all(&[])), Verdict::None);
+    }
+
+    #[test]
     fn long_strings_are_cut_to_bounds_that_enclose_them() {
         for text in ["x".repeat(100), "é".repeat(50), "\u{D7FF}".repeat(40)] {
             let (low, low_exact) = lower_bound(&text);
