@@ -7,6 +7,31 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a task may keep its thread: a cancelled query goes on for so long, and so long do
+/// others wait. To give way costs a thread about as much as a block of rows, since it wakes others
+/// that find nothing to do.
+const TURN: Duration = Duration::from_millis(5);
+
+/// The time that a task has had its thread.
+pub(crate) struct Turn {
+    since: Instant,
+}
+
+impl Turn {
+    pub(crate) fn new() -> Self {
+        Self { since: Instant::now() }
+    }
+
+    /// Gives way to other tasks and to cancellation, if it is time.
+    pub(crate) async fn give_way(&mut self) {
+        if self.since.elapsed() >= TURN {
+            tokio::task::yield_now().await;
+            self.since = Instant::now();
+        }
+    }
+}
 
 /// The methods of an `ExecutionPlan` that say that it has no inputs.
 macro_rules! without_inputs {

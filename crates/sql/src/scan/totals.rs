@@ -15,7 +15,7 @@
 use super::plan::ScanExec;
 use super::statistics::scalar_value;
 use crate::functions::{DIGITS_IN_128_BITS, is_exact_total, is_max};
-use crate::operators::{StatesSchema, with_states, without_inputs};
+use crate::operators::{StatesSchema, Turn, with_states, without_inputs};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::config::ConfigOptions;
@@ -301,6 +301,7 @@ impl ExecutionPlan for TotalsExec {
         let covered = MetricBuilder::new(&self.metrics).counter("blocks_from_zone_maps", partition);
         let stream = futures::stream::once(async move {
             let mut totals = Totals::of(shape.asked.len());
+            let mut turn = Turn::new();
             loop {
                 let timer = baseline.elapsed_compute().timer();
                 let added = state.add_totals(&shape.asked, &mut totals)?;
@@ -309,8 +310,7 @@ impl ExecutionPlan for TotalsExec {
                     Some(is_covered) => covered.add(usize::from(is_covered)),
                     None => break,
                 }
-                // So that the query can be cancelled.
-                tokio::task::yield_now().await;
+                turn.give_way().await;
             }
             baseline.record_output(1);
             shape.batch(&totals)

@@ -12,6 +12,7 @@ use super::functions::Functions;
 use super::index::Index;
 use super::keyed::{Keyed, value_name, value_of};
 use super::plan::{StarPlan, batch_of, misplaced};
+use crate::operators::Turn;
 use crate::scan::external;
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, new_empty_array,
@@ -193,12 +194,12 @@ impl BlockPlan {
                 this.functions.ask(&mut partition);
                 let read = async move {
                     let mut partial = Partial::new(&this, &slots, &context)?;
+                    let mut turn = Turn::new();
                     while let Some(batch) = partition.next_batch()? {
                         let joined = star.joined(&built, &batch)?;
                         let ordinals = star.groups(&joined.root)?;
                         partial.add(&this, &slots, &joined, ordinals)?;
-                        // So that the query can be cancelled.
-                        tokio::task::yield_now().await;
+                        turn.give_way().await;
                     }
                     Ok(partial)
                 };

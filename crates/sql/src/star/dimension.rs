@@ -16,6 +16,7 @@ use super::index::{Index, Ordinals};
 use super::plan::misplaced;
 use super::reading::{gone, read_all};
 use super::texts::with_few_buffers;
+use crate::operators::Turn;
 use crate::scan::{ScanExec, ordinal_position, reference_position};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_empty_array};
 use arrow::compute::{concat, take};
@@ -364,10 +365,10 @@ impl DimensionPlan {
             let (plan, read) = (self.clone(), Arc::clone(&read));
             let mut rows = Rows::new(self, &memory)?;
             let all = async move {
+                let mut turn = Turn::new();
                 while let Some(batch) = partition.next_batch()? {
                     rows.add(&plan, &read, &batch)?;
-                    // So that the query can be cancelled.
-                    tokio::task::yield_now().await;
+                    turn.give_way().await;
                 }
                 Ok(rows)
             };

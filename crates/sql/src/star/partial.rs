@@ -4,7 +4,7 @@ use super::aggregate::Aggregation;
 use super::exec::{StarExec, properties};
 use super::groups::{Coded, GroupedRows, Prepared};
 use super::plan::{StarPlan, misplaced};
-use crate::operators::without_inputs;
+use crate::operators::{Turn, without_inputs};
 use crate::scan::Partition;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -118,6 +118,7 @@ impl StarAggregateExec {
             given: VecDeque::new(),
             baseline: BaselineMetrics::new(&self.metrics, partition),
             group_time: MetricBuilder::new(&self.metrics).subset_time("group_time", partition),
+            turn: Turn::new(),
             is_over: false,
         }
     }
@@ -219,6 +220,7 @@ pub(super) struct Running {
     given: VecDeque<RecordBatch>,
     baseline: BaselineMetrics,
     group_time: Time,
+    turn: Turn,
     is_over: bool,
 }
 
@@ -290,8 +292,7 @@ impl Running {
         if is_full {
             self.emit()?;
         }
-        // So that the query can be cancelled.
-        tokio::task::yield_now().await;
+        self.turn.give_way().await;
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use super::block::ordinals_at;
 use super::dimension::{Dimension, DimensionPlan};
 use super::order::{self, Estimate};
 use super::plan::misplaced;
+use crate::operators::Turn;
 use crate::scan::ScanExec;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::{DataFusionError, Result};
@@ -166,6 +167,7 @@ async fn wanted(
             let (rooms, left) = (rooms.clone(), Arc::clone(&left));
             SpawnedTask::spawn(async move {
                 let mut all: Vec<Members> = rooms.into_iter().map(Members::with_room).collect();
+                let mut turn = Turn::new();
                 while left.load(Ordering::Relaxed) <= left_max {
                     let Some(batch) = partition.next_batch()? else { break };
                     left.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
@@ -173,8 +175,7 @@ async fn wanted(
                         let ordinals = ordinals_at(&batch, place).iter().flatten();
                         members.insert_all(ordinals.map(|ordinal| ordinal as usize));
                     }
-                    // So that the query can be cancelled.
-                    tokio::task::yield_now().await;
+                    turn.give_way().await;
                 }
                 Ok(all)
             })
