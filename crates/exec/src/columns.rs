@@ -40,7 +40,7 @@ impl OpenBlocks {
         if let Some((_, block)) = self.0.iter().find(|(known, _)| *known == column) {
             return Ok(Arc::clone(block));
         }
-        let block = Arc::new(file.block(idx)?);
+        let block = file.block(idx)?;
         self.0.push((column, Arc::clone(&block)));
         Ok(block)
     }

@@ -140,7 +140,6 @@ fn derive(
     let mut writer = ColumnWriter::create(dir, &path, ty, EncodeOptions::default())?;
     for idx in 0..stored.block_count() {
         let blocks = files.iter().map(|file| file.block(idx)).collect::<Result<Vec<_>>>()?;
-        let blocks: Vec<_> = blocks.iter().collect();
         let bytes = match idx < derived {
             true => {
                 let derived = stored.block(idx)?.derive(&rule, &blocks, None)?;

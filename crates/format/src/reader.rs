@@ -39,7 +39,7 @@ pub struct ColumnFile {
     /// One bit a block: its checksum was right when it was last computed.
     verified: Vec<AtomicU64>,
     /// Blocks that were parsed, as far as they are light.
-    parsed: Vec<OnceLock<Block>>,
+    parsed: Vec<OnceLock<Arc<ColumnBlock>>>,
     /// The directories of the bitmaps that were wanted so far, one a block if any block has one.
     directories: Vec<OnceLock<BitmapDirectory>>,
 }
@@ -290,15 +290,14 @@ impl ColumnFile {
     ///
     /// # Errors
     /// [`Error::Corrupt`] if its bytes are not what was written.
-    pub fn block(&self, idx: usize) -> Result<ColumnBlock> {
+    pub fn block(&self, idx: usize) -> Result<Arc<ColumnBlock>> {
         let Some(entry) = self.footer.blocks.get(idx) else {
             let count = self.block_count();
             return Err(Error::internal(format!("block {idx} of {count} in {}", self.file.path())));
         };
-        let of = |block| ColumnBlock { block, file: Arc::clone(&self.file), offset: entry.offset };
         let slot = self.parsed.get(idx);
         if let Some(block) = slot.and_then(OnceLock::get) {
-            return Ok(of(block.clone()));
+            return Ok(Arc::clone(block));
         }
         let bytes = self.verified_bytes(idx, entry)?;
         let (ty, rows) = (self.footer.data_type, entry.rows as usize);
@@ -319,10 +318,12 @@ impl ColumnFile {
         };
         let block =
             block.map_err(|damage| damage.shifted(entry.offset).in_file(self.file.path()))?;
-        if let Some(slot) = slot.filter(|_| block.is_light()) {
-            slot.get_or_init(|| block.clone());
-        }
-        Ok(of(block))
+        let block = ColumnBlock { block, file: Arc::clone(&self.file), offset: entry.offset };
+        let block = Arc::new(block);
+        Ok(match slot.filter(|_| block.block.is_light()) {
+            Some(slot) => Arc::clone(slot.get_or_init(|| block)),
+            None => block,
+        })
     }
 
     /// The blocks that block `idx` is derived from.
@@ -333,7 +334,7 @@ impl ColumnFile {
                 let path = self.file.path();
                 Error::internal(format!("{path}: block {idx} without source column {id}"))
             })?;
-            Ok(file.block(idx)?.block)
+            Ok(file.block(idx)?.block.clone())
         };
         derivation.sources.iter().map(block).collect()
     }
@@ -472,7 +473,7 @@ impl ColumnBlock {
     pub fn derive(
         &self,
         rule: &Rule,
-        sources: &[&Self],
+        sources: &[Arc<Self>],
         keys: Option<&Arc<SharedKeys>>,
     ) -> Result<Option<Vec<u8>>> {
         let sources: Vec<&Block> = sources.iter().map(|source| &source.block).collect();

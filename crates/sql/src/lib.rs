@@ -42,6 +42,7 @@ mod error;
 mod files;
 mod functions;
 mod grouping_keys;
+mod helpers;
 mod information_schema;
 mod keep_names;
 mod literals;

@@ -294,6 +294,7 @@ impl Session {
         let state = Arc::make_mut(&mut current.state);
         if !is_applied {
             let config = settings.apply(state.config().clone());
+            let config = config.with_extension(Arc::clone(&self.inner.helpers));
             let config = config.with_extension(Arc::clone(&self.progress));
             *state.config_mut() = config.with_extension(Arc::clone(&self.notes));
         }

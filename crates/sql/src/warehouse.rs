@@ -2,6 +2,7 @@
 
 use crate::cube::{Cubes, Keeper};
 use crate::error::{Error, ErrorKind, Result};
+use crate::helpers::Helpers;
 use crate::query_log::QueryLog;
 use crate::session::Session;
 use crate::settings::{DEFAULT_RETENTION, Settings};
@@ -39,6 +40,8 @@ pub struct Warehouse {
 pub(crate) struct Inner {
     // Fields drop in order: the threads stop before the store closes and the files go.
     pub(crate) runtime: Threads,
+    /// Those that help a thread that does its work itself.
+    pub(crate) helpers: Arc<Helpers>,
     pub(crate) store: Store,
     /// Its directory.
     pub(crate) path: PathBuf,
@@ -163,8 +166,9 @@ impl Inner {
         let memory_limit = options.memory_limit.unwrap_or_else(default_memory_limit);
         let defaults = Settings::new(threads, memory_limit);
         let runtime = Threads(Some(runtime));
+        let helpers = Arc::new(Helpers::new(threads - 1)?);
         let (log, cubes) = (QueryLog::default(), Cubes::default());
-        Ok(Self { runtime, store, path, defaults, log, cubes, _temporary: None })
+        Ok(Self { runtime, helpers, store, path, defaults, log, cubes, _temporary: None })
     }
 }
 

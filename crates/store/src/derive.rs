@@ -21,7 +21,7 @@ use crate::verify::ORDINALS;
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, DataType, Error, Result, SegmentId};
 use starfact_encoding::{Derivation, EncodeOptions, Found, Sample, choose_rules, find_rules};
-use starfact_format::{ColumnBlock, ColumnFile, ColumnWriter, DerivedBlock};
+use starfact_format::{ColumnFile, ColumnWriter, DerivedBlock};
 use starfact_vfs::Dir;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -174,8 +174,7 @@ impl<'a> Task<'a> {
     /// A block in its derived form, if that is smaller.
     fn derived(&self, idx: usize) -> Result<Option<DerivedBlock>> {
         let sources = self.sources.iter().map(|source| source.file.block(idx));
-        let sources = sources.collect::<Result<Vec<ColumnBlock>>>()?;
-        let sources: Vec<&ColumnBlock> = sources.iter().collect();
+        let sources = sources.collect::<Result<Vec<_>>>()?;
         let derived = self.column.file.block(idx)?.derive(&self.derivation.rule, &sources, None)?;
         let stored_bytes = self.column.file.block_byte_len(idx);
         let derivation = self.derivation.clone();

@@ -26,9 +26,7 @@ use arrow::array::{ArrayRef, Int64Array};
 use starfact_base::data_type::Physical;
 use starfact_base::{ColumnId, Error, Result, Scalar, SegmentId};
 use starfact_encoding::{Derivation, EncodeOptions, Rule, SHARED_KEYS_MAX, SharedKeys};
-use starfact_format::{
-    ColumnBlock, ColumnFile, ColumnFileInfo, ColumnWriter, DerivedBlock, DictionaryFile,
-};
+use starfact_format::{ColumnFile, ColumnFileInfo, ColumnWriter, DerivedBlock, DictionaryFile};
 use starfact_vfs::Dir;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -248,8 +246,7 @@ impl Source<'_> {
         writer.set_dictionary(dictionary.link()?);
         let derivation = Derivation { rule: Rule::Referenced, sources: vec![ordinals] };
         for idx in 0..self.keys.block_count() {
-            let (keys, ordinals) = (self.keys.block(idx)?, self.ordinals.block(idx)?);
-            let derived = self.derived(idx, &keys, &ordinals, dictionary)?;
+            let derived = self.derived(idx, dictionary)?;
             let derivation = derivation.clone();
             let derived = derived.map(|bytes| DerivedBlock { derivation, bytes });
             writer.append_block(&self.keys, idx, derived)?;
@@ -258,15 +255,9 @@ impl Source<'_> {
     }
 
     /// A block in its derived form, if that is smaller.
-    fn derived(
-        &self,
-        idx: usize,
-        keys: &ColumnBlock,
-        ordinals: &ColumnBlock,
-        dictionary: &DictionaryFile,
-    ) -> Result<Option<Vec<u8>>> {
-        let list = Some(dictionary.keys()?);
-        let bytes = keys.derive(&Rule::Referenced, &[ordinals], list)?;
+    fn derived(&self, idx: usize, dictionary: &DictionaryFile) -> Result<Option<Vec<u8>>> {
+        let (keys, ordinals) = (self.keys.block(idx)?, self.ordinals.block(idx)?);
+        let bytes = keys.derive(&Rule::Referenced, &[ordinals], Some(dictionary.keys()?))?;
         let missing = || Error::internal(format!("{}: no keys", self.keys.path()));
         let bytes = bytes.ok_or_else(missing)?;
         Ok(Some(bytes).filter(|bytes| pays(bytes.len(), self.keys.block_byte_len(idx))))

@@ -1,7 +1,6 @@
 //! Files with codes of a dictionary: they come back, and damage of either file is noticed.
 
 use super::*;
-use crate::ColumnBlock;
 use arrow::array::StringViewArray;
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_encoding::{EncodingName, Predicate, Selection};
@@ -81,7 +80,7 @@ fn rows_codes_and_zone_maps_come_back() {
         file.zones()[0].stats.nulls,
         expected[..BLOCK_ROWS].iter().filter(|row| row.is_none()).count() as u32
     );
-    let block: ColumnBlock = file.block(1).unwrap();
+    let block = file.block(1).unwrap();
     assert!(block.tree().starts_with("shared-dictionary("), "{}", block.tree());
     assert!(Arc::ptr_eq(block.dictionary().unwrap(), file.dictionary().unwrap().unwrap()));
     let mut selection = Selection::all(100);

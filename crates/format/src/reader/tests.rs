@@ -254,7 +254,7 @@ fn source_and_derived() -> (Vec<u8>, Vec<u8>) {
     let stored = open(&write(DataType::BigInt, options, &[column(-5)])).unwrap();
     let dir = MemDir::new();
     let mut writer = ColumnWriter::create(&dir, PATH, DataType::BigInt, options).unwrap();
-    let sources = [&source.block(0).unwrap()];
+    let sources = [source.block(0).unwrap()];
     let bytes = stored.block(0).unwrap().derive(&Rule::Same, &sources, None).unwrap().unwrap();
     let derivation = Derivation { rule: Rule::Same, sources: vec![ColumnId(7)] };
     writer.append_block(&stored, 0, Some(DerivedBlock { derivation, bytes })).unwrap();

@@ -296,7 +296,8 @@ impl Cubes {
             let mut settings = inner.defaults;
             settings.scan.use_cubes = UseCubes::Off;
             let mut state = build_state(&schema, runtime_env(settings.memory_limit));
-            *state.config_mut() = settings.apply(state.config().clone());
+            let config = settings.apply(state.config().clone());
+            *state.config_mut() = config.with_extension(Arc::clone(&inner.helpers));
             Planner { schema, state: Arc::new(state) }
         });
         planner.clone()

@@ -357,6 +357,11 @@ impl ScanExec {
         self
     }
 
+    /// Whether a partition reads what others leave.
+    pub(crate) fn is_shared(&self) -> bool {
+        !self.is_in_order
+    }
+
     /// The same scan, of which each partition reads a range of the table.
     pub(crate) fn in_order(&self) -> Self {
         Self { is_in_order: true, ..self.clone() }

@@ -12,6 +12,7 @@ use super::functions::Functions;
 use super::index::Index;
 use super::keyed::{Keyed, value_name, value_of};
 use super::plan::{StarPlan, batch_of, misplaced};
+use crate::helpers::Helpers;
 use crate::operators::Turn;
 use crate::scan::external;
 use arrow::array::{
@@ -22,9 +23,8 @@ use arrow::compute::{and, concat, filter, prep_null_mask_filter};
 use arrow::datatypes::{DataType, FieldRef, Int64Type, Schema, SchemaRef};
 use datafusion::catalog::Session;
 use datafusion::common::cast::as_boolean_array;
-use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, DFSchema, DataFusionError, Result, not_impl_err};
+use datafusion::common::{Column, DFSchema, Result, not_impl_err};
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::logical_expr::Expr;
@@ -185,38 +185,27 @@ impl BlockPlan {
         // Groups that are whole soon have no places.
         let wanted = wanted.filter(|_| !self.is_in_order).cloned();
         let slots = Arc::new(Slots { end, wanted });
-        let reading: Vec<SpawnedTask<Result<Partial>>> = (0..built.root.partition_count())
-            .map(|number| {
-                let (this, star, built) = (self.clone(), star.clone(), Arc::clone(&built));
-                let (slots, context) = (Arc::clone(&slots), Arc::clone(context));
-                let prefix = format!("groups_of_{}.", star.root.table().name());
-                let mut partition = built.root.partition(number, &context, metrics, &prefix);
-                this.functions.ask(&mut partition);
-                let read = async move {
-                    let mut partial = Partial::new(&this, &slots, &context)?;
-                    let mut turn = Turn::new();
-                    while let Some(batch) = partition.next_batch()? {
-                        let joined = star.joined(&built, &batch)?;
-                        let ordinals = star.groups(&joined.root)?;
-                        partial.add(&this, &slots, &joined, ordinals)?;
-                        turn.give_way().await;
-                    }
-                    Ok(partial)
-                };
-                SpawnedTask::spawn(read)
-            })
-            .collect();
-        let mut whole: Option<Partial> = None;
-        for partial in reading {
-            let partial = partial.join_unwind().await;
-            let partial =
-                partial.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
-            match &mut whole {
-                None => whole = Some(partial),
-                Some(whole) => whole.merge(partial)?,
+        let work = (0..built.root.partition_count()).map(|number| {
+            let (this, star, built) = (self.clone(), star.clone(), Arc::clone(&built));
+            let (slots, context) = (Arc::clone(&slots), Arc::clone(context));
+            let prefix = format!("groups_of_{}.", star.root.table().name());
+            let mut partition = built.root.partition(number, &context, metrics, &prefix);
+            this.functions.ask(&mut partition);
+            async move {
+                let mut partial = Partial::new(&this, &slots, &context)?;
+                let mut turn = Turn::new();
+                while let Some(batch) = partition.next_batch()? {
+                    let joined = star.joined(&built, &batch)?;
+                    let ordinals = star.groups(&joined.root)?;
+                    partial.add(&this, &slots, &joined, ordinals)?;
+                    turn.give_way().await;
+                }
+                Ok(partial)
             }
-        }
-        let whole = whole.ok_or_else(misplaced)?;
+        });
+        let mut partials = Helpers::of(context).sharing(work).await?.into_iter();
+        let mut whole = partials.next().ok_or_else(misplaced)?;
+        partials.try_for_each(|partial| whole.merge(partial))?;
         self.groups(whole, &slots)
     }
 

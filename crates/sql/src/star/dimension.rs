@@ -14,15 +14,15 @@ use super::block::{BlockPlan, Groups, ordinals_at};
 use super::flatten::AsideKind;
 use super::index::{Index, Ordinals};
 use super::plan::misplaced;
-use super::reading::{gone, read_all};
+use super::reading::read_all;
 use super::texts::with_few_buffers;
+use crate::helpers::Helpers;
 use crate::operators::Turn;
 use crate::scan::{ScanExec, ordinal_position, reference_position};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_empty_array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::Result;
-use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::TaskContext;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::physical_plan::ExecutionPlan;
@@ -359,28 +359,21 @@ impl DimensionPlan {
         };
         let read = Arc::new(read);
         let count = scan_of_rows.partition_count();
-        let mut reading = Vec::with_capacity(count);
+        let mut work = Vec::with_capacity(count);
         for number in 0..count {
             let mut partition = scan_of_rows.partition(number, context, metrics, &prefix);
             let (plan, read) = (self.clone(), Arc::clone(&read));
             let mut rows = Rows::new(self, &memory)?;
-            let all = async move {
+            work.push(async move {
                 let mut turn = Turn::new();
                 while let Some(batch) = partition.next_batch()? {
                     rows.add(&plan, &read, &batch)?;
                     turn.give_way().await;
                 }
                 Ok(rows)
-            };
-            reading.push(match count {
-                1 => Reading::Here(all.boxed()),
-                _ => Reading::Beside(SpawnedTask::spawn(all)),
             });
         }
-        let mut parts = Vec::with_capacity(count);
-        for part in reading {
-            parts.push(part.rows().await?);
-        }
+        let parts = Helpers::of(context).all(work).await?;
         let of = (own, children);
         let mut dimension = self.together(parts, &Self::types(scan, of.0, of.1), memory)?;
         let read = Arc::into_inner(read).ok_or_else(misplaced)?;
@@ -415,23 +408,6 @@ impl DimensionPlan {
 
 /// Rows from which on several threads read those of a dimension.
 const ROWS_FOR_MORE_THREADS: u64 = 1 << 17;
-
-/// A part of the rows of a dimension that is being read.
-enum Reading<'a> {
-    /// By the thread that asks for it.
-    Here(BoxFuture<'a, Result<Rows>>),
-    /// By others.
-    Beside(SpawnedTask<Result<Rows>>),
-}
-
-impl Reading<'_> {
-    async fn rows(self) -> Result<Rows> {
-        match self {
-            Self::Here(rows) => rows.await,
-            Self::Beside(rows) => rows.join_unwind().await.map_err(gone)?,
-        }
-    }
-}
 
 /// Bytes of rows that were taken from an array, without the text that they share with it.
 fn given_bytes(taken: &ArrayRef) -> usize {

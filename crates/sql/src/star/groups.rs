@@ -235,7 +235,7 @@ impl GroupedRows {
     fn find_groups(&mut self, rows: &RecordBatch, root: &RecordBatch) -> Result<()> {
         let count = rows.num_rows();
         if self.aggregation.keys.is_empty() {
-            self.groups.clear();
+            // There are none but zeros.
             self.groups.resize(count, 0);
             return Ok(());
         }

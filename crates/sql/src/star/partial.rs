@@ -26,6 +26,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
+/// Rows for each thread that shares them: with fewer, one is done before another has begun.
+const ROWS_PER_THREAD: u64 = 1 << 17;
+
 /// Aggregates the rows of a star block; gives out states.
 #[derive(Clone, Debug)]
 pub(super) struct StarAggregateExec {
@@ -121,6 +124,17 @@ impl StarAggregateExec {
             turn: Turn::new(),
             is_over: false,
         }
+    }
+
+    /// How many threads should share the rows, once the dimensions have been read.
+    pub(super) async fn threads(&self, context: &Arc<TaskContext>) -> Result<usize> {
+        let root = &self.prepared(context).await?.built.root;
+        let most = root.rows_to_read() / ROWS_PER_THREAD;
+        let partitions = self.properties.output_partitioning().partition_count();
+        Ok(match root.is_shared() {
+            true => partitions.min(usize::try_from(most).unwrap_or(usize::MAX)).max(1),
+            false => partitions,
+        })
     }
 
     /// The names of its keys.

@@ -15,10 +15,10 @@ use super::block::ordinals_at;
 use super::dimension::{Dimension, DimensionPlan};
 use super::order::{self, Estimate};
 use super::plan::misplaced;
+use crate::helpers::Helpers;
 use crate::operators::Turn;
 use crate::scan::ScanExec;
-use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::Result;
 use datafusion::execution::TaskContext;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use starfact_encoding::{Members, Predicate};
@@ -26,7 +26,6 @@ use starfact_exec::ColumnFilter;
 use starfact_store::Segment;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::task::JoinError;
 
 /// Where at most one in so many ordinals is wanted, reading these alone pays.
 const FEW_SHARE: usize = 2;
@@ -117,34 +116,33 @@ async fn read_some(
     metrics: &ExecutionPlanMetricsSet,
 ) -> Result<Vec<Dimension>> {
     let of = |place: usize| wanted.get(place).cloned().flatten();
-    // Threads that wait for the dimensions read the large ones of them meanwhile. Blocks have
-    // threads of their own.
-    let reading: Vec<Option<SpawnedTask<Result<Dimension>>>> = plans
-        .iter()
-        .enumerate()
-        .map(|(place, plan)| {
-            if plan.is_block() || plan.rows() < ROWS_FOR_A_THREAD {
-                return None;
-            }
-            let (plan, context) = ((*plan).clone(), Arc::clone(context));
-            let (metrics, wanted) = (metrics.clone(), of(place));
-            let read = async move { plan.read(&context, &metrics, wanted).await };
-            Some(SpawnedTask::spawn(read))
-        })
-        .collect();
-    let mut read = Vec::with_capacity(plans.len());
-    for (place, (plan, reading)) in plans.iter().zip(reading).enumerate() {
-        read.push(match reading {
-            Some(reading) => reading.join_unwind().await.map_err(gone)??,
-            None => plan.read(context, metrics, of(place)).await?,
-        });
-    }
-    Ok(read)
-}
-
-/// The runtime has ended before the task.
-pub(super) fn gone(error: JoinError) -> DataFusionError {
-    DataFusionError::ExecutionJoin(Box::new(error))
+    let read = |place: usize, plan: &DimensionPlan| {
+        let (plan, context) = (plan.clone(), Arc::clone(context));
+        let (metrics, wanted) = (metrics.clone(), of(place));
+        async move { plan.read(&context, &metrics, wanted).await }
+    };
+    // Others may read the large ones meanwhile, but for the last.
+    let is_large = |place: &usize| {
+        plans.get(*place).is_some_and(|it| it.is_block() || it.rows() >= ROWS_FOR_A_THREAD)
+    };
+    let (mut beside, mut here): (Vec<usize>, Vec<usize>) =
+        (0..plans.len()).partition(|place| is_large(place));
+    here.extend(beside.pop());
+    let work = beside.iter().filter_map(|place| Some(read(*place, plans.get(*place)?)));
+    let read_here = async {
+        let mut dimensions = Vec::with_capacity(here.len());
+        for place in &here {
+            let plan = plans.get(*place).ok_or_else(misplaced)?;
+            dimensions.push(plan.read(context, metrics, of(*place)).await?);
+        }
+        Ok(dimensions)
+    };
+    let (read_here, read_beside) = Helpers::of(context).beside(read_here, work).await?;
+    let places = here.into_iter().chain(beside);
+    let mut all: Vec<(usize, Dimension)> =
+        places.zip(read_here.into_iter().chain(read_beside)).collect();
+    all.sort_unstable_by_key(|(place, _)| *place);
+    Ok(all.into_iter().map(|(_, dimension)| dimension).collect())
 }
 
 /// The ordinals of each dimension that the rows of a scan refer to, if these are few. Rows that
@@ -160,31 +158,28 @@ async fn wanted(
     let rooms: Vec<usize> = plans.iter().map(|plan| plan.ordinal_end).collect();
     let left = Arc::new(AtomicU64::new(0));
     let left_max = scan.table().stored_row_count() / LEFT_SHARE;
-    let reading: Vec<SpawnedTask<Result<Vec<Members>>>> = (0..scan.partition_count())
-        .map(|number| {
-            let prefix = format!("wanted_by_{}.", scan.table().name());
-            let mut partition = scan.partition(number, context, metrics, &prefix);
-            let (rooms, left) = (rooms.clone(), Arc::clone(&left));
-            SpawnedTask::spawn(async move {
-                let mut all: Vec<Members> = rooms.into_iter().map(Members::with_room).collect();
-                let mut turn = Turn::new();
-                while left.load(Ordering::Relaxed) <= left_max {
-                    let Some(batch) = partition.next_batch()? else { break };
-                    left.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
-                    for (place, members) in all.iter_mut().enumerate() {
-                        let ordinals = ordinals_at(&batch, place).iter().flatten();
-                        members.insert_all(ordinals.map(|ordinal| ordinal as usize));
-                    }
-                    turn.give_way().await;
+    let work = (0..scan.partition_count()).map(|number| {
+        let prefix = format!("wanted_by_{}.", scan.table().name());
+        let mut partition = scan.partition(number, context, metrics, &prefix);
+        let (rooms, left) = (rooms.clone(), Arc::clone(&left));
+        async move {
+            let mut all: Vec<Members> = rooms.into_iter().map(Members::with_room).collect();
+            let mut turn = Turn::new();
+            while left.load(Ordering::Relaxed) <= left_max {
+                let Some(batch) = partition.next_batch()? else { break };
+                left.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+                for (place, members) in all.iter_mut().enumerate() {
+                    let ordinals = ordinals_at(&batch, place).iter().flatten();
+                    members.insert_all(ordinals.map(|ordinal| ordinal as usize));
                 }
-                Ok(all)
-            })
-        })
-        .collect();
+                turn.give_way().await;
+            }
+            Ok(all)
+        }
+    });
     let mut whole: Vec<Members> =
         plans.iter().map(|plan| Members::with_room(plan.ordinal_end)).collect();
-    for part in reading {
-        let part = part.join_unwind().await.map_err(gone)??;
+    for part in Helpers::of(context).sharing(work).await? {
         whole.iter_mut().zip(&part).for_each(|(whole, part)| whole.unite(part));
     }
     if left.load(Ordering::Relaxed) > left_max {

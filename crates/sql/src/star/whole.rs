@@ -19,13 +19,12 @@ use super::common::Part;
 use super::merge::Whole;
 use super::partial::{Handed, Running, StarAggregateExec};
 use super::plan::batch_of;
-use super::reading::gone;
 use super::regroup::Regrouping;
 use super::top_groups::{First, with_first};
+use crate::helpers::Helpers;
 use crate::operators::without_inputs;
 use arrow::array::RecordBatch;
 use arrow::compute::filter;
-use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -134,20 +133,11 @@ impl StarWholeExec {
 
     /// Finds the groups; if they cannot be merged, hands them over.
     pub(super) async fn found(self, context: Arc<TaskContext>) -> Result<Found> {
-        let partitions = self.states.properties().output_partitioning().partition_count();
+        let partitions = self.states.threads(&context).await?;
         let gives_up = Arc::new(AtomicBool::new(false));
-        let mut threads = Vec::with_capacity(partitions);
-        let others: Vec<SpawnedTask<Result<Running>>> = (1..partitions)
-            .map(|partition| {
-                let running = self.states.running(partition, &context);
-                SpawnedTask::spawn(running.groups(Arc::clone(&gives_up)))
-            })
-            .collect();
-        // This thread does its part beside the others.
-        threads.push(self.states.running(0, &context).groups(gives_up).await?);
-        for thread in others {
-            threads.push(thread.join_unwind().await.map_err(gone)??);
-        }
+        let work = (0..partitions)
+            .map(|number| self.states.running(number, &context).groups(Arc::clone(&gives_up)));
+        let mut threads = Helpers::of(&context).sharing(work).await?;
         let time = threads.first().map(|thread| thread.group_time().clone());
         let timer = time.as_ref().map(Time::timer);
         let total: usize = threads.iter().map(Running::total).sum();
@@ -165,6 +155,9 @@ impl StarWholeExec {
         if !is_none {
             self.count("handed_over", 1);
         }
+        let all = self.states.properties().output_partitioning().partition_count();
+        threads
+            .extend((threads.len()..all).map(|partition| self.states.running(partition, &context)));
         self.handed_over(threads).map(Found::HandedOver)
     }
 

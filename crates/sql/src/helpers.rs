@@ -1,0 +1,254 @@
+//! Threads that do a part of the work of another one, which goes on itself meanwhile.
+//!
+//! ```text
+//!   session   ─ dimensions ─┬─ rows ────────────────┬─ groups
+//!   helper    ········ looks ┴─ rows of the same ───┘ looks ······ sleeps
+//! ```
+//!
+//! To wake a thread may take as long as a short query. So one that has helped looks for more to do
+//! for a moment before it sleeps; and who asks for help does not wait for it: if no thread has
+//! begun when the work is done, none begins any more. Threads of the runtime are not asked, since
+//! each that is woken wakes another one, which takes the time of those that work.
+
+use crate::error::Error;
+use datafusion::common::Result;
+use datafusion::execution::TaskContext;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, Result as Outcome};
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot::{self, Receiver};
+
+/// How long a thread looks for something before it sleeps until it comes.
+const LOOKS: Duration = Duration::from_micros(300);
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Threads that wait to help. They end when nobody can ask them any more.
+#[derive(Default)]
+pub(crate) struct Helpers {
+    shared: Arc<Shared>,
+    threads: usize,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    has_changed: Condvar,
+    /// How many jobs there are, to be looked at without the lock.
+    jobs: AtomicUsize,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    /// Threads that look for jobs, and threads that sleep.
+    looking: usize,
+    sleeping: usize,
+    is_over: bool,
+}
+
+impl fmt::Debug for Helpers {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Helpers").field(&self.threads).finish()
+    }
+}
+
+impl Helpers {
+    /// # Errors
+    /// Threads that cannot be started.
+    pub(crate) fn new(threads: usize) -> crate::Result<Self> {
+        let helpers = Self { shared: Arc::default(), threads };
+        for _ in 0..threads {
+            let shared = Arc::clone(&helpers.shared);
+            let thread = Builder::new().name("starfact-helper".into()).stack_size(8 << 20);
+            let started = thread.spawn(move || shared.help());
+            started.map_err(|error| Error::internal(format!("cannot start threads: {error}")))?;
+        }
+        Ok(helpers)
+    }
+
+    /// The helpers of the warehouse that a statement is about; none if it is to use one thread.
+    pub(crate) fn of(context: &TaskContext) -> Arc<Self> {
+        let config = context.session_config();
+        let helpers = config.get_extension::<Self>();
+        helpers.filter(|_| config.target_partitions() > 1).unwrap_or_default()
+    }
+
+    /// Asks for work to be done; the runtime around it is that of the thread that asks.
+    fn ask<F: Future<Output: Send> + Send + 'static>(&self, work: F) -> Help<F> {
+        let (mut sender, outcome) = oneshot::channel();
+        let work = Arc::new(Mutex::new(Some(work)));
+        let (runtime, left) = (Handle::current(), Arc::clone(&work));
+        self.shared.add(Box::new(move || {
+            let Some(work) = taken(&left) else { return };
+            let work = async {
+                tokio::select! {
+                    biased;
+                    // Nobody wants it any more.
+                    () = sender.closed() => None,
+                    outcome = work => Some(outcome),
+                }
+            };
+            let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work))).transpose();
+            if let Some(outcome) = outcome {
+                // Whoever asked may have gone meanwhile.
+                let _ = sender.send(outcome);
+            }
+        }));
+        Help { work, outcome }
+    }
+
+    /// Does all of some work: the first here, the others by threads that have the time, or here.
+    pub(crate) async fn all<T, F>(&self, work: impl IntoIterator<Item = F>) -> Result<Vec<T>>
+    where
+        T: Send,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let mut work = work.into_iter();
+        let Some(first) = work.next() else { return Ok(Vec::new()) };
+        let (first, mut all) = self.beside(first, work).await?;
+        all.insert(0, first);
+        Ok(all)
+    }
+
+    /// Does something here, and other work by threads that have the time, or here.
+    pub(crate) async fn beside<H, T, F>(
+        &self,
+        here: impl Future<Output = Result<H>>,
+        work: impl IntoIterator<Item = F>,
+    ) -> Result<(H, Vec<T>)>
+    where
+        T: Send,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let asked: Vec<Help<F>> = work.into_iter().map(|work| self.ask(work)).collect();
+        let here = here.await?;
+        // Threads begin with the first, so this one does it with the last.
+        let mut outcomes: Vec<Option<T>> = Vec::with_capacity(asked.len());
+        for help in asked.iter().rev() {
+            outcomes.push(match taken(&help.work) {
+                Some(work) => Some(work.await?),
+                None => None,
+            });
+        }
+        let mut all = Vec::with_capacity(asked.len());
+        for (help, outcome) in asked.into_iter().zip(outcomes.into_iter().rev()) {
+            all.push(match outcome {
+                Some(outcome) => outcome,
+                None => help.finished().await??,
+            });
+        }
+        Ok((here, all))
+    }
+
+    /// Does work of which each takes what the others leave: the first here, the others by threads
+    /// that have the time. What none has begun when the first is done is left out.
+    pub(crate) async fn sharing<T, F>(&self, work: impl IntoIterator<Item = F>) -> Result<Vec<T>>
+    where
+        T: Send,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let mut work = work.into_iter();
+        let Some(first) = work.next() else { return Ok(Vec::new()) };
+        let asked: Vec<Help<F>> = work.map(|work| self.ask(work)).collect();
+        let mut outcomes = vec![first.await?];
+        for help in asked {
+            if taken(&help.work).is_none() {
+                outcomes.push(help.finished().await??);
+            }
+        }
+        Ok(outcomes)
+    }
+}
+
+impl Drop for Helpers {
+    fn drop(&mut self) {
+        self.shared.lock().is_over = true;
+        self.shared.has_changed.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, job: Job) {
+        let mut state = self.lock();
+        state.jobs.push_back(job);
+        self.jobs.store(state.jobs.len(), Ordering::Release);
+        let is_seen = state.jobs.len() <= state.looking;
+        let wakes = !is_seen && state.sleeping > 0;
+        drop(state);
+        if wakes {
+            self.has_changed.notify_one();
+        }
+    }
+
+    /// What a thread does.
+    fn help(&self) {
+        while let Some(job) = self.next() {
+            job();
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        self.lock().looking += 1;
+        let begin = Instant::now();
+        while self.jobs.load(Ordering::Acquire) == 0 && begin.elapsed() < LOOKS {
+            std::hint::spin_loop();
+        }
+        let mut state = self.lock();
+        state.looking -= 1;
+        loop {
+            if let Some(job) = state.jobs.pop_front() {
+                self.jobs.store(state.jobs.len(), Ordering::Release);
+                return Some(job);
+            }
+            if state.is_over {
+                return None;
+            }
+            state.sleeping += 1;
+            state = self.has_changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.sleeping -= 1;
+        }
+    }
+}
+
+/// Work that was asked for. Dropped, it ends soon.
+struct Help<F: Future> {
+    /// There until a thread has begun.
+    work: Arc<Mutex<Option<F>>>,
+    outcome: Receiver<Outcome<F::Output>>,
+}
+
+impl<F: Future> Help<F> {
+    /// The outcome of what a thread has begun.
+    async fn finished(mut self) -> Result<F::Output> {
+        let begin = Instant::now();
+        while self.outcome.is_empty() && begin.elapsed() < LOOKS {
+            std::hint::spin_loop();
+        }
+        match (&mut self.outcome).await {
+            Ok(Ok(outcome)) => Ok(outcome),
+            Ok(Err(panic)) => resume_unwind(panic),
+            Err(_) => Err(Error::internal("a thread that helped is gone").into()),
+        }
+    }
+}
+
+impl<F: Future> Drop for Help<F> {
+    fn drop(&mut self) {
+        taken(&self.work);
+    }
+}
+
+fn taken<F>(work: &Mutex<Option<F>>) -> Option<F> {
+    work.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
