@@ -252,3 +252,123 @@ impl<F: Future> Drop for Help<F> {
 fn taken<F>(work: &Mutex<Option<F>>) -> Option<F> {
     work.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::common::exec_err;
+    use std::sync::atomic::AtomicBool;
+
+    fn run<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap()
+            .block_on(work)
+    }
+
+    /// Comes back to the runtime until something has happened.
+    async fn until(flag: &AtomicBool) {
+        let begin = Instant::now();
+        while !flag.load(Ordering::Acquire) {
+            assert!(begin.elapsed() < Duration::from_secs(60), "nothing has happened");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Says that it is there, and when it is gone.
+    struct Guest {
+        has_come: Arc<AtomicBool>,
+        is_gone: Arc<AtomicBool>,
+    }
+
+    impl Drop for Guest {
+        fn drop(&mut self) {
+            self.is_gone.store(true, Ordering::Release);
+        }
+    }
+
+    #[test]
+    fn all_work_is_done_whether_or_not_there_are_threads() {
+        for threads in [0, 1, 3] {
+            let helpers = Helpers::new(threads).unwrap();
+            let work = || (0..20).map(|number| async move { Ok(number * number) });
+            let squares: Vec<i32> = (0..20).map(|number| number * number).collect();
+            assert_eq!(run(helpers.all(work())).unwrap(), squares);
+            let (here, beside) = run(helpers.beside(async { Ok("here") }, work())).unwrap();
+            assert_eq!((here, beside), ("here", squares));
+        }
+        let none: Vec<std::future::Ready<Result<()>>> = Vec::new();
+        assert!(run(Helpers::default().all(none)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn shared_work_that_no_thread_has_begun_is_left_out() {
+        let work = || (0..3).map(|number| async move { Ok(number) });
+        assert_eq!(run(Helpers::default().sharing(work())).unwrap(), [0]);
+        // One thread has begun when the first ends.
+        let helpers = Helpers::new(1).unwrap();
+        let has_begun = Arc::new(AtomicBool::new(false));
+        let work = (0..2).map(|number| {
+            let has_begun = Arc::clone(&has_begun);
+            async move {
+                match number {
+                    0 => until(&has_begun).await,
+                    _ => has_begun.store(true, Ordering::Release),
+                }
+                Ok(number)
+            }
+        });
+        assert_eq!(run(helpers.sharing(work)).unwrap(), [0, 1]);
+    }
+
+    #[test]
+    fn errors_and_panics_of_threads_reach_who_asked() {
+        let helpers = Helpers::new(1).unwrap();
+        for panics in [false, true] {
+            let has_begun = Arc::new(AtomicBool::new(false));
+            let begun = Arc::clone(&has_begun);
+            let work = async move {
+                begun.store(true, Ordering::Release);
+                assert!(!panics, "on purpose");
+                exec_err!("no luck")
+            };
+            let here = async {
+                until(&has_begun).await;
+                Ok(())
+            };
+            let done =
+                catch_unwind(AssertUnwindSafe(|| run(helpers.beside::<(), (), _>(here, [work]))));
+            match done {
+                Ok(done) => assert!(!panics && done.unwrap_err().to_string().contains("no luck")),
+                Err(panic) => {
+                    assert!(panics && panic.downcast_ref::<&str>() == Some(&"on purpose"))
+                }
+            }
+        }
+        // The thread goes on.
+        assert_eq!(run(helpers.all((0..9).map(|it| async move { Ok(it) }))).unwrap().len(), 9);
+    }
+
+    #[test]
+    fn work_that_nobody_wants_any_more_ends() {
+        let helpers = Helpers::new(1).unwrap();
+        let has_come = Arc::new(AtomicBool::new(false));
+        let is_gone = Arc::new(AtomicBool::new(false));
+        let guest = Guest { has_come: Arc::clone(&has_come), is_gone: Arc::clone(&is_gone) };
+        let work = async move {
+            guest.has_come.store(true, Ordering::Release);
+            loop {
+                tokio::task::yield_now().await;
+            }
+        };
+        run(async {
+            let here = async {
+                until(&has_come).await;
+                exec_err!("cancelled")
+            };
+            assert!(helpers.beside::<(), (), _>(here, [work]).await.is_err());
+            until(&is_gone).await;
+        });
+    }
+}

@@ -11,7 +11,7 @@ use crate::functions;
 use crate::grouping_keys::GroupingKeys;
 use crate::null_items::NullItems;
 use crate::outcome::Outcome;
-use crate::parse::{Statement, read, tokenize};
+use crate::parse::Statement;
 use crate::plan_cache::PlanCache;
 use crate::progress::Progress;
 use crate::query_log::Status;
@@ -128,7 +128,7 @@ impl Session {
     /// [`ErrorKind::Sql`] if the statement is wrong or fails, in which case it has changed
     /// nothing, and a transaction that is open is aborted; other kinds as their documentation says.
     pub fn execute(&self, sql: &str) -> Result<Outcome> {
-        self.execute_with(sql, || read(tokenize(sql)?))
+        self.execute_with(sql, || self.plans.read(sql))
     }
 
     /// Executes what `read` gives; `sql` is the text that errors have their place in.

@@ -1,8 +1,9 @@
 //! Aggregations answered by cubes: which cube can give one, and the plan that takes it from cells.
 //!
 //! Conditions, all of which hold for the tables of one snapshot:
-//! - Both are star blocks of one fact. A table that only one of them joins drops no row of the
-//!   other: references to it are not NULL, or it is on the inner side of an outer join.
+//! - Both are star blocks of one fact. A table that only the cube joins drops no row: references to
+//!   it are not NULL, or it is on the inner side of an outer join. One that only the query joins
+//!   does neither, or cells are joined with it (see [`super::source`]).
 //! - Each condition of the cube is one of the query, or follows from those. The others of the
 //!   query, its groups and the filters of its functions are expressions over keys of the cube.
 //! - Each function follows from sums of cells. Cells with the same keys may cancel each other out:
@@ -13,25 +14,24 @@
 //! Of the cubes that can, the one with the fewest cells answers.
 
 use super::implied::implies;
-use super::part::{Part, Role, cell, is_never_null, shown};
+use super::part::{Part, Role, is_never_null, shown};
 use super::reason::{Reason, used_note};
+use super::source::{Source, is_beside_cells};
 use crate::arithmetic::{exact, operator};
 use crate::error::Error;
 use crate::functions::{average_of, exact_sum, is_exact_total};
-use crate::scan::{StarfactTable, stands_alone};
 use crate::settings::UseCubes;
-use crate::star::Shape;
+use crate::star::{Path, Shape};
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, Result, ScalarValue, TableReference};
-use datafusion::datasource::provider_as_source;
+use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::expr_fn::{max, min};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
     Aggregate, Cast, Expr, ExprSchemable, Filter, GroupingSet, LogicalPlan, Operator, Projection,
-    TableScanBuilder, binary_expr, cast, lit, when,
+    binary_expr, cast, lit, when,
 };
 use starfact_store::{Snapshot, Table};
 use std::collections::HashSet;
@@ -93,6 +93,7 @@ fn require(plan: &LogicalPlan, notes: &[String], is_committed: bool) -> Result<(
             && let Some(table) = crate::plan_cache::table_of(scan.source.as_ref())
             && !table.has_cells()
             && !table.gives_row_ids()
+            && !is_beside_cells(scan)
         {
             read = Some(scan.table_name.table().to_owned());
             return Ok(TreeNodeRecursion::Stop);
@@ -122,10 +123,9 @@ fn answer(
     let mut refused: Vec<(&str, Reason)> = Vec::new();
     for (table, part) in &usable.parts {
         match answer_from(part, table, query, aggregate, usable) {
-            Ok(plan) => {
-                let cells = table.row_count();
-                if best.as_ref().is_none_or(|(least, ..)| cells < *least) {
-                    best = Some((cells, &part.cube, plan));
+            Ok((cost, plan)) => {
+                if best.as_ref().is_none_or(|(least, ..)| cost < *least) {
+                    best = Some((cost, &part.cube, plan));
                 }
             }
             Err(reason) => refused.push((&part.cube, reason)),
@@ -157,7 +157,7 @@ fn answer_from(
     query: &Shape,
     aggregate: &Aggregate,
     usable: &Usable,
-) -> Result<LogicalPlan, Reason> {
+) -> Result<(u64, LogicalPlan), Reason> {
     let shape = &part.shape;
     if shape.root != query.root {
         return Err(Reason::OtherFact);
@@ -165,16 +165,13 @@ fn answer_from(
     if query.epoch != usable.snapshot.epoch() {
         return Err(Reason::AsOf);
     }
-    joins_are_lossless(shape, query, usable)?;
+    let source = Source::new(part, table, query, usable);
+    joins_are_lossless(shape, query, &source, usable)?;
     let missing = shape.conditions.iter().find(|condition| !implies(&query.conditions, condition));
     if let Some(condition) = missing {
         return Err(Reason::CubeFilter(shown(condition)));
     }
-    let fact_rows = usable.snapshot.table_by_id(query.root).map_or(0, |fact| fact.row_count());
-    if table.row_count() > fact_rows.max(1) {
-        return Err(Reason::Cost);
-    }
-    let cells = Cells { part, relation: table.name().to_owned(), query };
+    let cells = Cells { source, query };
     let rest = query.conditions.iter().filter(|condition| !shape.conditions.contains(condition));
     let conditions: Vec<Expr> = rest
         .map(|it| cells.of_keys(it).ok_or_else(|| Reason::Filter(shown(it))))
@@ -192,26 +189,39 @@ fn answer_from(
         let value = value.filter(|_| query.sets.is_none() || answer.outer.is_empty());
         values.push(value.ok_or_else(|| Reason::Aggregate(shown(function)))?);
     }
-    let plan = answer.plan(table, usable, conditions, values, aggregate);
-    plan.map_err(|error| Reason::Aggregate(error.to_string()))
+    let cost = answer.cells.source.cost();
+    let fact_rows = usable.snapshot.table_by_id(query.root).map_or(0, |fact| fact.row_count());
+    if cost > fact_rows.max(1) {
+        return Err(Reason::Cost);
+    }
+    let plan = answer.plan(conditions, values, aggregate);
+    Ok((cost, plan.map_err(|error| Reason::Aggregate(error.to_string()))?))
 }
 
-/// Whether neither loses rows by a join that the other does not have.
-fn joins_are_lossless(cube: &Shape, query: &Shape, usable: &Usable) -> Result<(), Reason> {
-    let name = |path: &crate::star::Path| {
+/// Whether the cube loses no row by a join that the query does not have; those that the query loses
+/// are lost by joining cells.
+fn joins_are_lossless(
+    cube: &Shape,
+    query: &Shape,
+    source: &Source<'_>,
+    usable: &Usable,
+) -> Result<(), Reason> {
+    let name = |path: &Path| {
         let table = usable.snapshot.table_by_id(path.table);
         table.map_or_else(String::new, |table| table.name().to_owned())
     };
     for path in &cube.paths {
         match query.path(&path.name) {
             None if path.may_drop() => return Err(Reason::CubeJoin(name(path))),
-            Some(other) if other.may_drop() != path.may_drop() => {
+            Some(other) if path.may_drop() && !other.may_drop() => {
                 return Err(Reason::QueryJoin(name(path)));
             }
             _ => {}
         }
     }
-    match query.paths.iter().find(|path| path.may_drop() && cube.path(&path.name).is_none()) {
+    let is_lost =
+        |path: &&Path| path.may_drop() && !cube.path(&path.name).is_some_and(Path::may_drop);
+    match query.paths.iter().filter(is_lost).find(|path| !source.join_along(path)) {
         Some(path) => Err(Reason::QueryJoin(name(path))),
         None => Ok(()),
     }
@@ -219,30 +229,26 @@ fn joins_are_lossless(cube: &Shape, query: &Shape, usable: &Usable) -> Result<()
 
 /// The cells of a part, for a query.
 struct Cells<'a> {
-    part: &'a Part,
-    relation: String,
+    source: Source<'a>,
     query: &'a Shape,
 }
 
 impl Cells<'_> {
-    /// A column of the cells, of the type that the query for them gives.
-    fn column(&self, place: usize) -> Option<Expr> {
-        let column = self.part.columns.get(place)?;
-        let expr = cell(&self.relation, &column.name);
-        let (wanted, own) = &column.types;
-        Some(if wanted == own { expr } else { cast(expr, wanted.clone()) })
-    }
-
     fn of_role(&self, role: &Role) -> Option<Expr> {
-        self.column(self.part.find(role)?)
+        self.source.of_role(role)
     }
 
-    /// An expression of keys.
+    /// An expression of keys, and of columns of dimensions that these lead to.
     fn of_keys(&self, expr: &Expr) -> Option<Expr> {
         let mut is_known = true;
         let found = expr.clone().transform_down(|node| {
             if let Some(key) = self.of_role(&Role::Key(node.clone())) {
                 return Ok(Transformed::new(key, true, TreeNodeRecursion::Jump));
+            }
+            if let Expr::Column(column) = &node
+                && let Some(column) = self.source.of_dimension(column)
+            {
+                return Ok(Transformed::new(column, true, TreeNodeRecursion::Jump));
             }
             is_known &= !matches!(node, Expr::Column(_)) && never_fails(&node, &self.query.columns);
             Ok(Transformed::no(node))
@@ -560,8 +566,6 @@ impl Answer<'_> {
 
     fn plan(
         mut self,
-        table: &Arc<Table>,
-        usable: &Usable,
         conditions: Vec<Expr>,
         values: Vec<Value>,
         of: &Aggregate,
@@ -574,7 +578,7 @@ impl Answer<'_> {
         let rows = rows.ok_or_else(|| Error::internal("cells without a number of rows"))?;
         let rows = self.add(exact_sum(rows));
         let read = self.groups.iter().chain(&self.by).chain(&self.inner);
-        let input = scan(table, usable, conditions, read)?;
+        let input = self.cells.source.plan(conditions, read)?;
         let groups = self.groups.iter().enumerate();
         let mut by: Vec<Expr> =
             groups.map(|(place, expr)| expr.clone().alias(group_name(place))).collect();
@@ -709,31 +713,6 @@ fn total(terms: &Terms, data_type: &DataType, schema: &DFSchema) -> Result<Expr>
         });
     }
     sum.ok_or_else(|| Error::internal("a sum of nothing").into())
-}
-
-/// The cells that satisfy some conditions, with the columns that some expressions need.
-fn scan<'a>(
-    table: &Arc<Table>,
-    usable: &Usable,
-    conditions: Vec<Expr>,
-    read: impl Iterator<Item = &'a Expr>,
-) -> Result<LogicalPlan> {
-    let source = provider_as_source(Arc::new(StarfactTable::new(&usable.snapshot, table)));
-    let name = TableReference::bare(table.name());
-    let (filters, others): (Vec<Expr>, Vec<Expr>) = conditions.into_iter().partition(stands_alone);
-    let columns = table.columns().iter();
-    let own = |column: &Column| column.name.clone();
-    let mut named: HashSet<String> = read.flat_map(Expr::column_refs).map(own).collect();
-    named.extend(others.iter().flat_map(Expr::column_refs).map(own));
-    let read = columns.enumerate().filter(|(_, column)| named.contains(&column.name));
-    let read = Some(read.map(|(place, _)| place).collect());
-    let scan = LogicalPlan::TableScan(
-        TableScanBuilder::new(name, source).with_projection(read).with_filters(filters).build()?,
-    );
-    match conjunction(others) {
-        None => Ok(scan),
-        Some(others) => Ok(LogicalPlan::Filter(Filter::try_new(others, Arc::new(scan))?)),
-    }
 }
 
 fn with_filter(expr: Expr, filter: Option<Expr>) -> Expr {

@@ -23,6 +23,7 @@ mod maintain;
 mod part;
 mod planner;
 mod reason;
+mod source;
 
 pub(crate) use answer::{Usable, with_cubes};
 pub(crate) use check::check;

@@ -30,11 +30,13 @@ pub(crate) use unsupported::elsewhere;
 
 use crate::dialect::StarfactDialect;
 use crate::error::{Error, Position, Result};
+use crate::plan_cache::{self, Key};
 use crate::session::with_stack;
 use datafusion::sql::sqlparser::ast::{self, Statement as SqlStatement};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+use std::sync::Arc;
 
 /// Nesting of expressions and queries that is still parsed.
 const RECURSION_LIMIT: usize = 128;
@@ -85,7 +87,7 @@ pub(crate) enum Statement {
     /// `DESCRIBE`, `SHOW`.
     Show(Show),
     /// What begins like a query, and was not parsed: its plan may be there already.
-    Unparsed(Vec<TokenWithSpan>),
+    Unparsed(Unparsed),
     /// `PREPARE name [(types)] AS statement`.
     Prepare(Box<Prepare>),
     /// `EXECUTE name [(values)]`.
@@ -98,6 +100,14 @@ pub(crate) enum Statement {
     Reset { name: String },
     /// A statement that we know but do not offer.
     Unsupported(String),
+}
+
+/// A query that was not parsed.
+#[derive(Clone, Debug)]
+pub(crate) struct Unparsed {
+    pub(crate) tokens: Arc<[TokenWithSpan]>,
+    /// What its plan is kept by; `None` if it is not to be kept.
+    pub(crate) key: Option<Key>,
 }
 
 /// Parses exactly one statement, with or without its semicolon.
@@ -114,7 +124,10 @@ pub(crate) fn parse(sql: &str) -> Result<Statement> {
 /// As [`parse`].
 pub(crate) fn read(tokens: Vec<TokenWithSpan>) -> Result<Statement> {
     match begins_query(&tokens) {
-        true => Ok(Statement::Unparsed(tokens)),
+        true => {
+            let key = plan_cache::key(&tokens);
+            Ok(Statement::Unparsed(Unparsed { tokens: tokens.into(), key }))
+        }
         false => with_stack(|| parse_tokenized(tokens)),
     }
 }

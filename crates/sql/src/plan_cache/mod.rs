@@ -22,6 +22,7 @@ mod repeat;
 
 use crate::error::Result;
 use crate::functions::nullable;
+use crate::parse::{Statement, Unparsed, read, tokenize};
 use crate::scan::StarfactTable;
 use crate::select_names::OutputNames;
 use crate::star::is_divided_in_vain;
@@ -46,8 +47,11 @@ const PLANS_MAX: usize = 128;
 /// Tokens of the longest query of which a plan is kept.
 const TOKENS_MAX: usize = 4_096;
 
+/// Bytes of the longest text of a query that is kept.
+const TEXT_MAX: usize = 1 << 16;
+
 /// The tokens of a query without white space and comments.
-pub(crate) type Key = Box<[Token]>;
+pub(crate) type Key = Arc<[Token]>;
 
 /// A plan as it was found.
 pub(crate) struct Found {
@@ -71,6 +75,8 @@ pub(crate) enum FoundPlan {
 #[derive(Default)]
 pub(crate) struct PlanCache {
     plans: Mutex<Plans>,
+    /// Texts of queries that may have a plan.
+    texts: Mutex<HashMap<Box<str>, Unparsed>>,
 }
 
 #[derive(Default)]
@@ -98,6 +104,30 @@ struct Entry {
 }
 
 impl PlanCache {
+    /// Reads a statement. One with the very text of a query before is not taken apart again.
+    ///
+    /// # Errors
+    /// Those of [`read`].
+    pub(crate) fn read(&self, sql: &str) -> Result<Statement> {
+        let texts = || self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = texts().get(sql) {
+            return Ok(Statement::Unparsed(known.clone()));
+        }
+        let statement = read(tokenize(sql)?)?;
+        if let Statement::Unparsed(query) = &statement
+            && query.key.is_some()
+            && sql.len() <= TEXT_MAX
+        {
+            let mut texts = texts();
+            // Which of them will be of use is not known.
+            if texts.len() >= PLANS_MAX {
+                texts.clear();
+            }
+            texts.insert(sql.into(), query.clone());
+        }
+        Ok(statement)
+    }
+
     /// The plan of a query over the tables of a snapshot, if it is kept.
     pub(crate) fn find(&self, snapshot: &Arc<Snapshot>, key: &[Token]) -> Option<Found> {
         let (plan, names, cubes) = self.lock().find(snapshot, key)?;
@@ -251,10 +281,10 @@ pub(crate) fn key(tokens: &[TokenWithSpan]) -> Option<Key> {
     };
     let words = tokens.iter().map(|token| &token.token);
     let words = words.filter(|token| !matches!(token, Token::Whitespace(_) | Token::SemiColon));
-    let key: Key = words.take(TOKENS_MAX + 1).cloned().collect();
+    let key: Vec<Token> = words.take(TOKENS_MAX + 1).cloned().collect();
     // Whether two texts side by side are one depends on the white space between them.
     let is_ambiguous = key.windows(2).any(|pair| is_text(&pair[0]) && is_text(&pair[1]));
-    (key.len() <= TOKENS_MAX && !is_ambiguous).then_some(key)
+    (key.len() <= TOKENS_MAX && !is_ambiguous).then(|| key.into())
 }
 
 /// Whether a plan that was not optimised yet means the same the next time, as long as tables and

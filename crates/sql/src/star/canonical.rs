@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Groups of a CUBE, of which each set is looked at.
 const CUBE_GROUPS_MAX: usize = 12;
 /// The name of the root.
-const ROOT: &str = "#";
+pub(crate) const ROOT: &str = "#";
 
 /// An aggregation over a star block, or over a table alone.
 #[derive(Clone, Debug)]
@@ -132,6 +132,22 @@ impl Shape {
             columns: named.columns()?,
             paths: named.paths,
         })
+    }
+
+    /// A column as expressions of the shape call it: a key as the column that references it.
+    pub(crate) fn called(&self, column: Column) -> Column {
+        let referenced = |column: &Column| {
+            let path = self.path(column.relation.as_ref()?.table())?;
+            let place = path.key.iter().position(|key| *key == column.name)?;
+            let is_same = path.key.len() == 1 || !path.is_nullable;
+            let before = TableReference::bare(path.parent().unwrap_or(ROOT));
+            is_same.then(|| Some(Column::new(Some(before), path.reference.get(place)?)))?
+        };
+        let mut column = column;
+        while let Some(before) = referenced(&column) {
+            column = before;
+        }
+        column
     }
 
     /// The path of this name.

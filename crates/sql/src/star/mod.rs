@@ -57,6 +57,6 @@ mod whole;
 
 pub(crate) use aggregate::StarAggregates;
 pub(crate) use brief::{is_brief, is_divided_in_vain, is_led};
-pub(crate) use canonical::{Path, Shape};
+pub(crate) use canonical::{Path, ROOT, Shape};
 pub(crate) use node::StarPlanner;
 pub(crate) use refused::{Refused, SharedNotes};

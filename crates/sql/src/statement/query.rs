@@ -11,7 +11,7 @@ use crate::cube::Usable;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::outcome::{Outcome, Rows};
-use crate::parse::{Statement, parse_tokenized};
+use crate::parse::{Statement, Unparsed, parse_tokenized};
 use crate::plan_cache::{self, FoundPlan, Key};
 use crate::select_names::{self, OutputNames};
 use crate::session::with_stack;
@@ -46,8 +46,9 @@ pub(super) fn query(context: &mut Context, query: Query) -> Result<Outcome> {
 }
 
 /// Runs what begins like a query: by the plan that is kept of it, or one that is made now.
-pub(super) fn unparsed(context: &mut Context, tokens: Vec<TokenWithSpan>) -> Result<Outcome> {
-    let key = if context.settings.plan_cache { plan_cache::key(&tokens) } else { None };
+pub(super) fn unparsed(context: &mut Context, query: Unparsed) -> Result<Outcome> {
+    let Unparsed { tokens, key } = query;
+    let key = key.filter(|_| context.settings.plan_cache);
     if let Some(key) = &key
         && let Some(found) = context.plans.find(&context.snapshot, key)
         && !context.inner.cubes.has_quarantined(&context.snapshot, &found.cubes)
@@ -65,7 +66,7 @@ pub(super) fn unparsed(context: &mut Context, tokens: Vec<TokenWithSpan>) -> Res
             Err(_) => context.plans.forget(key),
         }
     }
-    with_stack(|| match parse_tokenized(tokens.clone())? {
+    with_stack(|| match parse_tokenized(tokens.to_vec())? {
         Statement::Query(query) => first_time(context, *query, key, tokens),
         statement => super::execute(context, statement),
     })
@@ -102,7 +103,7 @@ fn first_time(
     context: &mut Context,
     query: Query,
     key: Option<Key>,
-    tokens: Vec<TokenWithSpan>,
+    tokens: Arc<[TokenWithSpan]>,
 ) -> Result<Outcome> {
     let (plan, names) = plan(context, query)?;
     let is_lasting = key.is_some() && !context.schema.has_others();

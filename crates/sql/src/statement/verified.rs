@@ -28,7 +28,7 @@ pub(super) fn is_due(context: &Context, notes: &[String]) -> bool {
 /// cubes are not used any more.
 pub(super) fn answer(
     context: &mut Context,
-    tokens: Vec<TokenWithSpan>,
+    tokens: Arc<[TokenWithSpan]>,
     names: &OutputNames,
     physical: Arc<dyn ExecutionPlan>,
     notes: &[String],
@@ -38,7 +38,7 @@ pub(super) fn answer(
     let of_cubes: Vec<RecordBatch> = batches(context, stream).collect::<Result<_>>()?;
     let given = |rows| Ok(Outcome::Rows(Rows::ready(names.apply(&schema), rows)));
     let statement: String = tokens.iter().map(|token| token.token.to_string()).collect();
-    let Statement::Query(query) = parse_tokenized(tokens)? else { return given(of_cubes) };
+    let Statement::Query(query) = parse_tokenized(tokens.to_vec())? else { return given(of_cubes) };
     let mode = std::mem::replace(&mut context.settings.scan.use_cubes, UseCubes::Off);
     let of_tables = of_tables(context, *query);
     context.settings.scan.use_cubes = mode;

@@ -1,5 +1,6 @@
 //! Cubes: kept exact, used without being named, and EXPLAIN says why.
 
+mod dimensions;
 mod ledgers;
 mod random;
 

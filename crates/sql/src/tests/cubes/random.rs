@@ -72,7 +72,11 @@ const JOINS: &[Joined] = &[
     Joined { clause: "JOIN day s ON f.sent = s.id", keys: &["s.year"], needs: None },
 ];
 
-const FACT_KEYS: &[&str] = &["f.count", "f.buyer", "f.day", "f.count % 3"];
+const FACT_KEYS: &[&str] = &["f.count", "f.buyer", "f.day", "f.count % 3", "f.item", "f.sent"];
+
+/// Keys that lead to the table of a join.
+const REFERENCES: &[(&str, usize)] =
+    &[("f.day", 0), ("f.item", 1), ("f.sent", 4), ("f.sent", 5), ("i.maker", 3)];
 
 const VALUES: &[&str] = &[
     "count(*)",
@@ -200,6 +204,23 @@ impl Written {
     }
 }
 
+/// Joins one more table, if keys lead to one.
+fn join_one_more(of: &mut Written, random: &mut Random) {
+    let possible = REFERENCES.iter().filter(|(key, join)| {
+        of.keys.contains(key) && !of.from.contains(&format!(" {} ON ", alias(*join)))
+    });
+    let possible: Vec<usize> = possible.map(|(_, join)| *join).collect();
+    if possible.is_empty() {
+        return;
+    }
+    let join = &JOINS[random.pick(&possible)];
+    let at = of.from.find(" WHERE ").unwrap_or(of.from.len());
+    of.from.insert_str(at, &format!(" {}", join.clause));
+    let reference = REFERENCES.iter().map(|(key, _)| *key).find(|key| of.keys.contains(key));
+    of.keys.retain(|key| random.once_in(4) || Some(*key) != reference);
+    of.keys.push(random.pick(join.keys));
+}
+
 /// The name of the table that is joined.
 fn alias(join: usize) -> &'static str {
     JOINS[join].clause.split("JOIN ").nth(1).and_then(|it| it.split(' ').nth(1)).unwrap_or_default()
@@ -296,7 +317,12 @@ fn check_round(seed: u64) -> (usize, usize) {
                     let mut values = of.values.clone();
                     values.retain(|_| random.below(4) > 0);
                     values.push("count(*)");
-                    Written { keys, from: of.from.clone(), values }.query(&mut random)
+                    let mut written = Written { keys, from: of.from.clone(), values };
+                    if random.once_in(3) {
+                        written.keys.clone_from(&of.keys);
+                        join_one_more(&mut written, &mut random);
+                    }
+                    written.query(&mut random)
                 }
                 _ => Written::random(&mut random, false).query(&mut random),
             };
