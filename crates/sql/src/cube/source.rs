@@ -105,7 +105,7 @@ impl<'a> Source<'a> {
         parent.is_some_and(|parent| parent.is_outer || self.is_within_outer(parent))
     }
 
-    /// What references a dimension: keys of the cells, or columns of one that these are joined with.
+    /// What references a dimension: keys of the cells, or columns of one that they are joined with.
     fn references(&self, path: &Path) -> Option<Vec<Expr>> {
         let before = path.parent().unwrap_or(ROOT);
         let reference = |name: &String| {
