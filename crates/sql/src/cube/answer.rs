@@ -13,6 +13,7 @@
 //!
 //! Of the cubes that can, the one with the fewest cells answers.
 
+use super::failing::never_fails;
 use super::implied::implies;
 use super::part::{Part, Role, is_never_null, shown};
 use super::reason::{Reason, used_note};
@@ -250,7 +251,10 @@ impl Cells<'_> {
             {
                 return Ok(Transformed::new(column, true, TreeNodeRecursion::Jump));
             }
-            is_known &= !matches!(node, Expr::Column(_)) && never_fails(&node, &self.query.columns);
+            is_known &= !matches!(node, Expr::Column(_));
+            if !never_fails(&node, &self.query.columns) {
+                self.source.read_living();
+            }
             Ok(Transformed::no(node))
         });
         found.ok().filter(|_| is_known).map(|found| found.data)
@@ -273,74 +277,6 @@ impl Cells<'_> {
             return self.of_role(&Role::Rows);
         }
         self.of_role(&Role::Count(argument.clone()))
-    }
-}
-
-/// Whether an operator gives a value for all values that it may be given. Cells stay for a while
-/// when their rows are gone, and a query must not fail because of these.
-fn never_fails(expr: &Expr, columns: &DFSchema) -> bool {
-    use Operator as Op;
-    match expr {
-        Expr::BinaryExpr(binary) => matches!(
-            binary.op,
-            Op::And
-                | Op::Or
-                | Op::Eq
-                | Op::NotEq
-                | Op::Lt
-                | Op::LtEq
-                | Op::Gt
-                | Op::GtEq
-                | Op::IsDistinctFrom
-                | Op::IsNotDistinctFrom
-                | Op::StringConcat
-        ),
-        Expr::ScalarFunction(call) => NEVER_FAIL.contains(&call.func.name()),
-        Expr::Cast(cast) => cast
-            .expr
-            .get_type(columns)
-            .is_ok_and(|from| cast_never_fails(&from, cast.field.data_type())),
-        other => matches!(
-            other,
-            Expr::Column(_)
-                | Expr::Literal(..)
-                | Expr::Not(_)
-                | Expr::IsNull(_)
-                | Expr::IsNotNull(_)
-                | Expr::IsTrue(_)
-                | Expr::IsFalse(_)
-                | Expr::IsUnknown(_)
-                | Expr::IsNotTrue(_)
-                | Expr::IsNotFalse(_)
-                | Expr::IsNotUnknown(_)
-                | Expr::Between(_)
-                | Expr::InList(_)
-                | Expr::Like(_)
-                | Expr::Case(_)
-                | Expr::Alias(_)
-                | Expr::ScalarSubquery(_)
-        ),
-    }
-}
-
-/// Whether all values of a type have one of another.
-fn cast_never_fails(from: &DataType, to: &DataType) -> bool {
-    let digits = |of: &DataType| match of {
-        DataType::Int16 => Some(5),
-        DataType::Int32 => Some(10),
-        DataType::Int64 => Some(19),
-        _ => None,
-    };
-    match (from, to) {
-        (_, DataType::Utf8 | DataType::Utf8View) => true,
-        (DataType::Date32, DataType::Timestamp(..)) => true,
-        (from, DataType::Int32 | DataType::Int64) => {
-            digits(from) <= digits(to) && digits(from).is_some()
-        }
-        (from, DataType::Decimal128(precision, scale)) => {
-            digits(from).is_some_and(|digits| digits <= i32::from(*precision) - i32::from(*scale))
-        }
-        _ => false,
     }
 }
 
@@ -371,22 +307,6 @@ fn holds_all(sum: &Expr, left: &Expr, right: &Expr, columns: &DFSchema) -> Optio
         _ => false,
     })
 }
-
-/// Functions that have a value, or NULL, for whatever they are given.
-const NEVER_FAIL: [&str; 12] = [
-    "upper",
-    "lower",
-    "substr",
-    "left",
-    "right",
-    "trim",
-    "concat",
-    "coalesce",
-    "date_trunc",
-    "date_part",
-    "character_length",
-    "starts_with",
-];
 
 /// The plan under construction: groups of cells, and groups of these where functions of keys need
 /// them.

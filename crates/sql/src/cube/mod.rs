@@ -18,6 +18,7 @@ mod answer;
 mod cells;
 mod check;
 mod define;
+mod failing;
 mod implied;
 mod maintain;
 mod part;

@@ -10,17 +10,21 @@
 //! reference for a key, and joining it neither repeats nor loses what the fact would not.
 
 use super::answer::Usable;
-use super::part::{Part, Role, cell};
+use super::failing::is_safe;
+use super::part::{CellColumn, Part, Role, cell};
+use crate::functions::exact_sum;
 use crate::scan::{StarfactTable, stands_alone};
 use crate::star::{Path, ROOT, Shape};
-use datafusion::common::{Column, JoinType, Result, TableReference, internal_err};
+use datafusion::common::{Column, JoinType, Result, ScalarValue, TableReference, internal_err};
 use datafusion::datasource::provider_as_source;
+use datafusion::functions_aggregate::expr_fn::{max, min};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
-    Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, TableScan, TableScanBuilder, cast,
+    Aggregate, Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, TableScan,
+    TableScanBuilder, cast, lit, when,
 };
 use starfact_store::Table;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -44,6 +48,8 @@ pub(super) struct Source<'a> {
     usable: &'a Usable,
     /// The paths of the query whose dimensions are joined, by their places.
     joined: RefCell<BTreeSet<usize>>,
+    /// Whether cells without rows are left out before anything is computed of keys.
+    are_living: Cell<bool>,
 }
 
 impl<'a> Source<'a> {
@@ -53,7 +59,8 @@ impl<'a> Source<'a> {
         query: &'a Shape,
         usable: &'a Usable,
     ) -> Self {
-        Self { part, table, query, usable, joined: RefCell::default() }
+        let (joined, are_living) = (RefCell::default(), Cell::default());
+        Self { part, table, query, usable, joined, are_living }
     }
 
     /// A column of the cells, of the type that the query for them gives.
@@ -73,6 +80,11 @@ impl<'a> Source<'a> {
     /// Sees to it that cells are joined along a path; false if they cannot.
     pub(super) fn join_along(&self, path: &Path) -> bool {
         self.place(&path.name).is_some_and(|place| self.join(place))
+    }
+
+    /// Says that something that may fail is computed of keys.
+    pub(super) fn read_living(&self) {
+        self.are_living.set(true);
     }
 
     /// What it costs to read the cells, in rows of the fact.
@@ -131,12 +143,13 @@ impl<'a> Source<'a> {
         };
         let mut needed: HashSet<Column> = read.flat_map(Expr::column_refs).cloned().collect();
         needed.extend(references.iter().flatten().flat_map(Expr::column_refs).cloned());
-        let mut conditions = conditions;
+        let (mut conditions, known) = (conditions, &self.query.columns);
         let mut take = |relation: &TableReference| -> Vec<Expr> {
             let is_here = |expr: &Expr| {
                 let columns = expr.column_refs();
                 !columns.is_empty()
                     && stands_alone(expr)
+                    && is_safe(expr, known)
                     && columns.iter().all(|column| column.relation.as_ref() == Some(relation))
             };
             conditions.extract_if(.., |expr| is_here(expr)).collect()
@@ -150,7 +163,10 @@ impl<'a> Source<'a> {
             of_dimensions.push(if is_outer { Vec::new() } else { take(&relation(path)) });
         }
         needed.extend(conditions.iter().flat_map(Expr::column_refs).cloned());
-        let mut plan = self.scan(self.table, &cells, &needed, of_cells)?;
+        let mut plan = match self.are_living.get() {
+            true => self.living(&cells, &needed, of_cells)?,
+            false => self.scan(self.table, &cells, &needed, of_cells)?,
+        };
         for ((path, references), filters) in joined.into_iter().zip(references).zip(of_dimensions) {
             let table = self.usable.snapshot.table_by_id(path.table);
             let Some(table) = table else { return internal_err!("a dimension that is not there") };
@@ -173,10 +189,62 @@ impl<'a> Source<'a> {
             let plan_so_far = LogicalPlanBuilder::from(plan);
             plan = plan_so_far.join_with_expr_keys(dimension, kind, pairs, None)?.build()?;
         }
+        if self.are_living.get() {
+            // The optimiser would ask them of cells before it is known whether these have rows.
+            let is_there = self.has_rows(&cells)?;
+            let guarded = |condition| when(is_there.clone(), condition).otherwise(lit(false));
+            conditions = conditions.into_iter().map(guarded).collect::<Result<_>>()?;
+        }
         match conjunction(conditions) {
             None => Ok(plan),
             Some(others) => Ok(LogicalPlan::Filter(Filter::try_new(others, Arc::new(plan))?)),
         }
+    }
+
+    /// The columns of cells that are needed, one row for each of their keys that has rows.
+    fn living(
+        &self,
+        name: &TableReference,
+        needed: &HashSet<Column>,
+        filters: Vec<Expr>,
+    ) -> Result<LogicalPlan> {
+        let called = |name: &TableReference, column: &CellColumn| {
+            Column::new(Some(name.clone()), &column.name)
+        };
+        let has_rows = self.has_rows(name)?;
+        let mut all = needed.clone();
+        all.extend(has_rows.column_refs().into_iter().cloned());
+        let scan = self.scan(self.table, name, &all, filters)?;
+        let (mut keys, mut sums, mut outputs) = (Vec::new(), Vec::new(), Vec::new());
+        for column in self.part.columns.iter().filter(|column| all.contains(&called(name, column)))
+        {
+            let own = Expr::Column(called(name, column));
+            let sum = match column.role {
+                Role::Key(_) => {
+                    keys.push(own.clone());
+                    outputs.push(own);
+                    continue;
+                }
+                Role::Min(_) => min(own),
+                Role::Max(_) => max(own),
+                Role::Rows | Role::Count(_) | Role::Sum(_) => exact_sum(own),
+            };
+            outputs.push(
+                Expr::Column(Column::new_unqualified(&column.name))
+                    .alias_qualified(Some(name.clone()), &column.name),
+            );
+            sums.push(sum.alias(&column.name));
+        }
+        let plan = LogicalPlan::Aggregate(Aggregate::try_new(Arc::new(scan), keys, sums)?);
+        LogicalPlanBuilder::from(plan).project(outputs)?.filter(has_rows)?.build()
+    }
+
+    /// Whether a living cell has rows.
+    fn has_rows(&self, cells: &TableReference) -> Result<Expr> {
+        let column = self.part.find(&Role::Rows).and_then(|it| self.part.columns.get(it));
+        let Some(column) = column else { return internal_err!("cells without a number of rows") };
+        let rows = Expr::Column(Column::new(Some(cells.clone()), &column.name));
+        Ok(rows.gt(lit(ScalarValue::Decimal128(Some(0), 38, 0))))
     }
 
     /// A table with the columns of it that are needed.

@@ -9,9 +9,11 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, Result, Statistics};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::expressions::Column as ColumnExpr;
 use datafusion::physical_expr::{PhysicalExpr, conjunction, split_conjunction};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::filter::FilterExecBuilder;
+use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use starfact_base::{Epoch, TableId};
 use starfact_store::{Snapshot, Table};
 use std::sync::Arc;
@@ -142,8 +144,13 @@ impl TableProvider for StarfactTable {
             let filtered = everything.with_filters(&conjuncts)?.with_projection(projection)?;
             return Ok(Arc::new(filtered.with_limit(limit)));
         }
-        let filter = FilterExecBuilder::new(conjunction(filters), Arc::new(everything));
-        Ok(Arc::new(filter.apply_projection(Some(projection))?.build()?))
+        let filter = FilterExecBuilder::new(conjunction(filters), Arc::new(everything)).build()?;
+        // Not within the filter: where another projection is moved below it, its own is forgotten.
+        let columns = projection.iter().map(|place| {
+            let name = self.schema.field(*place).name();
+            ProjectionExpr::new(Arc::new(ColumnExpr::new(name, *place)), name.clone())
+        });
+        Ok(Arc::new(ProjectionExec::try_new(columns, Arc::new(filter))?))
     }
 
     fn supports_filters_pushdown(

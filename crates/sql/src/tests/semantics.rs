@@ -1,6 +1,6 @@
 //! What the query engine alone would answer wrongly, or refuse.
 
-use super::{check, check_failures, session};
+use super::{answer, check, check_failures, run, session};
 
 const NUMBERS: &[&str] = &[
     "CREATE TABLE n (i INTEGER)",
@@ -456,11 +456,10 @@ fn filters_keep_to_their_table() {
     check(&session, &[(sql, "")]);
     session.execute("SET starfact.encoded_filters = off").unwrap();
     check(&session, &[(sql, "")]);
-    let plan = super::answer(&session, "EXPLAIN SELECT k FROM d WHERE u = 5 LIMIT 1");
+    let plan = answer(&session, "EXPLAIN SELECT k FROM d WHERE u = 5 LIMIT 1");
     assert!(plan.contains("FilterExec"), "{plan}");
     session.execute("SET starfact.encoded_filters = on").unwrap();
-    let plan =
-        super::answer(&session, "EXPLAIN SELECT a.k FROM d a JOIN d b ON a.k = b.u WHERE a.u = 5");
+    let plan = answer(&session, "EXPLAIN SELECT a.k FROM d a JOIN d b ON a.k = b.u WHERE a.u = 5");
     assert!(!plan.contains("FilterExec") && plan.contains("filters=[u@1 = 5]"), "{plan}");
     check(
         &session,
@@ -583,4 +582,17 @@ fn aggregates_that_differ_in_a_cast_alone_are_two() {
             ),
         ],
     );
+}
+
+#[test]
+fn columns_of_rows_that_are_filtered_one_by_one_keep_their_places() {
+    let session = session(&[
+        r#"CREATE TABLE t (day DATE, n INTEGER, "Group" SMALLINT, price DECIMAL(18, 3), k INTEGER, "Group_" DOUBLE)"#,
+        "INSERT INTO t VALUES ('2001-02-03', 5, 1, 0.126, 7, 1.5), (NULL, 6, 2, 3.5, 8, NULL), (NULL, 0, 3, 1, 9, 2)",
+    ]);
+    let query = r#"SELECT day, n, CASE WHEN price = 0.126 THEN 'yes' WHEN "Group_" IS NULL THEN NULL ELSE 'no' END AS c
+                   FROM t WHERE n > 1.5 ORDER BY c, n, day LIMIT 3"#;
+    let expected = answer(&session, query);
+    run(&session, &["SET starfact.encoded_filters = off", "SET threads = 1"]);
+    assert_eq!(answer(&session, query), expected);
 }

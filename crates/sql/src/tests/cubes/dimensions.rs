@@ -101,6 +101,44 @@ fn cells_are_joined_with_dimensions_that_their_keys_lead_to() {
 }
 
 #[test]
+fn cells_without_rows_make_no_query_fail() {
+    let session = session(TABLES);
+    run(&session, CUBES);
+    run(
+        &session,
+        &[
+            "CREATE CUBE by_amount AS SELECT amount, item, sum(tax), count(*) FROM sale GROUP BY 1, 2",
+        ],
+    );
+    let queries = [
+        "SELECT 100 / amount, sum(tax), count(*) FROM sale GROUP BY 1",
+        "SELECT sum(tax), count(*) FROM sale WHERE 100 / amount > 7",
+        "SELECT count(DISTINCT 100 / amount), min(7 % amount), count(*) FILTER (WHERE 5 / amount = 1) FROM sale",
+        "SELECT category, 90 / (maker - 3), sum(tax) FROM sale JOIN item ON item = item.id GROUP BY 1, 2",
+    ];
+    let answers = |settings: &str| -> Vec<_> {
+        run(&session, &[settings]);
+        let answer = |sql: &&str| super::execute(&session, sql).map(|_| sorted_rows(&session, sql));
+        queries.iter().map(|sql| answer(sql).map_err(|error| error.message)).collect()
+    };
+    let with = answers("SET starfact.use_cubes = require");
+    assert!(
+        with.iter().all(|answer| answer.as_ref().is_err_and(|it| it.contains("zero"))),
+        "{with:?}"
+    );
+    assert_eq!(with, answers("SET starfact.use_cubes = off"));
+    // Cells of what has gone are still there, or the rows that they refer to.
+    run(&session, &["SET starfact.background_merges = off", "SET starfact.use_cubes = on"]);
+    run(
+        &session,
+        &["DELETE FROM sale WHERE amount = 0 OR item IN (SELECT id FROM item WHERE maker = 3)"],
+    );
+    let with = answers("SET starfact.use_cubes = require");
+    assert!(with.iter().all(Result::is_ok), "{with:?}");
+    assert_eq!(with, answers("SET starfact.use_cubes = off"));
+}
+
+#[test]
 fn dimensions_beside_cells_are_no_tables_that_are_read_in_their_place() {
     let session = session(TABLES);
     run(&session, CUBES);

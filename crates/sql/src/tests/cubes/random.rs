@@ -46,7 +46,7 @@ struct Joined {
 const JOINS: &[Joined] = &[
     Joined {
         clause: "JOIN day d ON f.day = d.id",
-        keys: &["d.month", "d.year", "d.week", "d.year + 1", "d.month"],
+        keys: &["d.month", "d.year", "d.week", "d.year + 1", "d.month * 3 - d.year"],
         needs: None,
     },
     Joined {
@@ -114,6 +114,9 @@ const CONDITIONS: &[(&str, Option<usize>)] = &[
     ("i.kind IN ('kind 1', 'kind @')", Some(1)),
     ("i.brand LIKE 'brand 1%'", Some(1)),
     ("d.year = @ OR f.count = 1", Some(0)),
+    ("d.month - d.year > @", Some(0)),
+    ("12 / (d.year + @ + 1) > 2", Some(0)),
+    ("f.count * 2 <> @", None),
     ("f.price > @", None),
 ];
 
