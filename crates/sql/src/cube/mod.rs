@@ -33,3 +33,4 @@ pub(crate) use maintain::Keeper;
 pub(crate) use part::{Part, Role};
 pub(crate) use planner::{Audit, Cubes};
 pub(crate) use reason::used_cube;
+pub(crate) use source::is_beside_cells;

@@ -36,7 +36,7 @@ const FEW_CELLS: u64 = 1 << 16;
 const JOINED: u64 = 16;
 
 /// Whether a scan is of a dimension beside cells.
-pub(super) fn is_beside_cells(scan: &TableScan) -> bool {
+pub(crate) fn is_beside_cells(scan: &TableScan) -> bool {
     scan.table_name.schema() == Some(SCHEMA)
 }
 

@@ -1,5 +1,8 @@
 //! Why joins are not answered as a star block, in words and by codes that stay.
 
+use crate::cube::is_beside_cells;
+use crate::plan_cache::table_of;
+use crate::scan::StarfactTable;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::LogicalPlan;
 use std::fmt;
@@ -142,7 +145,9 @@ fn tables(plan: &LogicalPlan) -> Vec<String> {
     let mut names = Vec::new();
     let walked = plan.apply(|node| {
         if let LogicalPlan::TableScan(scan) = node {
-            names.push(scan.table_name.table().to_owned());
+            let own = table_of(scan.source.as_ref()).and_then(StarfactTable::committed);
+            let own = own.filter(|_| is_beside_cells(scan));
+            names.push(own.map_or(scan.table_name.table(), |(table, _)| table.name()).to_owned());
         }
         Ok(TreeNodeRecursion::Continue)
     });

@@ -83,6 +83,8 @@ fn cells_are_joined_with_dimensions_that_their_keys_lead_to() {
             false => assert!(shown.contains(&format!("cube {cube}: used")), "{sql}\n{shown}"),
         }
     }
+    let shown = explained(&session, QUERIES[0].0);
+    assert!(shown.contains("no star block of cube by_item 0, item: no-key"), "{shown}");
     assert_exact(&session, "nothing");
     // Dimensions are those of the snapshot, of which cells need not know.
     for change in [
