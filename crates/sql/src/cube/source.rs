@@ -144,12 +144,13 @@ impl<'a> Source<'a> {
         let mut needed: HashSet<Column> = read.flat_map(Expr::column_refs).cloned().collect();
         needed.extend(references.iter().flatten().flat_map(Expr::column_refs).cloned());
         let (mut conditions, known) = (conditions, &self.query.columns);
+        let are_living = self.are_living.get();
         let mut take = |relation: &TableReference| -> Vec<Expr> {
             let is_here = |expr: &Expr| {
                 let columns = expr.column_refs();
                 !columns.is_empty()
                     && stands_alone(expr)
-                    && is_safe(expr, known)
+                    && (!are_living || is_safe(expr, known))
                     && columns.iter().all(|column| column.relation.as_ref() == Some(relation))
             };
             conditions.extract_if(.., |expr| is_here(expr)).collect()
@@ -163,7 +164,7 @@ impl<'a> Source<'a> {
             of_dimensions.push(if is_outer { Vec::new() } else { take(&relation(path)) });
         }
         needed.extend(conditions.iter().flat_map(Expr::column_refs).cloned());
-        let mut plan = match self.are_living.get() {
+        let mut plan = match are_living {
             true => self.living(&cells, &needed, of_cells)?,
             false => self.scan(self.table, &cells, &needed, of_cells)?,
         };
@@ -189,7 +190,7 @@ impl<'a> Source<'a> {
             let plan_so_far = LogicalPlanBuilder::from(plan);
             plan = plan_so_far.join_with_expr_keys(dimension, kind, pairs, None)?.build()?;
         }
-        if self.are_living.get() {
+        if are_living {
             // The optimiser would ask them of cells before it is known whether these have rows.
             let is_there = self.has_rows(&cells)?;
             let guarded = |condition| when(is_there.clone(), condition).otherwise(lit(false));
