@@ -169,26 +169,7 @@ impl<'a> Source<'a> {
             false => self.scan(self.table, &cells, &needed, of_cells)?,
         };
         for ((path, references), filters) in joined.into_iter().zip(references).zip(of_dimensions) {
-            let table = self.usable.snapshot.table_by_id(path.table);
-            let Some(table) = table else { return internal_err!("a dimension that is not there") };
-            let keys = path.key.iter().map(|key| Column::new(Some(relation(path)), key));
-            let keys: Vec<Column> = keys.collect();
-            needed.extend(keys.iter().cloned());
-            let dimension = self.scan(table, &relation(path), &needed, filters)?;
-            let mut pairs = (Vec::new(), Vec::new());
-            for (reference, key) in references.into_iter().zip(keys) {
-                let key = Expr::Column(key);
-                let wanted = key.get_type(dimension.schema())?;
-                let is_alike = reference.get_type(plan.schema())? == wanted;
-                pairs.0.push(if is_alike { reference } else { cast(reference, wanted) });
-                pairs.1.push(key);
-            }
-            let kind = match path.is_outer || self.is_within_outer(path) {
-                true => JoinType::Left,
-                false => JoinType::Inner,
-            };
-            let plan_so_far = LogicalPlanBuilder::from(plan);
-            plan = plan_so_far.join_with_expr_keys(dimension, kind, pairs, None)?.build()?;
+            plan = self.joined(plan, path, references, &needed, filters)?;
         }
         if are_living {
             // The optimiser would ask them of cells before it is known whether these have rows.
@@ -200,6 +181,37 @@ impl<'a> Source<'a> {
             None => Ok(plan),
             Some(others) => Ok(LogicalPlan::Filter(Filter::try_new(others, Arc::new(plan))?)),
         }
+    }
+
+    /// Rows with those of a dimension that they refer to.
+    fn joined(
+        &self,
+        plan: LogicalPlan,
+        path: &Path,
+        references: Vec<Expr>,
+        needed: &HashSet<Column>,
+        filters: Vec<Expr>,
+    ) -> Result<LogicalPlan> {
+        let table = self.usable.snapshot.table_by_id(path.table);
+        let Some(table) = table else { return internal_err!("a dimension that is not there") };
+        let keys = path.key.iter().map(|key| Column::new(Some(relation(path)), key));
+        let keys: Vec<Column> = keys.collect();
+        let needed = needed.iter().chain(&keys).cloned().collect();
+        let dimension = self.scan(table, &relation(path), &needed, filters)?;
+        let mut pairs = (Vec::new(), Vec::new());
+        for (reference, key) in references.into_iter().zip(keys) {
+            let key = Expr::Column(key);
+            let wanted = key.get_type(dimension.schema())?;
+            let is_alike = reference.get_type(plan.schema())? == wanted;
+            pairs.0.push(if is_alike { reference } else { cast(reference, wanted) });
+            pairs.1.push(key);
+        }
+        let kind = match path.is_outer || self.is_within_outer(path) {
+            true => JoinType::Left,
+            false => JoinType::Inner,
+        };
+        let plan = LogicalPlanBuilder::from(plan);
+        plan.join_with_expr_keys(dimension, kind, pairs, None)?.build()
     }
 
     /// The columns of cells that are needed, one row for each of their keys that has rows.
