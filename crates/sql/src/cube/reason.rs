@@ -74,7 +74,7 @@ impl fmt::Display for Reason {
             Self::Aggregate(function) => {
                 write!(out, "{function} does not follow from its columns")
             }
-            Self::Cost => write!(out, "it has more cells than the fact has rows"),
+            Self::Cost => write!(out, "its cells take longer to read than the fact"),
             Self::AsOf => write!(out, "the query reads an older epoch"),
             Self::Quarantined => write!(out, "it gave a wrong answer, see sys.audit"),
         }

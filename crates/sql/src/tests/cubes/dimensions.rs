@@ -1,7 +1,7 @@
 //! Cells joined with dimensions whose references are keys of theirs.
 
 use super::super::{run, session, sorted_rows};
-use super::{TABLES, explained};
+use super::{TABLES, assert_answered_by, assert_exact_for, explained};
 use crate::Session;
 
 const CUBES: &[&str] = &[
@@ -63,26 +63,14 @@ const QUERIES: &[(&str, &str)] = &[
 ];
 
 fn assert_exact(session: &Session, after: &str) {
-    for (sql, _) in QUERIES {
-        let found = sorted_rows(session, sql);
-        run(session, &["SET starfact.use_cubes = off"]);
-        assert_eq!(found, sorted_rows(session, sql), "after {after}: {sql}");
-        run(session, &["SET starfact.use_cubes = on"]);
-    }
-    run(session, &["CHECK CUBE by_item, by_sent"]);
+    assert_exact_for(session, QUERIES, "by_item, by_sent", after);
 }
 
 #[test]
 fn cells_are_joined_with_dimensions_that_their_keys_lead_to() {
     let session = session(TABLES);
     run(&session, CUBES);
-    for (sql, cube) in QUERIES {
-        let shown = explained(&session, sql);
-        match cube.is_empty() {
-            true => assert!(!shown.contains(": used"), "{sql}\n{shown}"),
-            false => assert!(shown.contains(&format!("cube {cube}: used")), "{sql}\n{shown}"),
-        }
-    }
+    assert_answered_by(&session, QUERIES);
     let shown = explained(&session, QUERIES[0].0);
     assert!(shown.contains("no star block of cube by_item 0, item: no-key"), "{shown}");
     assert_exact(&session, "nothing");
