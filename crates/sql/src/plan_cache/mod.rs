@@ -410,6 +410,24 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_was_read_is_not_taken_apart_again() {
+        let cache = PlanCache::default();
+        let tokens = |sql: &str| match cache.read(sql).unwrap() {
+            Statement::Unparsed(query) => query.tokens,
+            other => panic!("{other:?}"),
+        };
+        let first = tokens("SELECT 1");
+        assert!(Arc::ptr_eq(&first, &tokens("SELECT 1")));
+        assert!(!Arc::ptr_eq(&first, &tokens("SELECT  1")));
+        let long = format!("SELECT '{}'", "x".repeat(TEXT_MAX));
+        assert!(!Arc::ptr_eq(&tokens(&long), &tokens(&long)));
+        for number in 0..=2 * PLANS_MAX {
+            tokens(&format!("SELECT {number}"));
+        }
+        assert!(cache.texts.lock().unwrap().len() <= PLANS_MAX);
+    }
+
+    #[test]
     fn texts_side_by_side_and_long_queries_have_no_key() {
         assert_eq!(key_of("SELECT 'a'\n'b'"), None);
         assert_eq!(key_of("SELECT 'a' 'b'"), None);
