@@ -206,6 +206,7 @@ fn count_stops(store: &Store) -> Result<()> {
             place: 0,
             cells: "SELECT nation AS k0, count(*) AS v0 FROM stop GROUP BY nation".into(),
             tables: stop.into_iter().collect(),
+            roles: Vec::new(),
         },
     })?;
     transaction.commit()?;

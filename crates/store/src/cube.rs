@@ -6,7 +6,7 @@
 
 use crate::definition::TableDefinition;
 use crate::rows::Deletions;
-use crate::schema::Schema;
+use crate::schema::{Column, Schema};
 use crate::segment::Segment;
 use crate::snapshot::{Snapshot, Table};
 use arrow::record_batch::RecordBatch;
@@ -29,6 +29,23 @@ pub struct CubePart {
     pub cells: String,
     /// The tables that the query reads.
     pub tables: Vec<TableId>,
+    /// What each column is, in the order of their declaration. Parts from before this was noted
+    /// have none, and keep several cells with the same keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<CellRole>,
+}
+
+/// What a column of cells holds: what the one of several cells with the same keys has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CellRole {
+    /// The value that all of them have.
+    Key,
+    /// Their sum.
+    Sum,
+    /// The least of them.
+    Min,
+    /// The greatest of them.
+    Max,
 }
 
 /// What becomes of a part with a commit.
@@ -36,7 +53,7 @@ pub struct CubePart {
 pub struct PartChange {
     /// The table of cells.
     pub table: TableId,
-    /// Ids of rows that go.
+    /// Ids of rows that go: of the cells with some keys all or none, since merges make one of them.
     pub deleted: Vec<u64>,
     /// Cells that come.
     pub added: Vec<RecordBatch>,
@@ -77,6 +94,18 @@ impl Table {
     /// The cube whose cells it has.
     pub fn cube(&self) -> Option<&CubePart> {
         self.schema.cube.as_ref()
+    }
+
+    /// What its columns are, if cells with the same keys can become one when they are written again:
+    /// those are neighbours then.
+    pub(crate) fn cell_roles(&self) -> Option<&[CellRole]> {
+        let roles = self.cube()?.roles.as_slice();
+        let columns = self.columns();
+        let is_sorted = |(column, role): (&Column, &CellRole)| {
+            *role != CellRole::Key || self.sorted_by().contains(&column.id)
+        };
+        let fits = columns.len() == roles.len() && columns.iter().zip(roles).all(is_sorted);
+        fits.then_some(roles)
     }
 
     /// Whether rows were added or removed since `before`, or its declaration was changed.

@@ -76,7 +76,7 @@ mod tests;
 pub use alter::TableChange;
 pub use backup::{BackupMode, BackupReport};
 pub use check::{CheckOptions, CheckReport};
-pub use cube::{CubePart, Maintenance, PartChange, PartDefinition};
+pub use cube::{CellRole, CubePart, Maintenance, PartChange, PartDefinition};
 pub use declare::NAME_BYTES_MAX;
 pub use definition::{
     CheckDefinition, ColumnDefinition, ForeignKeyDefinition, KeyDefinition, TableDefinition,

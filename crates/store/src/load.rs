@@ -19,6 +19,7 @@
 
 mod chunk;
 mod clustered;
+mod combined;
 mod input;
 mod merged;
 mod numbers;
@@ -31,6 +32,7 @@ pub(crate) use numbers::RowNumbers;
 pub(crate) use runs::Loaded;
 pub(crate) use writer::{RowColumn, Written};
 
+use crate::cube::CellRole;
 use crate::dictionaries::SharedDictionaries;
 use crate::keys::layout::{Layout, NormalKey, by_width};
 use crate::keys::{index, references};
@@ -114,6 +116,8 @@ pub(crate) struct Job<'a> {
     pub(crate) columns: &'a [RowColumn],
     /// What is looked up of the rows before they are sorted; `None` if they have it already.
     pub(crate) clustered: Option<&'a Clustered<'a>>,
+    /// What the first columns are if the rows are cells, of which those with equal keys become one.
+    pub(crate) cell_roles: Option<&'a [CellRole]>,
     pub(crate) memory_bytes: usize,
     pub(crate) workers: &'a Workers,
 }
@@ -132,7 +136,16 @@ pub(crate) fn load(
     columns.extend(clustered.columns());
     let memory_bytes = options.memory_bytes;
     let clustered = Some(&clustered);
-    let job = Job { files, tables, before, columns: &columns, clustered, memory_bytes, workers };
+    let job = Job {
+        files,
+        tables,
+        before,
+        columns: &columns,
+        clustered,
+        cell_roles: None,
+        memory_bytes,
+        workers,
+    };
     let mut input = Input::new(before, options.progress.as_deref());
     let mut rows = batches.filter_map(|batch| batch.and_then(|it| input.check(it)).transpose());
     let layout = sort_layout(before)?;

@@ -15,10 +15,10 @@ use crate::edges;
 use crate::improvable;
 use crate::load::{LoadOptions, sort_layout};
 use crate::new_files::NewFiles;
-use crate::policy::{MergePolicy, Size, choose};
+use crate::policy::{self, MergePolicy, Size};
 use crate::publish::{Change, publish};
 use crate::records::SegmentRecord;
-use crate::rewrite::{Rewriting, widen};
+use crate::rewrite::{Rewriting, number_cells, widen};
 use crate::rows::Deletions;
 use crate::segment::Segment;
 use crate::snapshot::{Snapshot, Table};
@@ -125,7 +125,7 @@ impl Shared {
         };
         let pick = |snapshot: &Snapshot| {
             for table in snapshot.all_tables() {
-                if let Some(range) = choose(&sizes(table)?, &policy) {
+                if let Some(range) = choose(table, &policy)? {
                     return Ok(Some((table.id(), widen(table, range))));
                 }
             }
@@ -229,8 +229,15 @@ impl Drop for Frozen<'_> {
     }
 }
 
+/// The segments of a table that should be written again, if any.
+pub(crate) fn choose(table: &Table, policy: &MergePolicy) -> Result<Option<Range<usize>>> {
+    let sizes = sizes(table)?;
+    let cells = table.cell_roles().and_then(|_| policy::choose_cells(&sizes, policy));
+    Ok(cells.or_else(|| policy::choose(&sizes, policy)))
+}
+
 /// What the policy has to know.
-pub(crate) fn sizes(table: &Table) -> Result<Vec<Size>> {
+fn sizes(table: &Table) -> Result<Vec<Size>> {
     let follows = edges::follow_each(table)?;
     let size = |(segment, follows): (&Arc<Segment>, bool)| Size {
         rows: segment.row_count(),
@@ -258,11 +265,14 @@ pub(crate) fn report(before: &Table, after: &Table, range: &Range<usize>) -> Mer
     }
 }
 
-/// The segments of `after` that took the place of those of `before` in `range`.
-fn new_segments<'a>(before: &Table, after: &'a Table, range: &Range<usize>) -> &'a [Arc<Segment>] {
+/// The places of the segments of `after` that took the place of those of `before` in `range`.
+pub(crate) fn new_places(before: &Table, after: &Table, range: &Range<usize>) -> Range<usize> {
     let behind = before.segments.len() - range.end;
-    let end = after.segments.len().saturating_sub(behind);
-    after.segments.get(range.start..end).unwrap_or_default()
+    range.start..after.segments.len().saturating_sub(behind)
+}
+
+fn new_segments<'a>(before: &Table, after: &'a Table, range: &Range<usize>) -> &'a [Arc<Segment>] {
+    after.segments.get(new_places(before, after, range)).unwrap_or_default()
 }
 
 /// Puts what was made of `before` into `newest`; `None` if that has changed too much meanwhile.
@@ -306,10 +316,15 @@ fn place(
     } else {
         placed.next_run = after.next_run;
     }
-    placed.deletions = Arc::new(carry_deletions(before, old, newest, &new)?);
+    let deleted = deleted_since(before, old, newest)?;
+    placed.deletions = Arc::new(carry_deletions(&deleted, old, newest, &new)?);
     placed.deletions_file = None;
+    let places = from..from + new.len();
     placed.segments.splice(from..to, new);
     keep_dictionaries(&mut placed, after);
+    if placed.cell_roles().is_some() && deleted.is_empty() {
+        number_cells(&mut placed, places)?;
+    }
     placed.is_sorted = match sort_layout(&placed)? {
         None => false,
         Some(layout) => edges::is_sorted(&layout, &placed)?,
@@ -317,15 +332,8 @@ fn place(
     Ok(Some(placed))
 }
 
-/// The deletions of `newest` without those of the `old` segments. Rows of these that were deleted
-/// since `before` live in the `new` segments, where they are deleted instead.
-fn carry_deletions(
-    before: &Table,
-    old: &[Arc<Segment>],
-    newest: &Table,
-    new: &[Arc<Segment>],
-) -> Result<Deletions> {
-    let mut deletions = newest.deletions.as_ref().clone();
+/// The ordinals of rows of the `old` segments that were deleted since `before`.
+fn deleted_since(before: &Table, old: &[Arc<Segment>], newest: &Table) -> Result<RoaringTreemap> {
     let mut deleted = RoaringTreemap::new();
     for segment in old {
         if let Some(places) = newest.deletions.of(segment.id()) {
@@ -336,8 +344,20 @@ fn carry_deletions(
                 since.iter().map(|place| segment.first_row() + u64::from(place)).collect();
             deleted.extend(before.ordinals_of(&rows)?);
         }
-        deletions.remove(segment.id());
     }
+    Ok(deleted)
+}
+
+/// The deletions of `newest` without those of the `old` segments. Those of their rows that were
+/// `deleted` meanwhile live in the `new` segments, where they are deleted instead.
+fn carry_deletions(
+    deleted: &RoaringTreemap,
+    old: &[Arc<Segment>],
+    newest: &Table,
+    new: &[Arc<Segment>],
+) -> Result<Deletions> {
+    let mut deletions = newest.deletions.as_ref().clone();
+    old.iter().for_each(|segment| deletions.remove(segment.id()));
     let mut found = 0;
     for segment in new.iter().filter(|_| !deleted.is_empty()) {
         let mut places = RoaringBitmap::new();
@@ -352,7 +372,9 @@ fn carry_deletions(
         }
         found += deletions.add(segment.id(), &places);
     }
-    if found != deleted.len() {
+    // Of cells with the same keys all were deleted; the one that they became has the ordinal of one
+    // of them.
+    if found != deleted.len() && newest.cell_roles().is_none() {
         return Err(Error::internal("rows that were deleted during a merge are not in it"));
     }
     Ok(deletions)

@@ -6,6 +6,7 @@
 //!          a tier has runs of up to fan-in times   below, and their ranges of the sort key overlap
 //!          the rows of the tier below              or they are small
 //!  purge   a segment                               when much of it is deleted
+//!  cells   all of a part of a cube                 when many may have the keys of others
 //! ```
 
 use starfact_base::limits::BLOCK_ROWS;
@@ -29,18 +30,43 @@ pub struct MergePolicy {
     pub flush_bytes: u64,
     /// Rows of the largest run that is made.
     pub rows_max: u64,
+    /// Cells outside of the largest run of a part of a cube, which may have the keys of others: so
+    /// many, and as many again as `loose_share` times those of that run, may be.
+    pub loose_cells: u64,
+    /// See `loose_cells`.
+    pub loose_share: u64,
 }
+
+/// Loose cells of a part of which all are read in no time.
+const LOOSE_CELLS: u64 = 20_000;
 
 impl Default for MergePolicy {
     fn default() -> Self {
-        Self { fan_in: 8, flush_rows: 1 << 20, flush_bytes: 64 << 20, rows_max: 1 << 30 }
+        Self::DEFAULT
     }
 }
 
 impl MergePolicy {
-    /// What a commit does itself: make one of many small segments.
-    pub(crate) const COMMIT: Self =
-        Self { fan_in: 64, flush_rows: u64::MAX, flush_bytes: u64::MAX, rows_max: 1 << 20 };
+    /// What is done unless told otherwise.
+    pub const DEFAULT: Self = Self {
+        fan_in: 8,
+        flush_rows: 1 << 20,
+        flush_bytes: 64 << 20,
+        rows_max: 1 << 30,
+        loose_cells: LOOSE_CELLS,
+        loose_share: 1,
+    };
+
+    /// What a commit does itself, where the background work does not keep up or has no time: make
+    /// one of many small segments.
+    pub(crate) const COMMIT: Self = Self {
+        fan_in: 64,
+        flush_rows: u64::MAX,
+        flush_bytes: u64::MAX,
+        rows_max: 1 << 20,
+        loose_cells: 4 * LOOSE_CELLS,
+        loose_share: 4,
+    };
 }
 
 /// What the policy knows of a segment.
@@ -61,6 +87,20 @@ pub(crate) struct Size {
 /// The segments that should be written again, if any.
 pub(crate) fn choose(segments: &[Size], policy: &MergePolicy) -> Option<Range<usize>> {
     flush(segments, policy).or_else(|| purge(segments, policy)).or_else(|| merge(segments, policy))
+}
+
+/// All segments of a part of a cube, if many of its cells may have the keys of others.
+pub(crate) fn choose_cells(segments: &[Size], policy: &MergePolicy) -> Option<Range<usize>> {
+    let (mut runs, mut all) = (runs(segments), 0);
+    for run in &mut runs {
+        let deleted = segments.get(run.segments.clone()).unwrap_or_default().iter();
+        run.rows = run.rows.saturating_sub(deleted.map(|size| size.deleted).sum());
+        all += run.rows;
+    }
+    let largest = runs.iter().filter(|run| !run.is_in_memory).map(|run| run.rows).max();
+    let largest = largest.unwrap_or_default();
+    let may_be = largest.saturating_mul(policy.loose_share).saturating_add(policy.loose_cells);
+    (runs.len() > 1 && all - largest > may_be).then_some(0..segments.len())
 }
 
 /// Neighbours in memory that are many.
@@ -162,8 +202,14 @@ fn runs(segments: &[Size]) -> Vec<Run> {
 mod tests {
     use super::*;
 
-    const POLICY: MergePolicy =
-        MergePolicy { fan_in: 4, flush_rows: 1000, flush_bytes: 1 << 20, rows_max: 1 << 24 };
+    const POLICY: MergePolicy = MergePolicy {
+        fan_in: 4,
+        flush_rows: 1000,
+        flush_bytes: 1 << 20,
+        rows_max: 1 << 24,
+        loose_cells: 10,
+        loose_share: 1,
+    };
 
     fn file(rows: u64, deleted: u64) -> Size {
         Size { rows, deleted, ..Size::default() }
@@ -210,6 +256,20 @@ mod tests {
             (size.run, size.rows) = (number, POLICY.rows_max / 4);
         });
         assert_eq!(choose(&large, &POLICY), Some(0..4), "up to the largest run");
+    }
+
+    #[test]
+    fn loose_cells_are_fewer_than_others_and_some() {
+        let run = |rows: u64, run: u64| Size { run, ..file(rows, 0) };
+        let most = [run(50, 1), run(50, 1), memory(60), run(50, 2)];
+        assert_eq!(choose_cells(&most, &POLICY), None, "as many as the largest run, and ten");
+        let more = [&most[..], &[memory(1)]].concat();
+        assert_eq!(choose_cells(&more, &POLICY), Some(0..5));
+        let deleted = [run(50, 1), run(50, 1), memory(60), Size { deleted: 1, ..run(51, 2) }];
+        assert_eq!(choose_cells(&deleted, &POLICY), None);
+        assert_eq!(choose_cells(&[memory(11)], &POLICY), None, "one has each key once");
+        assert_eq!(choose_cells(&[memory(6), memory(5)], &POLICY), Some(0..2));
+        assert_eq!(choose_cells(&[], &POLICY), None);
     }
 
     #[test]

@@ -18,12 +18,12 @@ use crate::append::has_many_logs;
 use crate::deletions_file::DeletionsFile;
 use crate::garbage::{Garbage, Item, folders};
 use crate::load::LoadOptions;
-use crate::maintain::{MergeReport, report, sizes};
+use crate::maintain::{MergeReport, choose, new_places, report};
 use crate::new_files::NewFiles;
-use crate::policy::{MergePolicy, choose};
+use crate::policy::MergePolicy;
 use crate::records::Catalog;
 use crate::retention::Former;
-use crate::rewrite::{Rewriting, widen};
+use crate::rewrite::{Rewriting, number_cells, widen};
 use crate::snapshot::{Snapshot, Table};
 use crate::store::{Shared, Writer};
 use crate::worker::{MergeReason, MergeRecord};
@@ -115,7 +115,12 @@ fn store_rows(writer: &Writer, change: &mut Change<'_>) -> Result<Vec<MergeRecor
     let mut merges = Vec::new();
     let mut rewrite = |table: &mut Arc<Table>, range: Range<usize>| {
         let (started, clock) = (SystemTime::now(), Instant::now());
-        let after = Arc::new(rewriting.rewrite(table, range.clone())?);
+        let mut after = rewriting.rewrite(table, range.clone())?;
+        if after.cell_roles().is_some() {
+            let new = new_places(table, &after, &range);
+            number_cells(&mut after, new)?;
+        }
+        let after = Arc::new(after);
         let report = MergeReport { is_done: true, ..report(table, &after, &range) };
         let (reason, duration) = (MergeReason::Commit, clock.elapsed());
         merges.push(MergeRecord { started, duration, reason, outcome: Ok(report) });
@@ -130,7 +135,7 @@ fn store_rows(writer: &Writer, change: &mut Change<'_>) -> Result<Vec<MergeRecor
             while let Some(range) = in_memory(table) {
                 rewrite(table, range)?;
             }
-            while let Some(range) = choose(&sizes(table)?, &MergePolicy::COMMIT) {
+            while let Some(range) = choose(table, &MergePolicy::COMMIT)? {
                 let range = widen(table, range);
                 rewrite(table, range)?;
             }

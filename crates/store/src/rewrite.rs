@@ -58,6 +58,7 @@ impl Rewriting<'_> {
             before: table,
             columns: &columns,
             clustered: None,
+            cell_roles: table.cell_roles(),
             memory_bytes: self.options.memory_bytes,
             workers: self.workers,
         };
@@ -176,6 +177,28 @@ impl Rewriting<'_> {
         let dir = Arc::clone(self.files.dir());
         Some(Arc::new(KeyRun::new(dir, table.id(), columns, record, segments)))
     }
+}
+
+/// Gives the rows of some segments that were just written new ordinals, one after the other, so
+/// that they need no files of them: nothing refers to cells.
+pub(crate) fn number_cells(table: &mut Table, new: Range<usize>) -> Result<()> {
+    let mut next = table.next_ordinal;
+    for segment in table.segments.get_mut(new).unwrap_or_default() {
+        let mut record = segment.record().clone();
+        let end = next.checked_add(record.rows).filter(|end| *end <= i64::MAX as u64);
+        let Some(end) = end else { return Ok(()) };
+        if record.ordinals == OrdinalsRecord::Stored {
+            record.files.retain(|file| file.column != ORDINALS);
+            segment.dir().remove_file(&paths::column(segment.folder(), ORDINALS))?;
+        }
+        record.first_row = Some(record.first_row()).filter(|first| *first != next);
+        record.ordinals = OrdinalsRecord::Consecutive(next);
+        let renumbered = Segment::new(Arc::clone(segment.dir()), table.schema.id, record);
+        *segment = Arc::new(renumbered.with_dictionaries(&table.dictionaries));
+        next = end;
+        table.next_ordinal = end;
+    }
+    Ok(())
 }
 
 /// The smallest range of segments around `wanted` that no key run in files is partly in.

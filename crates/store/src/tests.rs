@@ -1,6 +1,7 @@
 //! Tests of the store as a whole: what is written is what is read, whatever happens in between.
 
 mod alter;
+mod cells;
 mod clustered;
 mod crashes;
 mod damage;

@@ -20,7 +20,7 @@
 //! others is the same.
 
 use super::cells::Cells;
-use super::part::{Part, cell};
+use super::part::Part;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan_cache::bind_places;
 use crate::scan::StarfactTable;
@@ -31,9 +31,8 @@ use arrow::datatypes::Int64Type;
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::common::{Column, ScalarValue, TableReference};
 use datafusion::datasource::provider_as_source;
-use datafusion::functions_aggregate::count::count;
 use datafusion::logical_expr::utils::conjunction;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder, in_list, lit};
+use datafusion::logical_expr::{Expr, LogicalPlanBuilder, in_list};
 use starfact_store::{Maintenance, PartChange, Snapshot, Table};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
@@ -42,11 +41,6 @@ use std::sync::{Arc, Weak};
 const CHANGED_ROWS_MAX: usize = 10_000;
 /// Distinct values of a key up to which groups are looked for by it.
 const VALUES_MAX: usize = 1_000;
-/// Cells that a part may have twice before its cells are made one each.
-const LOOSE_CELLS: u64 = 20_000;
-/// Of so many commits, one counts how many cells a part had if it had one each.
-const COMMITS_PER_COUNT: u64 = 32;
-
 /// Keeps the cubes of a warehouse.
 pub(crate) struct Keeper {
     inner: Weak<Inner>,
@@ -200,8 +194,6 @@ impl Step<'_> {
         let added = self.cells(&rows)?;
         let added: Vec<RecordBatch> =
             added.iter().map(|batch| self.as_stored(batch)).collect::<Result<_>>()?;
-        let cells = added.iter().map(|batch| batch.num_rows() as u64).sum();
-        self.inner.cubes.note_settled(self.table.id(), cells);
         Ok(PartChange { table: self.table.id(), deleted: all_rows(self.table), added })
     }
 
@@ -225,13 +217,6 @@ impl Step<'_> {
             come.settle();
             if come.is_empty() {
                 return Ok(None);
-            }
-            if self.is_loose(self.table.row_count() + come.len() as u64)? {
-                come.add(&self.stored_cells()?)?;
-                come.settle();
-                self.inner.cubes.note_settled(table, come.len() as u64);
-                let deleted = all_rows(self.table);
-                return Ok(Some(PartChange { table, deleted, added: vec![come.batch()?] }));
             }
             return Ok(Some(PartChange { table, deleted: Vec::new(), added: vec![come.batch()?] }));
         }
@@ -258,44 +243,6 @@ impl Step<'_> {
         Ok(Some(PartChange { table, deleted, added }))
     }
 
-    /// Whether the part should have one cell each when it has so many: at most as many again, and
-    /// some more, may be loose.
-    fn is_loose(&self, cells: u64) -> Result<bool> {
-        if cells <= LOOSE_CELLS {
-            return Ok(false);
-        }
-        let (table, cubes) = (self.table.id(), &self.inner.cubes);
-        let settled = match cubes.settled(table) {
-            Some(settled) => settled,
-            // To count them takes as long as reading them: one commit of many does, also where each
-            // has a process of its own.
-            None if self.after.epoch().0.is_multiple_of(COMMITS_PER_COUNT) => {
-                let settled = self.count_settled()?;
-                cubes.note_settled(table, settled);
-                settled
-            }
-            None => return Ok(false),
-        };
-        Ok(cells > settled.saturating_mul(2).saturating_add(LOOSE_CELLS))
-    }
-
-    /// How many combinations of keys the part has.
-    fn count_settled(&self) -> Result<u64> {
-        let provider = StarfactTable::of_epoch(Arc::clone(self.table), self.after.epoch());
-        let scan = LogicalPlanBuilder::scan("cells", provider_as_source(Arc::new(provider)), None)?;
-        let keys = self.part.columns.iter().take(self.part.key_count());
-        let keys = keys.map(|column| cell("cells", &column.name)).collect::<Vec<_>>();
-        if keys.is_empty() {
-            return Ok(1);
-        }
-        let plan = scan.aggregate(keys, Vec::<Expr>::new())?;
-        let plan = plan.aggregate(Vec::<Expr>::new(), vec![count(lit(1_i64))])?.build()?;
-        let plan = self.inner.cubes.optimized(self.inner, &plan)?;
-        let rows = self.inner.cubes.rows(self.inner, self.after, &plan)?;
-        let count = rows.first().map(|batch| batch.column(0).as_primitive::<Int64Type>().value(0));
-        Ok(count.unwrap_or_default().unsigned_abs())
-    }
-
     /// The ids of the rows of the part with some keys.
     fn rows_with(&self, keys: &Cells<'_>) -> Result<Vec<u64>> {
         let provider = StarfactTable::with_row_ids(Arc::clone(self.table));
@@ -312,11 +259,6 @@ impl Step<'_> {
             }
         }
         Ok(ids)
-    }
-
-    /// The cells that the part has.
-    fn stored_cells(&self) -> Result<Vec<RecordBatch>> {
-        self.inner.cubes.stored(self.inner, self.after, self.table)
     }
 
     /// The cells of some rows.

@@ -32,7 +32,6 @@ pub(crate) struct Cubes {
     planning: Mutex<()>,
     parts: Mutex<HashMap<TableId, Known>>,
     /// How many cells tables had when they had one each.
-    settled: Mutex<HashMap<TableId, u64>>,
     /// How often cubes have answered.
     used: Mutex<HashMap<String, u64>>,
     /// Parts of cubes that gave a wrong answer.
@@ -139,22 +138,6 @@ impl Cubes {
         })
     }
 
-    /// The cells that a table has, loose ones among them.
-    ///
-    /// # Errors
-    /// Damage.
-    pub(super) fn stored(
-        &self,
-        inner: &Arc<Inner>,
-        snapshot: &Arc<Snapshot>,
-        table: &Arc<Table>,
-    ) -> Result<Vec<RecordBatch>> {
-        let provider = StarfactTable::of_epoch(Arc::clone(table), snapshot.epoch());
-        let source = provider_as_source(Arc::new(provider));
-        let plan = LogicalPlanBuilder::scan("cells", source, None)?.build()?;
-        self.rows(inner, snapshot, &plan)
-    }
-
     /// A plan with conditions on some of its columns: each has one of some values.
     ///
     /// # Errors
@@ -194,22 +177,6 @@ impl Cubes {
     /// Those of the optimiser.
     pub(super) fn optimized(&self, inner: &Arc<Inner>, plan: &LogicalPlan) -> Result<LogicalPlan> {
         Ok(self.planner(inner).state.optimize(plan)?)
-    }
-
-    /// How many cells a table had when it had one each, if that was seen.
-    pub(super) fn settled(&self, table: TableId) -> Option<u64> {
-        self.settled.lock().unwrap_or_else(PoisonError::into_inner).get(&table).copied()
-    }
-
-    /// Notes that a table has so many cells if it has one each.
-    pub(super) fn note_settled(&self, table: TableId, cells: u64) {
-        self.settled.lock().unwrap_or_else(PoisonError::into_inner).insert(table, cells);
-    }
-
-    /// Forgets what was seen of loose cells.
-    #[cfg(test)]
-    pub(crate) fn forget_settled(&self) {
-        self.settled.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Counts the cubes that answer a query, of which these are the notes.

@@ -15,7 +15,7 @@ use datafusion::sql::sqlparser::ast::ObjectName;
 use datafusion::sql::sqlparser::tokenizer::Token;
 use starfact_base::{ColumnId, TableId};
 use starfact_store::{
-    Column, ColumnDefinition, CubePart, PartDefinition, Snapshot, Table, TableDefinition,
+    CellRole, Column, ColumnDefinition, CubePart, PartDefinition, Snapshot, Table, TableDefinition,
     Transaction,
 };
 use std::collections::BTreeMap;
@@ -217,7 +217,7 @@ impl Planned {
         sql: &str,
         place: u32,
     ) -> Result<PartDefinition> {
-        let mut columns = Vec::new();
+        let (mut columns, mut roles) = (Vec::new(), Vec::new());
         for (field, text) in self
             .plan
             .schema()
@@ -227,14 +227,20 @@ impl Planned {
         {
             let is_key = columns.len() < self.wanted.keys.len();
             let is_exact = matches!(field.data_type(), DataType::Int64 | DataType::Decimal128(..));
-            let is_extreme = text.starts_with("min(") || text.starts_with("max(");
+            let role = match text {
+                _ if is_key => CellRole::Key,
+                text if text.starts_with("min(") => CellRole::Min,
+                text if text.starts_with("max(") => CellRole::Max,
+                _ => CellRole::Sum,
+            };
+            roles.push(role);
             if is_key && matches!(field.data_type(), DataType::Float32 | DataType::Float64) {
                 let message =
                     format!("{text} is {}, and can be no key", sql_name(field.data_type()));
                 return Err(Error::sql(message)
                     .with_hint("cast it: its values are not told apart as its texts are"));
             }
-            if !is_key && !is_exact && !is_extreme {
+            if role == CellRole::Sum && !is_exact {
                 let message = format!(
                     "{text} is {}, and sums of floats depend on their order",
                     sql_name(field.data_type())
@@ -258,7 +264,7 @@ impl Planned {
         tables.extend(self.shape.paths.iter().map(|path| path.table));
         tables.dedup();
         let (cube, sql, cells) = (cube.to_owned(), sql.to_owned(), self.sql.clone());
-        Ok(PartDefinition { table, part: CubePart { cube, sql, place, cells, tables } })
+        Ok(PartDefinition { table, part: CubePart { cube, sql, place, cells, tables, roles } })
     }
 }
 

@@ -4,14 +4,21 @@ use super::{Context, names};
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use datafusion::sql::sqlparser::ast::ObjectName;
+use starfact_base::TableId;
 use starfact_store::{LoadOptions, Table};
 use std::sync::Arc;
 
-/// Writes all rows of some tables again where that makes anything better.
+/// Writes all rows of some tables, and all cells of cubes that are made of them, again where that
+/// makes anything better.
 pub(super) fn optimize(context: &mut Context, names: &[ObjectName]) -> Result<Outcome> {
     refuse_within_transaction(context, "OPTIMIZE")?;
     let tables = names.iter().map(|name| names::find_table(&context.snapshot, name).cloned());
-    for table in tables.collect::<Result<Vec<Arc<Table>>>>()? {
+    let mut tables = tables.collect::<Result<Vec<Arc<Table>>>>()?;
+    let is_named = |id: &TableId| tables.iter().any(|table| table.id() == *id);
+    let parts = context.snapshot.cube_parts().filter(|(_, part)| part.tables.iter().any(is_named));
+    let parts: Vec<Arc<Table>> = parts.map(|(part, _)| Arc::clone(part)).collect();
+    tables.extend(parts);
+    for table in tables {
         let cancel = context.cancel.clone();
         let pace = move || match cancel.is_cancelled() {
             true => Err(starfact_base::Error::invalid("the statement was cancelled")),

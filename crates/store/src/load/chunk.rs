@@ -1,5 +1,6 @@
 //! Rows that are sorted and written together, and how they are put in order.
 
+use super::combined::starts;
 use super::input::CheckedRows;
 use crate::keys::layout::{Layout, NormalKey, ours};
 use crate::workers::Workers;
@@ -104,12 +105,14 @@ pub(crate) struct SortedChunk<K> {
     order: Option<UInt32Array>,
     /// The least and the greatest key; `None` without a sort order.
     pub(crate) ends: Option<(K, K)>,
+    /// The places of the first rows with each key, where these are asked for.
+    pub(crate) starts: Option<Vec<u32>>,
 }
 
 impl<K: NormalKey> SortedChunk<K> {
     /// A chunk in the order that it came in.
     pub(crate) fn as_it_is(chunk: Chunk) -> Self {
-        Self { chunk, order: None, ends: None }
+        Self { chunk, order: None, ends: None, starts: Some(vec![0]) }
     }
 
     /// Sorts a chunk by the columns at `places`; equal rows stay in the order of the input.
@@ -118,6 +121,7 @@ impl<K: NormalKey> SortedChunk<K> {
         layout: &Layout,
         places: &[usize],
         workers: &Workers,
+        wants_starts: bool,
     ) -> Result<Self> {
         let columns: Vec<ArrayRef> =
             places.iter().map(|place| chunk.column(*place)).collect::<Result<_>>()?;
@@ -125,14 +129,16 @@ impl<K: NormalKey> SortedChunk<K> {
         drop(columns);
         if keys.is_sorted() {
             let ends = keys.first().cloned().zip(keys.last().cloned());
-            return Ok(Self { chunk, order: None, ends });
+            let starts = wants_starts.then(|| starts(keys.iter()));
+            return Ok(Self { chunk, order: None, ends, starts });
         }
         let mut pairs: Vec<(K, u32)> = keys.into_iter().zip(0..).collect();
         sort(&mut pairs, workers);
         let first = pairs.first().map(|(key, _)| key.clone());
         let ends = first.zip(pairs.last().map(|(key, _)| key.clone()));
+        let starts = wants_starts.then(|| starts(pairs.iter().map(|(key, _)| key)));
         let order = UInt32Array::from_iter_values(pairs.into_iter().map(|(_, row)| row));
-        Ok(Self { chunk, order: Some(order), ends })
+        Ok(Self { chunk, order: Some(order), ends, starts })
     }
 
     /// The order, for the numbers of its rows.

@@ -2,6 +2,7 @@
 
 use super::Job;
 use super::chunk::Rows;
+use super::combined::{combine, starts};
 use super::writer::{SegmentsWriter, Written};
 use crate::keys::layout::{Layout, NormalKey};
 use crate::merge::{BlockRange, FAN_IN, Merger, SortedRun, decode};
@@ -45,9 +46,14 @@ fn merge_group<K: NormalKey>(
     let mut writer = SegmentsWriter::new(job, with_numbers);
     let mut merger = Merger::<K>::new(&runs, layout, places);
     while let Some(step) = merger.next_step()? {
+        let are_cells = job.cell_roles.is_some();
+        let starts = are_cells.then(|| starts(step.pairs.iter().map(|(key, _)| key)));
         let order = UInt32Array::from_iter_values(step.pairs.into_iter().map(|(_, place)| place));
         let rows = MergedRows { runs: &runs, ranges: step.ranges, order };
-        writer.append(&rows, job.workers)?;
+        match combine(job, &rows, &starts.unwrap_or_default())? {
+            Some(combined) => writer.append(&combined, job.workers)?,
+            None => writer.append(&rows, job.workers)?,
+        }
     }
     let written = writer.finish(job.workers)?;
     drop(runs);

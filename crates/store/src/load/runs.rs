@@ -4,7 +4,8 @@
 //! no merge. Where a chunk begins below the end of the one before, a new run begins.
 
 use super::Job;
-use super::chunk::{Chunk, SortedChunk};
+use super::chunk::{Chunk, Rows, SortedChunk};
+use super::combined::combine;
 use super::merged::merge;
 use super::numbers::RowNumbers;
 use super::writer::{SegmentsWriter, Written};
@@ -56,9 +57,20 @@ impl<'a, K: NormalKey> RunsWriter<'a, K> {
         let workers = self.job.workers;
         let chunk = match self.layout {
             None => SortedChunk::as_it_is(chunk),
-            Some(layout) => SortedChunk::<K>::sort(chunk, layout, &self.places, workers)?,
+            Some(layout) => {
+                let are_cells = self.job.cell_roles.is_some();
+                SortedChunk::<K>::sort(chunk, layout, &self.places, workers, are_cells)?
+            }
         };
-        self.rows += super::chunk::Rows::row_count(&chunk) as u64;
+        let combined = match &chunk.starts {
+            Some(starts) => combine(self.job, &chunk, starts)?,
+            None => None,
+        };
+        let rows: &dyn Rows = combined.as_ref().map_or(&chunk, |combined| combined);
+        if rows.row_count() == 0 {
+            return Ok(());
+        }
+        self.rows += rows.row_count() as u64;
         let (first, last) = chunk.ends.clone().unzip();
         let follows = |open: &OpenRun<'_, K>| open.last <= first;
         if !self.open.as_ref().is_some_and(follows) {
@@ -68,7 +80,7 @@ impl<'a, K: NormalKey> RunsWriter<'a, K> {
             self.open = Some(OpenRun { writer, last: None });
         }
         if let Some(open) = &mut self.open {
-            open.writer.append(&chunk, workers)?;
+            open.writer.append(rows, workers)?;
             open.last = last;
         }
         if is_only {

@@ -8,7 +8,7 @@ use starfact_vfs::MemDir;
 use std::collections::BTreeMap;
 
 const MERGE: MergePolicy =
-    MergePolicy { fan_in: 2, flush_rows: 1, flush_bytes: 1, rows_max: 1 << 30 };
+    MergePolicy { fan_in: 2, flush_rows: 1, flush_bytes: 1, ..MergePolicy::DEFAULT };
 
 /// Parents in the order of a day, so that their ordinals are not in the order of their keys.
 fn parent() -> TableDefinition {

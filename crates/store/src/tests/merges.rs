@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::sync::Mutex;
 
 const FLUSH: MergePolicy =
-    MergePolicy { fan_in: 2, flush_rows: 1, flush_bytes: 1, rows_max: 1 << 30 };
+    MergePolicy { fan_in: 2, flush_rows: 1, flush_bytes: 1, ..MergePolicy::DEFAULT };
 
 fn new_store(dir: &MemDir) -> (Store, TableId, TableId) {
     let store = open(dir);
