@@ -24,8 +24,8 @@ CUBES = "brands, discounts, profit, trade"
 class Shell:
     """A shell on a warehouse, which answers statement by statement."""
 
-    def __init__(self, binary, warehouse, threads):
-        command = [binary, str(warehouse), "--mode", "csv", "--no-header", "--threads", str(threads)]
+    def __init__(self, binary, warehouse, threads, *options):
+        command = [binary, str(warehouse), "--mode", "csv", "--no-header", "--threads", str(threads), *options]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 

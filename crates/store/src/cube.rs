@@ -96,8 +96,8 @@ impl Table {
         self.schema.cube.as_ref()
     }
 
-    /// What its columns are, if cells with the same keys can become one when they are written again:
-    /// those are neighbours then.
+    /// What its columns are, if cells with the same keys can become one when they are written
+    /// again: those are neighbours then.
     pub(crate) fn cell_roles(&self) -> Option<&[CellRole]> {
         let roles = self.cube()?.roles.as_slice();
         let columns = self.columns();

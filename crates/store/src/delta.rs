@@ -8,7 +8,7 @@ use crate::keys::layout::{by_width, ours};
 use crate::keys::memory::MemoryKeys;
 use crate::load::{RowColumn, RowNumbers, sort_layout};
 use crate::paths;
-use crate::records::{FileRecord, OrdinalsRecord, SegmentRecord};
+use crate::records::{FileRecord, OrdinalsRecord, RowRange, SegmentRecord};
 use crate::rewrite::values;
 use crate::segment::Segment;
 use crate::snapshot::Table;
@@ -32,6 +32,8 @@ const FAN_IN: usize = 32;
 const MERGED_ROWS_MAX: u64 = BLOCK_ROWS as u64;
 /// The numbers of segments that were made of others in memory: no file has them.
 const MERGED_SEGMENTS: u64 = u64::MAX / 4;
+/// And of those that are parts of others.
+const PARTS_OF_SEGMENTS: u64 = MERGED_SEGMENTS + MERGED_SEGMENTS / 2;
 
 /// Rows of a segment in memory up to which its values are kept as they were given.
 const KEPT_ROWS_MAX: usize = 4096;
@@ -220,17 +222,8 @@ fn merge(table: &mut Table, range: Range<usize>) -> Result<()> {
     };
     let mut columns = RowColumn::all_of(table);
     columns.retain(|column| column.id != ORDINALS || ordinals == OrdinalsRecord::Stored);
-    let mut merged = Vec::with_capacity(columns.len());
-    for column in &columns {
-        let mut parts = Vec::with_capacity(old.len());
-        for segment in &old {
-            for block in 0..segment.block_count() {
-                parts.push(values(table, segment, block, column, None)?);
-            }
-        }
-        let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
-        merged.push(concat(&parts).map_err(ours)?);
-    }
+    let merged = columns.iter().map(|column| values_of(table, &old, column));
+    let merged = merged.collect::<Result<Vec<_>>>()?;
     let record = SegmentRecord {
         id: SegmentId(NEXT.fetch_add(1, Ordering::Relaxed)),
         rows: old.iter().map(|segment| segment.row_count()).sum(),
@@ -261,6 +254,49 @@ fn merge(table: &mut Table, range: Range<usize>) -> Result<()> {
     }
     table.segments.splice(range, [Arc::new(segment)]);
     Ok(())
+}
+
+/// All values of a column of some segments.
+fn values_of(table: &Table, segments: &[Arc<Segment>], column: &RowColumn) -> Result<ArrayRef> {
+    let mut parts = Vec::with_capacity(segments.len());
+    for segment in segments {
+        for block in 0..segment.block_count() {
+            parts.push(values(table, segment, block, column, None)?);
+        }
+    }
+    let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
+    concat(&parts).map_err(ours)
+}
+
+/// Some neighbouring rows of a segment in memory, by their ids, as a segment of their own.
+pub(crate) fn part(table: &Table, segment: &Arc<Segment>, rows: &RowRange) -> Result<Segment> {
+    static NEXT: AtomicU64 = AtomicU64::new(PARTS_OF_SEGMENTS);
+    let first = rows.first_row.saturating_sub(segment.first_row());
+    let row_count = rows.row_end.saturating_sub(rows.first_row);
+    let ordinals = match segment.consecutive() {
+        Some(ordinal) => OrdinalsRecord::Consecutive(ordinal + first),
+        None => OrdinalsRecord::Stored,
+    };
+    let mut columns = RowColumn::all_of(table);
+    columns.retain(|column| column.id != ORDINALS || ordinals == OrdinalsRecord::Stored);
+    let values = columns.iter().map(|column| {
+        let values = values_of(table, std::slice::from_ref(segment), column)?;
+        Ok(values.slice(first as usize, row_count as usize))
+    });
+    let values = values.collect::<Result<Vec<_>>>()?;
+    let record = SegmentRecord {
+        id: SegmentId(NEXT.fetch_add(1, Ordering::Relaxed)),
+        rows: row_count,
+        run: segment.run(),
+        first_row: Some(rows.first_row),
+        ordinals,
+        files: Vec::new(),
+    };
+    let part = write(table, record, &columns, &values)?;
+    if let (Some(memory), Some(known)) = (part.memory(), segment.memory()) {
+        memory.set_record(known.record());
+    }
+    Ok(part)
 }
 
 /// Adds columns of ordinals of other tables to a segment in memory.

@@ -216,8 +216,13 @@ fn begin(
 ) -> Result<Option<Followed>> {
     let catalog = manifest::read(dir.as_ref(), version)?;
     let reader = reader_of(&catalog);
-    let before = before.map(|before| before.snapshot.as_ref());
-    let replay = catalog::replay(dir, catalog, before, pin.as_ref())?;
+    let known = before.map(|before| before.snapshot.as_ref());
+    let mut replay = catalog::replay(dir, catalog, known, pin.as_ref())?;
+    if let Some(before) = before
+        && replay.adopt(&before.snapshot, (reader.next_record(), before.next_record()))?
+    {
+        return follow(dir, replay, before.reader.clone(), pin);
+    }
     follow(dir, replay, reader, pin)
 }
 

@@ -8,7 +8,7 @@
 //! ```
 
 use crate::commit_record::{Commit, decode};
-use crate::delta::merge_neighbours;
+use crate::delta::{merge_neighbours, part};
 use crate::paths;
 use crate::records::{LogRecord, RowRange};
 use crate::snapshot::{Snapshot, Table};
@@ -71,6 +71,44 @@ impl Replay {
         let (version, epoch) = (from.version(), from.epoch());
         let end = Epoch(u64::MAX);
         Self { version, epoch, next_file: 0, next, tables, pending, is_outdated: false, end }
+    }
+
+    /// Takes in the rows in memory of an older snapshot, which has all records from `first` to
+    /// before `next`, so that these need not be read: only what comes then. Says whether that can
+    /// be; if not, nothing has happened.
+    pub(crate) fn adopt(&mut self, before: &Snapshot, (first, next): (u64, u64)) -> Result<bool> {
+        if next <= first || next > self.next {
+            return Ok(false);
+        }
+        let mut adopted = Vec::new();
+        for (id, pending) in &self.pending {
+            // What is not known yet has come later.
+            let Some(known) = before.table_by_id(*id) else { continue };
+            if self.tables.get(id).is_none_or(|table| table.schema != known.schema) {
+                return Ok(false);
+            }
+            for segment in known.segments.iter().filter(|segment| segment.is_in_memory()) {
+                let (from, to) = (segment.first_row(), segment.row_end());
+                for range in &pending.ranges {
+                    let rows = RowRange {
+                        first_row: range.first_row.max(from),
+                        row_end: range.row_end.min(to),
+                    };
+                    if rows == (RowRange { first_row: from, row_end: to }) {
+                        adopted.push((*id, Arc::clone(segment)));
+                    } else if rows.first_row < rows.row_end {
+                        adopted.push((*id, Arc::new(part(known, segment, &rows)?)));
+                    }
+                }
+            }
+        }
+        for (id, segment) in adopted {
+            let Some(table) = self.tables.get_mut(&id) else { continue };
+            let segments = &mut Arc::make_mut(table).segments;
+            let place = segments.partition_point(|it| it.row_end() <= segment.first_row());
+            segments.insert(place, segment);
+        }
+        Ok(true)
     }
 
     /// Whether there is a newer catalog, so that the rest of the log is of no use.

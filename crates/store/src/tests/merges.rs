@@ -5,7 +5,7 @@ use crate::{LoadOptions, MergePolicy, Store};
 use starfact_base::{Error, Result, TableId};
 use starfact_vfs::MemDir;
 use std::cell::Cell;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 const FLUSH: MergePolicy =
     MergePolicy { fan_in: 2, flush_rows: 1, flush_bytes: 1, ..MergePolicy::DEFAULT };
@@ -207,8 +207,7 @@ fn logs_go_when_their_rows_are_in_files() {
 fn older_epochs_are_read_as_long_as_they_are_kept() {
     let dir = MemDir::new();
     let keeping = crate::Retention { epochs: 30, ..crate::Retention::default() };
-    let open_keeping =
-        || Store::open_keeping(std::sync::Arc::new(dir.clone()), READ_WRITE, keeping).unwrap();
+    let open_keeping = || Store::open_keeping(Arc::new(dir.clone()), READ_WRITE, keeping).unwrap();
     let mut store = open_keeping();
     create(&store, &dimension("dim"));
     let dim = table(&store, "dim").id();
@@ -280,7 +279,7 @@ fn a_damaged_log_can_be_read_up_to_the_damage() {
         bad[at] ^= 0x10;
         starfact_vfs::Dir::write_atomic(&dir, &path, &bad).unwrap();
         for mode in [crate::OpenMode::ReadOnly, READ_WRITE] {
-            let copy = std::sync::Arc::new(dir.crash());
+            let copy = Arc::new(dir.crash());
             let store = Store::open(copy, mode).unwrap();
             let snapshot = store.snapshot().unwrap();
             let known = snapshot.table("dim").unwrap();
@@ -347,7 +346,7 @@ fn a_log_that_is_gone_or_has_lost_its_header_takes_none_of_the_others_along() {
                 Some(bytes) => starfact_vfs::Dir::write_atomic(&dir, &path, bytes).unwrap(),
             }
             for mode in [crate::OpenMode::ReadOnly, READ_WRITE] {
-                let store = Store::open(std::sync::Arc::new(dir.clone()), mode).unwrap();
+                let store = Store::open(Arc::new(dir.clone()), mode).unwrap();
                 let damage = store.damage().unwrap();
                 assert!(damage.contains(&path) && damage.contains("are lost"), "{damage}");
                 let snapshot = store.snapshot().unwrap();
@@ -363,8 +362,7 @@ fn a_log_that_is_gone_or_has_lost_its_header_takes_none_of_the_others_along() {
 fn a_damaged_log_that_only_older_epochs_need_keeps_nobody_from_writing() {
     let dir = MemDir::new();
     let keeping = crate::Retention { epochs: 30, ..crate::Retention::default() };
-    let open_keeping =
-        || Store::open_keeping(std::sync::Arc::new(dir.clone()), READ_WRITE, keeping).unwrap();
+    let open_keeping = || Store::open_keeping(Arc::new(dir.clone()), READ_WRITE, keeping).unwrap();
     let store = open_keeping();
     create(&store, &dimension("dim"));
     let dim = table(&store, "dim").id();
@@ -465,4 +463,72 @@ fn transactions_go_on_when_their_rows_are_written_again() {
     assert_eq!(live(&store, "fact", "day"), expected);
     drop(store);
     assert_eq!(live(&open_to_read(&dir), "fact", "day"), expected);
+}
+
+/// A reader beside merges and changes: rows in memory that it has are not read again with a newer
+/// manifest, also where a part of them is in files then.
+#[test]
+fn a_reader_keeps_the_rows_in_memory_that_it_has() {
+    let dir = MemDir::new();
+    let (store, dim, fact) = new_store(&dir);
+    add(&store, dim, &dimension_rows([3, 1, 2])).unwrap();
+    let key = table(&store, "fact").primary_key().unwrap().id;
+    let change = |id: i32| {
+        add(&store, dim, &dimension_rows([10 + id])).unwrap();
+        add(&store, fact, &fact_rows(id * 3..id * 3 + 3)).unwrap();
+        let mut transaction = store.begin().unwrap();
+        let found = transaction.find_rows(fact, key, &[ints([id, id * 2])]).unwrap();
+        let rows: Vec<u64> = found.into_iter().flatten().collect();
+        if id % 2 == 0 {
+            transaction.delete(fact, rows.get(..1).unwrap_or_default()).unwrap();
+        } else if let [row, ..] = rows[..] {
+            transaction.update(fact, &[row], &fact_rows(90_000 + id..90_001 + id)).unwrap();
+        }
+        transaction.commit().unwrap();
+    };
+    let reader = open_to_read(&dir);
+    let assert_same = |label: &str| {
+        for (name, column) in [("dim", "name"), ("fact", "day"), ("fact", "dim")] {
+            let expected = live(&store, name, column);
+            assert_eq!(live(&reader, name, column), expected, "{label}");
+            assert_eq!(live(&open_to_read(&dir), name, column), expected, "{label}, read anew");
+        }
+    };
+    let in_memory = |name: &str| -> Vec<_> {
+        let known = table(&reader, name);
+        known.segments.iter().filter(|segment| segment.is_in_memory()).cloned().collect()
+    };
+    for id in 1..60 {
+        change(id);
+        if id % 3 == 0 {
+            assert_same(&format!("before {id}"));
+        }
+        if id % 10 == 0 {
+            let known = Mutex::new(Vec::new());
+            let sizes = || live(&store, "fact", "day").len();
+            let before = sizes();
+            let is_first = Mutex::new(Cell::new(true));
+            let pace = || {
+                if is_first.lock().unwrap().replace(false) {
+                    // So many that the reader makes one segment of these and of what is merged.
+                    (0..35).for_each(|more| change(id * 100 + more));
+                    assert_same(&format!("beside the merge at {id}"));
+                    *known.lock().unwrap() = in_memory("dim");
+                }
+                Ok(())
+            };
+            let options = LoadOptions::default();
+            if id % 20 == 0 {
+                // The first table that has any rows in memory: the dimension.
+                assert!(store.merge_step(&FLUSH, &options, &pace).unwrap().unwrap().is_done);
+            } else {
+                let report = store.optimize(fact, &options, &pace).unwrap().unwrap();
+                assert!(report.is_done && report.table == "fact");
+                let (known, now) = (known.into_inner().unwrap(), in_memory("dim"));
+                assert!(known.iter().zip(&now).any(|(before, now)| Arc::ptr_eq(before, now)));
+            }
+            assert!(sizes() > before);
+            assert_same(&format!("after {id}"));
+        }
+    }
 }
