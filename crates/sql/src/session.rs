@@ -331,6 +331,7 @@ impl Session {
         self.inner.store.set_retention(settings.retention);
         let merging = settings.merging;
         self.inner.store.set_merge_policy(merging.is_on.then_some(merging.policy));
+        self.inner.cubes.set_lookups(settings.cube_lookups);
         current.settings = settings;
         for (name, value) in engine {
             // Ours are applied again, since they count more.

@@ -22,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) scan: ScanSettings,
     pub(crate) threads: usize,
     pub(crate) memory_limit: u64,
+    pub(crate) cube_lookups: bool,
     pub(crate) derive_columns: bool,
     /// When a commit is safe from power cuts.
     pub(crate) durability: Durability,
@@ -139,6 +140,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "starfact.encoded_aggregates",
         "aggregate whole tables by zone maps and on encoded blocks",
         scan.encoded_aggregates
+    ),
+    switch!(
+        "starfact.cube_lookups",
+        "in commits, look up dimensions of few rows for cubes instead of joining them",
+        cube_lookups
     ),
     switch!(
         "starfact.derive_columns",
@@ -337,6 +343,7 @@ impl Settings {
             scan: ScanSettings::default(),
             threads,
             memory_limit,
+            cube_lookups: true,
             derive_columns: true,
             durability: Durability::default(),
             index_columns: true,

@@ -43,6 +43,7 @@ mod keys;
 mod load;
 mod log;
 mod logs;
+mod lookup;
 mod maintain;
 mod manifest;
 mod merge;

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Each line is the query for cells over tables that have those rows only, so cells are right
-//! whatever the query is made of. Rows that stay and refer to changed rows of several dimensions
+//! whatever the query is made of; of few rows that go or come, dimensions are looked up (see
+//! [`super::lookups`]). Rows that stay and refer to changed rows of several dimensions
 //! count once: with the first, then with the second and not the first, and so on.
 //!
 //! A least or greatest value cannot be taken off again: the groups of rows that go are computed
@@ -20,6 +21,7 @@
 //! others is the same.
 
 use super::cells::Cells;
+use super::lookups::Lookups;
 use super::part::Part;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan_cache::bind_places;
@@ -33,7 +35,9 @@ use datafusion::common::{Column, ScalarValue, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, in_list};
+use starfact_base::TableId;
 use starfact_store::{Maintenance, PartChange, Snapshot, Table};
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
 
@@ -62,10 +66,12 @@ impl Maintenance for Keeper {
         let closed = || starfact_base::Error::Internal("the warehouse is closed".into());
         let inner = self.inner.upgrade().ok_or_else(closed)?;
         let mut changes = Vec::new();
+        let lookups = RefCell::default();
         for table in parts {
             let Some(declared) = table.cube() else { continue };
             let change = inner.cubes.part(&inner, after, table, declared).and_then(|part| {
-                Step { inner: &inner, before, after, table, part: &part }.change()
+                let lookups = &lookups;
+                Step { inner: &inner, before, after, table, part: &part, lookups }.change()
             });
             let is_new = before.table_by_id(table.id()).is_none();
             changes.extend(change.map_err(|error| of_cube(&declared.cube, is_new, &error))?);
@@ -96,6 +102,14 @@ struct Step<'a> {
     after: &'a Arc<Snapshot>,
     table: &'a Arc<Table>,
     part: &'a Part,
+    lookups: &'a RefCell<HashMap<(TableId, Side), Option<Lookups>>>,
+}
+
+/// Whose rows of a fact are looked up.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Side {
+    Removed,
+    Added,
 }
 
 /// Changed rows of a dimension: what tells that a row of the fact refers to one of them.
@@ -156,8 +170,7 @@ impl Step<'_> {
         let mut gone = Cells::new(self.part)?;
         let mut come = gone.beside();
         if removed.row_count() > 0 {
-            let rows = Rows::of(self.before, Some(Arc::new(removed)));
-            gone.add(&self.cells(&rows)?)?;
+            gone.add(&self.cells_of(Side::Removed, removed)?)?;
         }
         for (place, changed) in dimensions.iter().enumerate() {
             let without = dimensions.get(..place).unwrap_or_default();
@@ -168,8 +181,7 @@ impl Step<'_> {
             }
         }
         if added.row_count() > 0 {
-            let rows = Rows::of(self.after, Some(Arc::new(added)));
-            come.add(&self.cells(&rows)?)?;
+            come.add(&self.cells_of(Side::Added, added)?)?;
         }
         self.put_together(gone, come)
     }
@@ -194,7 +206,7 @@ impl Step<'_> {
         let added = self.cells(&rows)?;
         let added: Vec<RecordBatch> =
             added.iter().map(|batch| self.as_stored(batch)).collect::<Result<_>>()?;
-        Ok(PartChange { table: self.table.id(), deleted: all_rows(self.table), added })
+        Ok(PartChange { table: self.table.id(), deleted: self.table.row_ids(), added })
     }
 
     fn as_stored(&self, batch: &RecordBatch) -> Result<RecordBatch> {
@@ -259,6 +271,23 @@ impl Step<'_> {
             }
         }
         Ok(ids)
+    }
+
+    /// The cells of rows that go or come; of few, one for each row.
+    fn cells_of(&self, side: Side, fact: Table) -> Result<Vec<RecordBatch>> {
+        let snapshot = match side {
+            Side::Removed => self.before,
+            Side::Added => self.after,
+        };
+        if self.inner.cubes.looks_up() {
+            let mut lookups = self.lookups.borrow_mut();
+            let known = lookups.entry((fact.id(), side));
+            let known = known.or_insert_with(|| Lookups::new(snapshot, fact.clone()));
+            if let Some(Ok(cells)) = known.as_mut().map(|lookups| lookups.cells(self.part)) {
+                return Ok(vec![cells]);
+            }
+        }
+        self.cells(&Rows::of(snapshot, Some(Arc::new(fact))))
     }
 
     /// The cells of some rows.
@@ -422,16 +451,4 @@ impl Step<'_> {
         let plan = rows.project(columns.collect::<Vec<Expr>>())?.build()?;
         self.inner.cubes.rows(self.inner, snapshot, &plan)
     }
-}
-
-/// The ids of all rows of a table.
-fn all_rows(table: &Table) -> Vec<u64> {
-    let mut rows = Vec::new();
-    for segment in table.segments() {
-        let deleted = table.deleted_rows(segment.id());
-        let places = 0..segment.row_count() as u32;
-        let live = places.filter(|place| deleted.is_none_or(|deleted| !deleted.contains(*place)));
-        rows.extend(live.map(|place| segment.first_row() + u64::from(place)));
-    }
-    rows
 }

@@ -20,6 +20,7 @@ mod check;
 mod define;
 mod failing;
 mod implied;
+mod lookups;
 mod maintain;
 mod part;
 mod planner;

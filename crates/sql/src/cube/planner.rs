@@ -18,7 +18,7 @@ use datafusion::physical_plan::collect;
 use starfact_base::TableId;
 use starfact_store::{CubePart, Definition, Snapshot, Table};
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +29,8 @@ pub(crate) struct Cubes {
     planner: Mutex<Option<Planner>>,
     planning: Mutex<()>,
     parts: Mutex<HashMap<TableId, Known>>,
-    /// How many cells tables had when they had one each.
+    /// Whether commits join the dimensions of few rows instead of looking them up.
+    joins_few_rows: AtomicBool,
     /// How often cubes have answered.
     used: Mutex<HashMap<String, u64>>,
     /// Parts of cubes that gave a wrong answer.
@@ -175,6 +176,16 @@ impl Cubes {
     /// Those of the optimiser.
     pub(super) fn optimized(&self, inner: &Arc<Inner>, plan: &LogicalPlan) -> Result<LogicalPlan> {
         Ok(self.planner(inner).state.optimize(plan)?)
+    }
+
+    /// Whether commits look up the dimensions of few rows.
+    pub(super) fn looks_up(&self) -> bool {
+        !self.joins_few_rows.load(Ordering::Relaxed)
+    }
+
+    /// Says whether they do.
+    pub(crate) fn set_lookups(&self, is_on: bool) {
+        self.joins_few_rows.store(!is_on, Ordering::Relaxed);
     }
 
     /// Counts the cubes that answer a query, of which these are the notes.

@@ -7,14 +7,10 @@ use crate::keys::references::find_sorted;
 use crate::load::check_rows;
 use crate::schema::KeyId;
 use crate::snapshot::Table;
-use arrow::array::{ArrayRef, UInt32Array, new_empty_array};
-use arrow::compute::{concat, take};
+use arrow::array::ArrayRef;
 use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{Error, Result, TableId};
-use starfact_encoding::arrow_type;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Transaction {
@@ -129,40 +125,12 @@ impl Transaction {
 
 /// The visible columns of some rows, deleted ones included.
 pub(crate) fn take_rows(table: &Table, rows: &[u64]) -> Result<RecordBatch> {
-    // Rows of one block are taken together.
-    let mut blocks: BTreeMap<(u64, usize), Vec<(u32, u32)>> = BTreeMap::new();
-    for (place, row) in (0_u32..).zip(rows) {
-        let missing = || Error::internal(format!("there is no row {row}"));
-        let (segment, at) = table.locate(*row).ok_or_else(missing)?;
-        let (block, at) = (at as usize / BLOCK_ROWS, at % BLOCK_ROWS as u32);
-        blocks.entry((segment.first_row(), block)).or_default().push((at, place));
-    }
-    let mut order = vec![0_u32; rows.len()];
-    let taken = blocks.values().flatten().map(|(_, place)| *place);
-    for (at, place) in (0_u32..).zip(taken) {
-        if let Some(slot) = order.get_mut(place as usize) {
-            *slot = at;
-        }
-    }
-    let order = UInt32Array::from(order);
-    let (mut fields, mut arrays) = (Vec::new(), Vec::new());
-    for column in table.columns() {
-        let ty = arrow_type(column.data_type);
-        let mut parts: Vec<ArrayRef> = Vec::with_capacity(blocks.len());
-        for ((first_row, block), places) in &blocks {
-            let located = table.locate(*first_row);
-            let (segment, _) = located.ok_or_else(|| Error::internal("a segment without rows"))?;
-            let places: Vec<u32> = places.iter().map(|(at, _)| *at).collect();
-            parts.push(table.values_of(segment, column.id, *block, Some(&places))?);
-        }
-        let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
-        let all = match parts.as_slice() {
-            [] => new_empty_array(&ty),
-            parts => concat(parts).map_err(ours)?,
-        };
-        fields.push(Field::new(&column.name, ty, true));
-        arrays.push(take(all.as_ref(), &order, None).map_err(ours)?);
-    }
+    let columns: Vec<_> = table.columns().iter().map(|column| column.id).collect();
+    let arrays = table.take(rows, &columns)?;
+    let field =
+        |(name, array): (&str, &ArrayRef)| Field::new(name, array.data_type().clone(), true);
+    let names = table.columns().iter().map(|column| column.name.as_str());
+    let fields: Vec<Field> = names.zip(&arrays).map(field).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
     RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options).map_err(ours)
 }

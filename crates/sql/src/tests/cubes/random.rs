@@ -298,6 +298,8 @@ fn check_round(seed: u64) -> (usize, usize) {
                 Err(error) => assert!(!error.message.contains("internal"), "{sql}\n{error}"),
             }
         }
+        let lookups = if random.once_in(4) { "off" } else { "on" };
+        run(&session, &[&format!("SET starfact.cube_lookups = {lookups}")]);
         let change = change(&mut random, &mut next);
         for statement in change.split(';') {
             if let Err(error) = execute(&session, statement) {
