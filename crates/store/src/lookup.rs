@@ -4,6 +4,7 @@ use crate::keys::layout::ours;
 use crate::snapshot::Table;
 use arrow::array::{ArrayRef, Int64Array, UInt32Array, new_empty_array};
 use arrow::compute::{concat, take};
+use roaring::RoaringBitmap;
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, Error, Result};
 use starfact_encoding::arrow_type;
@@ -14,10 +15,12 @@ impl Table {
     pub fn row_ids(&self) -> Vec<u64> {
         let mut rows = Vec::new();
         for segment in self.segments() {
-            let deleted = self.deleted_rows(segment.id());
-            let places = 0..segment.row_count() as u32;
-            let live = places.filter(|at| deleted.is_none_or(|deleted| !deleted.contains(*at)));
-            rows.extend(live.map(|place| segment.first_row() + u64::from(place)));
+            let mut live = RoaringBitmap::new();
+            live.insert_range(0..segment.row_count() as u32);
+            if let Some(deleted) = self.deleted_rows(segment.id()) {
+                live -= deleted;
+            }
+            rows.extend(live.iter().map(|place| segment.first_row() + u64::from(place)));
         }
         rows
     }

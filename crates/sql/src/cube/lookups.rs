@@ -27,8 +27,10 @@ use starfact_store::{Snapshot, Table};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// Rows of a fact up to which their dimensions are looked up.
+/// Rows that go or come up to which their dimensions are looked up.
 const ROWS_MAX: u64 = 1 << 16;
+/// Rows that stay, whose dimensions have changed, up to which they are.
+pub(super) const KEPT_ROWS_MAX: usize = 1 << 18;
 
 /// Rows of a fact, and what was looked up for them so far.
 pub(super) struct Lookups {
@@ -46,13 +48,14 @@ impl Lookups {
         if fact.row_count() > ROWS_MAX {
             return None;
         }
-        let own = fact.row_ids().into_iter().map(Some).collect();
-        Some(Self {
-            snapshot: Arc::clone(snapshot),
-            fact: Arc::new(fact),
-            rows: HashMap::from([(ROOT.to_owned(), own)]),
-            columns: HashMap::new(),
-        })
+        let rows = fact.row_ids();
+        Some(Self::of_rows(snapshot, Arc::new(fact), rows))
+    }
+
+    pub(super) fn of_rows(snapshot: &Arc<Snapshot>, fact: Arc<Table>, rows: Vec<u64>) -> Self {
+        let own = rows.into_iter().map(Some).collect();
+        let rows = HashMap::from([(ROOT.to_owned(), own)]);
+        Self { snapshot: Arc::clone(snapshot), fact, rows, columns: HashMap::new() }
     }
 
     /// A cell for each of the rows that the part has cells of.
@@ -172,7 +175,7 @@ impl Lookups {
 }
 
 /// Whether each row of the fact has its rows of dimensions along the paths of a shape, or is lost.
-fn can_be_looked_up(shape: &Shape) -> bool {
+pub(super) fn can_be_looked_up(shape: &Shape) -> bool {
     let is_above = |path: &Path| path.parent().and_then(|parent| shape.path(parent));
     let type_of = |path: &str, name: &str| {
         let path = TableReference::bare(path);

@@ -21,7 +21,7 @@
 //! others is the same.
 
 use super::cells::Cells;
-use super::lookups::Lookups;
+use super::lookups::{KEPT_ROWS_MAX, Lookups, can_be_looked_up};
 use super::part::Part;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan_cache::bind_places;
@@ -29,16 +29,17 @@ use crate::scan::StarfactTable;
 use crate::star::Path;
 use crate::warehouse::Inner;
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{DataType, Int64Type};
 use arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::common::{Column, ScalarValue, TableReference};
-use datafusion::datasource::provider_as_source;
+use datafusion::datasource::{TableProvider, provider_as_source};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, in_list};
 use starfact_base::TableId;
 use starfact_store::{Maintenance, PartChange, Snapshot, Table};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
 /// Changed rows of a dimension, above which cells are built anew.
@@ -66,7 +67,7 @@ impl Maintenance for Keeper {
         let closed = || starfact_base::Error::Internal("the warehouse is closed".into());
         let inner = self.inner.upgrade().ok_or_else(closed)?;
         let mut changes = Vec::new();
-        let lookups = RefCell::default();
+        let lookups = Shared::default();
         for table in parts {
             let Some(declared) = table.cube() else { continue };
             let change = inner.cubes.part(&inner, after, table, declared).and_then(|part| {
@@ -102,10 +103,24 @@ struct Step<'a> {
     after: &'a Arc<Snapshot>,
     table: &'a Arc<Table>,
     part: &'a Part,
-    lookups: &'a RefCell<HashMap<(TableId, Side), Option<Lookups>>>,
+    lookups: &'a Shared,
 }
 
-/// Whose rows of a fact are looked up.
+/// Values of the columns of a key, column by column.
+type Keys = Vec<Vec<ScalarValue>>;
+
+/// What the parts that a commit changes have in common.
+#[derive(Default)]
+struct Shared {
+    /// Of rows that go, and of rows that come.
+    all: RefCell<HashMap<(TableId, Side), Option<Lookups>>>,
+    /// Of rows that stay, as what they are of goes and comes.
+    kept: RefCell<HashMap<(TableId, Side, Vec<u64>), Lookups>>,
+    /// Rows of a fact that refer to rows with some keys, by the columns that do.
+    referring: RefCell<HashMap<(TableId, Vec<String>, Keys), Rc<Vec<u64>>>>,
+}
+
+/// Whether something is taken off, by the tables before, or added, by those after.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Side {
     Removed,
@@ -164,7 +179,7 @@ impl Step<'_> {
         if after.row_count() == 0 {
             return self.anew().map(Some);
         }
-        let Some(dimensions) = self.changed_dimensions()? else { return self.anew().map(Some) };
+        let Some(changed) = self.changed_paths()? else { return self.anew().map(Some) };
         let (removed, added) = (after.removed_since(before), after.added_since(before));
         let kept = Arc::new(after.kept_since(before));
         let mut gone = Cells::new(self.part)?;
@@ -172,13 +187,12 @@ impl Step<'_> {
         if removed.row_count() > 0 {
             gone.add(&self.cells_of(Side::Removed, removed)?)?;
         }
-        for (place, changed) in dimensions.iter().enumerate() {
-            let without = dimensions.get(..place).unwrap_or_default();
-            for (cells, snapshot) in [(&mut gone, self.before), (&mut come, self.after)] {
-                let fact = Some(Arc::clone(&kept));
-                let rows = Rows { snapshot, fact, only: Some(changed), without };
-                cells.add(&self.cells(&rows)?)?;
-            }
+        let (before, after) = (&mut gone, &mut come);
+        if !self.look_up_kept(&kept, &changed, (before, after))? {
+            let Some(dimensions) = self.all_located(changed)? else {
+                return self.anew().map(Some);
+            };
+            self.join_kept(&kept, &dimensions, (before, after))?;
         }
         if added.row_count() > 0 {
             come.add(&self.cells_of(Side::Added, added)?)?;
@@ -262,7 +276,7 @@ impl Step<'_> {
         let mut ids = Vec::new();
         for batch in self.inner.cubes.rows(self.inner, self.after, &scan.build()?)? {
             let rows = batch.column(batch.num_columns() - 1);
-            let rows = arrow::compute::cast(rows, &arrow::datatypes::DataType::Int64)?;
+            let rows = arrow::compute::cast(rows, &DataType::Int64)?;
             let rows = rows.as_primitive::<Int64Type>();
             for (row, key) in keys.keys_of(&batch)?.iter().enumerate() {
                 if keys.contains(key) {
@@ -273,14 +287,18 @@ impl Step<'_> {
         Ok(ids)
     }
 
-    /// The cells of rows that go or come; of few, one for each row.
-    fn cells_of(&self, side: Side, fact: Table) -> Result<Vec<RecordBatch>> {
-        let snapshot = match side {
+    fn snapshot(&self, side: Side) -> &Arc<Snapshot> {
+        match side {
             Side::Removed => self.before,
             Side::Added => self.after,
-        };
+        }
+    }
+
+    /// The cells of rows that go or come; of few, one for each row.
+    fn cells_of(&self, side: Side, fact: Table) -> Result<Vec<RecordBatch>> {
+        let snapshot = self.snapshot(side);
         if self.inner.cubes.looks_up() {
-            let mut lookups = self.lookups.borrow_mut();
+            let mut lookups = self.lookups.all.borrow_mut();
             let known = lookups.entry((fact.id(), side));
             let known = known.or_insert_with(|| Lookups::new(snapshot, fact.clone()));
             if let Some(Ok(cells)) = known.as_mut().map(|lookups| lookups.cells(self.part)) {
@@ -314,9 +332,143 @@ impl Step<'_> {
         self.inner.cubes.rows(self.inner, rows.snapshot, &plan)
     }
 
-    /// The changed rows of dimensions of which cells depend. `None` if cells had better be built
-    /// anew.
-    fn changed_dimensions(&self) -> Result<Option<Vec<Changed>>> {
+    /// Takes the cells of rows that stay, whose dimension rows are changed, off by the tables
+    /// before, and adds them by the tables after.
+    fn join_kept<'c>(
+        &self,
+        kept: &Arc<Table>,
+        dimensions: &[Changed],
+        (gone, come): (&mut Cells<'c>, &mut Cells<'c>),
+    ) -> Result<()> {
+        for (place, changed) in dimensions.iter().enumerate() {
+            let without = dimensions.get(..place).unwrap_or_default();
+            for (cells, snapshot) in [(&mut *gone, self.before), (&mut *come, self.after)] {
+                let fact = Some(Arc::clone(kept));
+                let rows = Rows { snapshot, fact, only: Some(changed), without };
+                cells.add(&self.cells(&rows)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same by looking dimensions up, of the rows that refer to any changed row. Says whether it
+    /// was done; if not, nothing was.
+    fn look_up_kept<'c>(
+        &self,
+        kept: &Arc<Table>,
+        changed: &[(&Path, Keys)],
+        (gone, come): (&mut Cells<'c>, &mut Cells<'c>),
+    ) -> Result<bool> {
+        if changed.is_empty() {
+            return Ok(true);
+        }
+        let shape = &self.part.shape;
+        if !self.inner.cubes.looks_up() || !can_be_looked_up(shape) {
+            return Ok(false);
+        }
+        let mut rows = BTreeSet::new();
+        for (path, keys) in changed {
+            let Some((path, keys)) = self.at_root(path, keys.clone())? else { return Ok(false) };
+            rows.extend(self.referring(kept, path, keys)?.iter());
+            if rows.len() > KEPT_ROWS_MAX {
+                return Ok(false);
+            }
+        }
+        let rows: Vec<u64> = rows.into_iter().collect();
+        let mut found = Vec::new();
+        for side in [Side::Removed, Side::Added] {
+            let mut lookups = self.lookups.kept.borrow_mut();
+            let known = lookups.entry((kept.id(), side, rows.clone())).or_insert_with(|| {
+                Lookups::of_rows(self.snapshot(side), Arc::clone(kept), rows.clone())
+            });
+            let Ok(cells) = known.cells(self.part) else { return Ok(false) };
+            found.push(cells);
+        }
+        for (cells, found) in [gone, come].into_iter().zip(found) {
+            cells.add(&[found])?;
+        }
+        Ok(true)
+    }
+
+    /// The keys of the rows, in a table that the fact references, that lead to rows with some keys
+    /// of another; `None` if they are many.
+    fn at_root(&self, path: &'_ Path, keys: Keys) -> Result<Option<(&Path, Keys)>> {
+        let (mut path, mut keys) = (self.part.shape.path(&path.name), keys);
+        while let Some(below) = path {
+            let Some(parent) = below.parent() else { return Ok(Some((below, keys))) };
+            let Some(above) = self.part.shape.path(parent) else { return Ok(None) };
+            let Some(table) = self.after.table_by_id(above.table) else { return Ok(None) };
+            let provider = StarfactTable::of_epoch(Arc::clone(table), self.after.epoch());
+            let of_keys = above.key.iter().map(|name| column_of_rows(name)).collect();
+            let found = self.rows_where(provider, below, &keys, of_keys)?;
+            let count: usize = found.iter().map(RecordBatch::num_rows).sum();
+            if count > CHANGED_ROWS_MAX {
+                return Ok(None);
+            }
+            keys = vec![Vec::new(); above.key.len()];
+            for batch in &found {
+                for (values, column) in keys.iter_mut().zip(batch.columns()) {
+                    for row in 0..column.len() {
+                        values.push(ScalarValue::try_from_array(column, row)?);
+                    }
+                }
+            }
+            path = Some(above);
+        }
+        Ok(None)
+    }
+
+    /// The ids of the rows of the fact that refer along a path to rows with some keys.
+    fn referring(&self, kept: &Arc<Table>, path: &Path, keys: Keys) -> Result<Rc<Vec<u64>>> {
+        if keys.first().is_none_or(Vec::is_empty) {
+            return Ok(Rc::default());
+        }
+        let at = (kept.id(), path.reference.clone(), keys);
+        if let Some(known) = self.lookups.referring.borrow().get(&at) {
+            return Ok(Rc::clone(known));
+        }
+        let provider = StarfactTable::with_row_ids(Arc::clone(kept));
+        let row_id = provider.schema().fields().last().map(|field| field.name().clone());
+        let row_id = column_of_rows(&row_id.unwrap_or_default());
+        let mut rows = Vec::new();
+        for batch in self.rows_where(provider, path, &at.2, vec![row_id])? {
+            let ids = arrow::compute::cast(batch.column(0), &DataType::Int64)?;
+            rows.extend(ids.as_primitive::<Int64Type>().values().iter().map(|id| *id as u64));
+        }
+        let rows = Rc::new(rows);
+        self.lookups.referring.borrow_mut().insert(at, Rc::clone(&rows));
+        Ok(rows)
+    }
+
+    /// Some columns of the rows of a table that refer along a path to rows with some keys.
+    fn rows_where(
+        &self,
+        provider: StarfactTable,
+        path: &Path,
+        keys: &Keys,
+        columns: Vec<Expr>,
+    ) -> Result<Vec<RecordBatch>> {
+        let schema = provider.schema();
+        let mut conditions = Vec::new();
+        for (name, values) in path.reference.iter().zip(keys) {
+            let data_type = schema.field_with_name(name)?.data_type();
+            let values =
+                values.iter().map(|value| Ok(Expr::Literal(value.cast_to(data_type)?, None)));
+            let values = values.collect::<Result<Vec<Expr>>>()?;
+            conditions.push(in_list(column_of_rows(name), values, false));
+        }
+        let source = provider_as_source(Arc::new(provider));
+        let mut plan = LogicalPlanBuilder::scan("rows", source, None)?;
+        if let Some(condition) = conjunction(conditions) {
+            plan = plan.filter(condition)?;
+        }
+        let plan = self.inner.cubes.optimized(self.inner, &plan.project(columns)?.build()?)?;
+        self.inner.cubes.rows(self.inner, self.after, &plan)
+    }
+
+    /// The keys of changed rows of dimensions of which cells depend. `None` if cells had better be
+    /// built anew.
+    fn changed_paths(&self) -> Result<Option<Vec<(&Path, Keys)>>> {
         let mut changed = Vec::new();
         for path in &self.part.shape.paths {
             let (Some(before), Some(after)) =
@@ -335,16 +487,21 @@ impl Step<'_> {
                 return Ok(None);
             }
             if count > 0 {
-                let Some(found) = self.located(path, keys)? else { return Ok(None) };
-                changed.push(found);
+                changed.push((path, keys));
             }
         }
         Ok(Some(changed))
     }
 
+    /// Where it is seen that a row of the fact refers to changed rows; `None` if that is not seen
+    /// of some.
+    fn all_located(&self, changed: Vec<(&Path, Keys)>) -> Result<Option<Vec<Changed>>> {
+        changed.into_iter().map(|(path, keys)| self.located(path, keys)).collect()
+    }
+
     /// Where it is seen that a row of the fact refers to rows of a dimension with some keys; `None`
     /// if it is in no place.
-    fn located(&self, path: &Path, keys: Vec<Vec<ScalarValue>>) -> Result<Option<Changed>> {
+    fn located(&self, path: &Path, keys: Keys) -> Result<Option<Changed>> {
         let shape = &self.part.shape;
         if !path.is_outer {
             let Some(&place) = path.places.first() else { return Ok(None) };
@@ -442,13 +599,16 @@ impl Step<'_> {
     ) -> Result<Vec<RecordBatch>> {
         let provider = StarfactTable::of_epoch(Arc::new(table), snapshot.epoch());
         let columns = key.iter().chain(others).enumerate();
-        let columns = columns.map(|(place, name)| {
-            let column = Expr::Column(Column::new(Some("rows"), name));
-            column.alias(format!("column {place}"))
-        });
+        let columns =
+            columns.map(|(place, name)| column_of_rows(name).alias(format!("column {place}")));
         let source = provider_as_source(Arc::new(provider));
         let rows = LogicalPlanBuilder::scan("rows", source, None)?;
         let plan = rows.project(columns.collect::<Vec<Expr>>())?.build()?;
         self.inner.cubes.rows(self.inner, snapshot, &plan)
     }
+}
+
+/// A column of the rows that are looked for.
+fn column_of_rows(name: &str) -> Expr {
+    Expr::Column(Column::new(Some("rows"), name))
 }
