@@ -115,10 +115,15 @@ struct Shared {
     /// Of rows that go, and of rows that come.
     all: RefCell<HashMap<(TableId, Side), Option<Lookups>>>,
     /// Of rows that stay, as what they are of goes and comes.
-    kept: RefCell<HashMap<(TableId, Side, Vec<u64>), Lookups>>,
+    kept: RefCell<HashMap<KeptRows, Lookups>>,
     /// Rows of a fact that refer to rows with some keys, by the columns that do.
-    referring: RefCell<HashMap<(TableId, Vec<String>, Keys), Rc<Vec<u64>>>>,
+    referring: RefCell<HashMap<References, Rc<Vec<u64>>>>,
 }
+
+/// Rows of a fact by their ids.
+type KeptRows = (TableId, Side, Vec<u64>);
+/// Columns of a fact, and values of them.
+type References = (TableId, Vec<String>, Keys);
 
 /// Whether something is taken off, by the tables before, or added, by those after.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -351,8 +356,8 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// The same by looking dimensions up, of the rows that refer to any changed row. Says whether it
-    /// was done; if not, nothing was.
+    /// The same by looking dimensions up, of the rows that refer to any changed row. Says whether
+    /// it was done; if not, nothing was.
     fn look_up_kept<'c>(
         &self,
         kept: &Arc<Table>,
