@@ -116,6 +116,12 @@ impl Warehouse {
         Ok(Self::keeping_cubes(Inner::new(store, PathBuf::new(), options)?))
     }
 
+    /// What is known of its cubes.
+    #[cfg(test)]
+    pub(crate) fn cubes(&self) -> &Cubes {
+        &self.inner.cubes
+    }
+
     /// The store behind it.
     #[cfg(test)]
     pub(crate) fn store(&self) -> &Store {

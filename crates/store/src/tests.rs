@@ -12,6 +12,7 @@ mod fixtures;
 mod indexes;
 mod keys;
 mod loads;
+mod lookups;
 mod merges;
 mod models;
 mod open;

@@ -307,6 +307,7 @@ impl Step<'_> {
             let known = lookups.entry((fact.id(), side));
             let known = known.or_insert_with(|| Lookups::new(snapshot, fact.clone()));
             if let Some(Ok(cells)) = known.as_mut().map(|lookups| lookups.cells(self.part)) {
+                self.inner.cubes.note_lookup();
                 return Ok(vec![cells]);
             }
         }
@@ -392,6 +393,7 @@ impl Step<'_> {
         for (cells, found) in [gone, come].into_iter().zip(found) {
             cells.add(&[found])?;
         }
+        self.inner.cubes.note_lookup();
         Ok(true)
     }
 

@@ -31,6 +31,9 @@ pub(crate) struct Cubes {
     parts: Mutex<HashMap<TableId, Known>>,
     /// Whether commits join the dimensions of few rows instead of looking them up.
     joins_few_rows: AtomicBool,
+    /// How often they have looked them up.
+    #[cfg(test)]
+    lookups: AtomicU64,
     /// How often cubes have answered.
     used: Mutex<HashMap<String, u64>>,
     /// Parts of cubes that gave a wrong answer.
@@ -181,6 +184,18 @@ impl Cubes {
     /// Whether commits look up the dimensions of few rows.
     pub(super) fn looks_up(&self) -> bool {
         !self.joins_few_rows.load(Ordering::Relaxed)
+    }
+
+    /// Counts a part of a commit that did.
+    pub(super) fn note_lookup(&self) {
+        #[cfg(test)]
+        self.lookups.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many did.
+    #[cfg(test)]
+    pub(crate) fn lookup_count(&self) -> u64 {
+        self.lookups.load(Ordering::Relaxed)
     }
 
     /// Says whether they do.

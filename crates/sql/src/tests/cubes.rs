@@ -444,6 +444,38 @@ fn loose_cells_become_one_each() {
     run(&session, &["CHECK CUBE c"]);
 }
 
+/// Dimensions of few rows are looked up, unless that is switched off, and what a change of a
+/// dimension far away concerns is found through those between.
+#[test]
+fn commits_look_up_the_dimensions_of_few_rows() {
+    let warehouse = super::warehouse();
+    let session = warehouse.session();
+    run(&session, TABLES);
+    run(&session, CUBES);
+    let asked = "SELECT land, min(price), count(cost) FROM sale JOIN item ON item = item.id
+         JOIN maker ON maker = maker.id GROUP BY land";
+    let names = "SELECT string_agg(name, ', ' ORDER BY name) FROM sys.cubes";
+    let check = format!("CHECK CUBE {}", answer(&session, names));
+    for switch in ["on", "off"] {
+        run(&session, &[&format!("SET starfact.cube_lookups = {switch}")]);
+        for change in [
+            "INSERT INTO sale SELECT id + 100000, day, sent, item, buyer, tax, price, cost, amount FROM sale
+                 WHERE id % 50 = 1",
+            "DELETE FROM sale WHERE id > 90000 OR id % 40 = 3",
+            "UPDATE maker SET land = 'elsewhere' WHERE id = 7",
+            "UPDATE maker SET land = 'land 3' WHERE id = 7",
+            "UPDATE item SET brand = 'brand 1', maker = 3 WHERE id < 4",
+        ] {
+            let before = warehouse.cubes().lookup_count();
+            run(&session, &[change]);
+            let looked_up = warehouse.cubes().lookup_count() > before;
+            assert_eq!(looked_up, switch == "on", "{change}");
+            assert_same(&session, &[asked]);
+            run(&session, &[&check]);
+        }
+    }
+}
+
 /// What other systems got wrong, by their own trackers and manuals: aggregates that did not hear of
 /// changes of dimensions, of deleted rows, or of dropped partitions.
 #[test]
