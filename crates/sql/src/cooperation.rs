@@ -76,11 +76,14 @@ mod tests {
              JOIN n c ON b.a % 1 = c.a % 1 JOIN n d ON c.a % 1 = d.a % 1",
         ] {
             let handle = session.cancel_handle();
+            let (begun, has_begun) = std::sync::mpsc::channel();
             let canceller = std::thread::spawn(move || {
+                has_begun.recv().unwrap();
                 std::thread::sleep(Duration::from_millis(300));
                 handle.cancel();
             });
             let Outcome::Rows(mut rows) = session.execute(sql).unwrap() else { panic!("{sql}") };
+            begun.send(()).unwrap();
             let error = rows.next().unwrap().unwrap_err();
             assert_eq!(error.kind, ErrorKind::Interrupted, "{sql}");
             canceller.join().unwrap();

@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 use starfact_base::limits::BLOCK_ROWS;
 use starfact_base::{ColumnId, Error, Result};
 use starfact_encoding::arrow_type;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 impl Table {
     /// The ids of all rows that are not deleted.
@@ -73,37 +73,28 @@ impl Table {
     /// # Errors
     /// Damage, and an ordinal that no row has.
     pub fn rows_with_ordinals(&self, ordinals: &Int64Array) -> Result<Vec<Option<u64>>> {
-        let mut found: HashMap<u64, Option<u64>> =
-            ordinals.iter().flatten().map(|ordinal| (ordinal as u64, None)).collect();
+        let wanted: BTreeSet<u64> =
+            ordinals.iter().flatten().map(|ordinal| ordinal as u64).collect();
+        let mut found: HashMap<u64, u64> = HashMap::with_capacity(wanted.len());
         for segment in self.segments() {
             let first_row = segment.first_row();
             if let Some(first) = segment.consecutive() {
-                for (ordinal, row) in &mut found {
-                    let place = ordinal.checked_sub(first);
-                    let here = place.filter(|place| *place < segment.row_count());
-                    if let Some(at) = here.map(|place| first_row + place)
-                        && self.is_live(at)
-                    {
-                        *row = Some(at);
-                    }
-                }
+                let here = wanted.range(first..first.saturating_add(segment.row_count()));
+                let rows = here.map(|ordinal| (*ordinal, first_row + (ordinal - first)));
+                found.extend(rows.filter(|(_, row)| self.is_live(*row)));
                 continue;
             }
-            let mut next = first_row;
+            let mut rows = first_row..;
             for block in 0..segment.block_count() {
-                for ordinal in segment.ordinals(block)? {
-                    if let Some(row) = found.get_mut(&ordinal)
-                        && self.is_live(next)
-                    {
-                        *row = Some(next);
-                    }
-                    next += 1;
-                }
+                let rows = segment.ordinals(block)?.into_iter().zip(&mut rows);
+                found.extend(
+                    rows.filter(|(ordinal, row)| wanted.contains(ordinal) && self.is_live(*row)),
+                );
             }
         }
         let row_of = |ordinal: Option<i64>| {
             let Some(ordinal) = ordinal else { return Ok(None) };
-            let row = found.get(&(ordinal as u64)).copied().flatten();
+            let row = found.get(&(ordinal as u64)).copied();
             let missing = || Error::internal(format!("no row of {} is {ordinal}", self.name()));
             row.ok_or_else(missing).map(Some)
         };

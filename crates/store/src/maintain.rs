@@ -322,7 +322,7 @@ fn place(
     let places = from..from + new.len();
     placed.segments.splice(from..to, new);
     keep_dictionaries(&mut placed, after);
-    if placed.cell_roles().is_some() && deleted.is_empty() {
+    if deleted.is_empty() {
         number_cells(&mut placed, places)?;
     }
     placed.is_sorted = match sort_layout(&placed)? {

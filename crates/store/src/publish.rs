@@ -116,10 +116,8 @@ fn store_rows(writer: &Writer, change: &mut Change<'_>) -> Result<Vec<MergeRecor
     let mut rewrite = |table: &mut Arc<Table>, range: Range<usize>| {
         let (started, clock) = (SystemTime::now(), Instant::now());
         let mut after = rewriting.rewrite(table, range.clone())?;
-        if after.cell_roles().is_some() {
-            let new = new_places(table, &after, &range);
-            number_cells(&mut after, new)?;
-        }
+        let new = new_places(table, &after, &range);
+        number_cells(&mut after, new)?;
         let after = Arc::new(after);
         let report = MergeReport { is_done: true, ..report(table, &after, &range) };
         let (reason, duration) = (MergeReason::Commit, clock.elapsed());

@@ -5,10 +5,11 @@
 //!  segments in files    ─┴► ordinals, references ─► as a load is       ─► key runs of these
 //! ```
 //!
-//! Rows keep their ordinals and get new row ids, within the ids of those that they replace. What
-//! was deleted is gone afterwards, and so are columns that were dropped; what a column got a wider
-//! type for, or an initial value, is written as it reads. Flushing the delta, merging segments and
-//! freeing the space of deleted rows are all this.
+//! Rows keep their ordinals and get new row ids, within the ids of those that they replace. Of
+//! cells with the same keys one is left, and it may get another ordinal. What was deleted is gone
+//! afterwards, and so are columns that were dropped; what a column got a wider type for, or an
+//! initial value, is written as it reads. Flushing the delta, merging segments and freeing the
+//! space of deleted rows are all this.
 
 use crate::edges;
 use crate::keys::index;
@@ -179,9 +180,13 @@ impl Rewriting<'_> {
     }
 }
 
-/// Gives the rows of some segments that were just written new ordinals, one after the other, so
-/// that they need no files of them: nothing refers to cells.
+/// Gives cells in some segments that were just written new ordinals, one after the other, so that
+/// they need no files of them: nothing refers to cells. Other rows, and cells when there are no
+/// more ordinals, keep those that they have.
 pub(crate) fn number_cells(table: &mut Table, new: Range<usize>) -> Result<()> {
+    if table.cell_roles().is_none() {
+        return Ok(());
+    }
     let mut next = table.next_ordinal;
     for segment in table.segments.get_mut(new).unwrap_or_default() {
         let mut record = segment.record().clone();

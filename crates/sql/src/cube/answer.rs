@@ -21,13 +21,13 @@ use super::source::{Source, is_beside_cells};
 use crate::arithmetic::{exact, operator};
 use crate::error::Error;
 use crate::functions::{average_of, exact_sum, is_exact_total};
+use crate::functions::{greatest, least};
 use crate::settings::UseCubes;
 use crate::star::{Path, Shape};
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::functions_aggregate::count::count_udaf;
-use datafusion::functions_aggregate::expr_fn::{max, min};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
@@ -367,7 +367,8 @@ impl Answer<'_> {
                     _ => Role::Max(argument.clone()),
                 };
                 if let Some(column) = self.cells.of_role(&role) {
-                    let function = if func.name() == "min" { min(column) } else { max(column) };
+                    let function =
+                        if func.name() == "min" { least(column) } else { greatest(column) };
                     return Some(Value::Plain(self.add(with_filter(function, filter))));
                 }
                 self.of_keys(func, argument, filter, false)
@@ -551,8 +552,8 @@ impl Answer<'_> {
         for (place, expr) in self.inner.iter().enumerate() {
             let column = named(&value_name(place));
             let of = match expr {
-                Expr::AggregateFunction(call) if call.func.name() == "min" => min(column),
-                Expr::AggregateFunction(call) if call.func.name() == "max" => max(column),
+                Expr::AggregateFunction(call) if call.func.name() == "min" => least(column),
+                Expr::AggregateFunction(call) if call.func.name() == "max" => greatest(column),
                 _ => exact_sum(column),
             };
             functions.push(of.alias(value_name(place)));

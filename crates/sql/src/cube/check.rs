@@ -8,13 +8,13 @@
 use super::part::{CellColumn, Part, Role, cell};
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::exact_sum;
+use crate::functions::{greatest, least};
 use crate::plan_cache::bind_places;
 use crate::scan::StarfactTable;
 use crate::warehouse::Inner;
 use arrow::array::RecordBatch;
 use datafusion::common::{Column, ScalarValue};
 use datafusion::datasource::provider_as_source;
-use datafusion::functions_aggregate::expr_fn::{max, min};
 use datafusion::logical_expr::utils::disjunction;
 use datafusion::logical_expr::{
     Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, Operator, binary_expr, cast, lit, when,
@@ -74,7 +74,7 @@ fn differences(part: &Part, snapshot: &Arc<Snapshot>, table: &Arc<Table>) -> Res
     for (place, column) in values(part) {
         let side = |source: i64| -> Result<Expr> {
             let value = named(&column.name);
-            let of = if column.role.is_invertible() { exact_sum(value) } else { max(value) };
+            let of = if column.role.is_invertible() { exact_sum(value) } else { greatest(value) };
             let of = of.filter(named("source").eq(lit(source))).build()?;
             Ok(of.alias(format!("side {source} {place}")))
         };
@@ -107,8 +107,8 @@ fn stored(part: &Part, snapshot: &Arc<Snapshot>, table: &Arc<Table>) -> Result<L
     let keys: Vec<Expr> = keys.map(of).collect();
     let sums = values(part).map(|(_, column)| {
         let sum = match column.role {
-            Role::Min(_) => min(of(column)),
-            Role::Max(_) => max(of(column)),
+            Role::Min(_) => least(of(column)),
+            Role::Max(_) => greatest(of(column)),
             _ => exact_sum(of(column)),
         };
         sum.alias(format!("sum {}", column.name))

@@ -6,9 +6,10 @@
 //!     conditions · keys · the value of each sum for one row        ─►  one cell for each row
 //! ```
 //!
-//! What that costs depends on the rows alone, not on the size of dimensions, and no query is
-//! planned. The expressions are those of the query for cells. Whatever cannot be done so, or fails,
-//! is left to that query: it says what is wrong, if anything is.
+//! What that costs depends on the rows and not on the size of dimensions, but for those whose rows
+//! have been put in another order since: their ordinals are all read. No query is planned. The
+//! expressions are those of the query for cells. Whatever cannot be done so, or fails, is left to
+//! that query: it says what is wrong, if anything is.
 
 use super::part::{CellColumn, Part, Role};
 use crate::error::{Error, Result};
@@ -25,6 +26,7 @@ use datafusion::physical_expr::create_physical_expr;
 use starfact_base::ColumnId;
 use starfact_store::{Snapshot, Table};
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// Rows that go or come up to which their dimensions are looked up.
@@ -37,7 +39,7 @@ pub(super) struct Lookups {
     snapshot: Arc<Snapshot>,
     fact: Arc<Table>,
     /// By path, the row of its table for each row of the fact.
-    rows: HashMap<String, Vec<Option<u64>>>,
+    rows: HashMap<String, Rc<Vec<Option<u64>>>>,
     /// By path and name, the values of a column for each row of the fact.
     columns: HashMap<(String, String), ArrayRef>,
 }
@@ -49,11 +51,11 @@ impl Lookups {
             return None;
         }
         let rows = fact.row_ids();
-        Some(Self::of_rows(snapshot, Arc::new(fact), rows))
+        Some(Self::of_rows(snapshot, Arc::new(fact), &rows))
     }
 
-    pub(super) fn of_rows(snapshot: &Arc<Snapshot>, fact: Arc<Table>, rows: Vec<u64>) -> Self {
-        let own = rows.into_iter().map(Some).collect();
+    pub(super) fn of_rows(snapshot: &Arc<Snapshot>, fact: Arc<Table>, own: &[u64]) -> Self {
+        let own = Rc::new(own.iter().copied().map(Some).collect());
         let rows = HashMap::from([(ROOT.to_owned(), own)]);
         Self { snapshot: Arc::clone(snapshot), fact, rows, columns: HashMap::new() }
     }
@@ -67,17 +69,18 @@ impl Lookups {
         if !can_be_looked_up(shape) {
             return Err(Error::internal("a shape that is not looked up"));
         }
-        let rows = self.rows_of(shape, ROOT)?.len();
-        let mut is_kept = vec![true; rows];
+        let mut is_kept = vec![true; self.rows_of(shape, ROOT)?.len()];
         for path in shape.paths.iter().filter(|path| !path.is_outer) {
             let found = self.rows_of(shape, &path.name)?;
-            is_kept.iter_mut().zip(found).for_each(|(kept, row)| *kept &= row.is_some());
+            is_kept.iter_mut().zip(found.iter()).for_each(|(kept, row)| *kept &= row.is_some());
         }
         let (schema, batch) = self.columns_of(shape)?;
         let mut batch = filter_record_batch(&batch, &BooleanArray::from(is_kept))?;
         for condition in &shape.conditions {
             let is_true = evaluated(condition, &schema, &batch)?;
-            batch = filter_record_batch(&batch, is_true.as_boolean())?;
+            let is_true = is_true.as_boolean_opt();
+            let is_true = is_true.ok_or_else(|| Error::internal("a condition of no truth"))?;
+            batch = filter_record_batch(&batch, is_true)?;
         }
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let mut arrays = Vec::with_capacity(part.columns.len());
@@ -110,8 +113,8 @@ impl Lookups {
             fields.push((relation.cloned(), Arc::new(nullable)));
         }
         let schema = DFSchema::new_with_metadata(fields, HashMap::new())?;
-        let rows = self.rows_of(shape, ROOT)?.len();
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let row_count = self.rows_of(shape, ROOT)?.len();
+        let options = RecordBatchOptions::new().with_row_count(Some(row_count));
         let of_batch = Arc::clone(schema.inner());
         Ok((schema, RecordBatch::try_new_with_options(of_batch, arrays, &options)?))
     }
@@ -126,9 +129,9 @@ impl Lookups {
     }
 
     /// For each row of the fact the row that a path leads to.
-    fn rows_of(&mut self, shape: &Shape, path: &str) -> Result<Vec<Option<u64>>> {
+    fn rows_of(&mut self, shape: &Shape, path: &str) -> Result<Rc<Vec<Option<u64>>>> {
         if let Some(known) = self.rows.get(path) {
-            return Ok(known.clone());
+            return Ok(Rc::clone(known));
         }
         let unknown = || Error::internal(format!("no path {path}"));
         let known = shape.path(path).ok_or_else(unknown)?;
@@ -137,8 +140,8 @@ impl Lookups {
         let column = ColumnId(column.parse().map_err(|_| unknown())?);
         let ordinals = self.taken(shape, parent, column)?;
         let ordinals = ordinals.as_primitive_opt::<Int64Type>().ok_or_else(unknown)?;
-        let found = self.table(shape, path)?.rows_with_ordinals(ordinals)?;
-        self.rows.insert(path.to_owned(), found.clone());
+        let found = Rc::new(self.table(shape, path)?.rows_with_ordinals(ordinals)?);
+        self.rows.insert(path.to_owned(), Rc::clone(&found));
         Ok(found)
     }
 
@@ -163,8 +166,8 @@ impl Lookups {
         let mut distinct: Vec<u64> = rows.iter().flatten().copied().collect();
         distinct.sort_unstable();
         distinct.dedup();
-        let place = |row: Option<u64>| Some(distinct.binary_search(&row?).ok()? as u32);
-        let places: UInt32Array = rows.into_iter().map(place).collect();
+        let place = |row: &Option<u64>| Some(distinct.binary_search(&(*row)?).ok()? as u32);
+        let places: UInt32Array = rows.iter().map(place).collect();
         let taken = self.table(shape, path)?.take(&distinct, &[column])?;
         let values = taken.first().ok_or_else(|| Error::internal("no values"))?;
         if values.is_empty() {

@@ -118,7 +118,7 @@ struct Shared {
 }
 
 /// Rows of a fact by their ids.
-type KeptRows = (TableId, Side, Vec<u64>);
+type KeptRows = (TableId, Side, Rc<Vec<u64>>);
 
 /// Whether something is taken off, by the tables before, or added, by those after.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -166,12 +166,11 @@ impl Step<'_> {
         if removed.row_count() > 0 {
             gone.add(&self.cells_of(Side::Removed, removed)?)?;
         }
-        let (before, after) = (&mut gone, &mut come);
-        if !self.look_up_kept(&kept, &changed, (before, after))? {
+        if !self.look_up_kept(&kept, &changed, (&mut gone, &mut come))? {
             let Some(dimensions) = self.all_located(changed)? else {
                 return self.anew().map(Some);
             };
-            self.join_kept(&kept, &dimensions, (before, after))?;
+            self.join_kept(&kept, &dimensions, (&mut gone, &mut come))?;
         }
         if added.row_count() > 0 {
             come.add(&self.cells_of(Side::Added, added)?)?;
@@ -346,21 +345,13 @@ impl Step<'_> {
         if !self.inner.cubes.looks_up() || !can_be_looked_up(shape) {
             return Ok(false);
         }
-        let mut rows = BTreeSet::new();
-        for (path, keys) in changed {
-            let Some((path, keys)) = self.at_root(path, keys.clone())? else { return Ok(false) };
-            rows.extend(self.referring(kept, path, keys)?.iter());
-            if rows.len() > KEPT_ROWS_MAX {
-                return Ok(false);
-            }
-        }
-        let rows: Vec<u64> = rows.into_iter().collect();
+        let Ok(Some(rows)) = self.rows_to_look_up(kept, changed) else { return Ok(false) };
         let mut found = Vec::new();
         for side in [Side::Removed, Side::Added] {
             let mut lookups = self.lookups.kept.borrow_mut();
-            let known = lookups.entry((kept.id(), side, rows.clone())).or_insert_with(|| {
-                Lookups::of_rows(self.snapshot(side), Arc::clone(kept), rows.clone())
-            });
+            let known = lookups.entry((kept.id(), side, Rc::clone(&rows)));
+            let known = known
+                .or_insert_with(|| Lookups::of_rows(self.snapshot(side), Arc::clone(kept), &rows));
             let Ok(cells) = known.cells(self.part) else { return Ok(false) };
             found.push(cells);
         }
@@ -369,5 +360,22 @@ impl Step<'_> {
         }
         self.inner.cubes.note_lookup();
         Ok(true)
+    }
+
+    /// The rows that stay and refer to any changed row; `None` if they are too many.
+    fn rows_to_look_up(
+        &self,
+        kept: &Arc<Table>,
+        changed: &[(&Path, Keys)],
+    ) -> Result<Option<Rc<Vec<u64>>>> {
+        let mut rows = BTreeSet::new();
+        for (path, keys) in changed {
+            let Some((path, keys)) = self.at_root(path, keys.clone())? else { return Ok(None) };
+            rows.extend(self.referring(kept, path, keys)?.iter());
+            if rows.len() > KEPT_ROWS_MAX {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Rc::new(rows.into_iter().collect())))
     }
 }

@@ -13,11 +13,11 @@ use super::answer::Usable;
 use super::failing::is_safe;
 use super::part::{CellColumn, Part, Role, cell};
 use crate::functions::exact_sum;
+use crate::functions::{greatest, least};
 use crate::scan::{StarfactTable, stands_alone};
 use crate::star::{Path, ROOT, Shape};
 use datafusion::common::{Column, JoinType, Result, ScalarValue, TableReference, internal_err};
 use datafusion::datasource::provider_as_source;
-use datafusion::functions_aggregate::expr_fn::{max, min};
 use datafusion::logical_expr::utils::conjunction;
 use datafusion::logical_expr::{
     Aggregate, Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, TableScan,
@@ -238,8 +238,8 @@ impl<'a> Source<'a> {
                     outputs.push(own);
                     continue;
                 }
-                Role::Min(_) => min(own),
-                Role::Max(_) => max(own),
+                Role::Min(_) => least(own),
+                Role::Max(_) => greatest(own),
                 Role::Rows | Role::Count(_) | Role::Sum(_) => exact_sum(own),
             };
             outputs.push(

@@ -10,12 +10,13 @@ use datafusion::functions_aggregate::min_max::{Max, Min};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::AggregateOrderSensitivity;
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, GroupsAccumulator, ReversedUDAF,
-    SetMonotonicity, Signature, StatisticsArgs,
+    Accumulator, AggregateUDF, AggregateUDFImpl, Documentation, Expr, GroupsAccumulator,
+    ReversedUDAF, SetMonotonicity, Signature, StatisticsArgs,
 };
 use datafusion_functions_aggregate_common::aggregate::groups_accumulator::prim_op;
 use prim_op::PrimitiveGroupsAccumulator;
 use std::cmp::Ordering;
+use std::sync::{Arc, LazyLock};
 
 /// The least or the greatest value.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -33,6 +34,20 @@ pub(crate) fn is_max(function: &AggregateUDF) -> Option<bool> {
 /// Both of them.
 pub(super) fn bounds() -> [Bound; 2] {
     [Bound::Min(Min::new()), Bound::Max(Max::new())]
+}
+
+/// The least value of an expression, as queries have it.
+pub(crate) fn least(of: Expr) -> Expr {
+    static MIN: LazyLock<Arc<AggregateUDF>> =
+        LazyLock::new(|| Arc::new(Bound::Min(Min::new()).into()));
+    MIN.call(vec![of])
+}
+
+/// The greatest value of an expression, as queries have it.
+pub(crate) fn greatest(of: Expr) -> Expr {
+    static MAX: LazyLock<Arc<AggregateUDF>> =
+        LazyLock::new(|| Arc::new(Bound::Max(Max::new()).into()));
+    MAX.call(vec![of])
 }
 
 impl Bound {

@@ -31,7 +31,7 @@ mod version;
 pub(crate) use aggregate::{is_exact_total, is_sum};
 pub(crate) use aliases::register_aliases;
 pub(crate) use average_of::average_of;
-pub(crate) use bounds::is_max;
+pub(crate) use bounds::{greatest, is_max, least};
 pub(crate) use careful_rules::adapt_rule;
 pub(crate) use exact::{DIGITS_IN_128_BITS, is_wide};
 pub(crate) use nullable::{hidden, nullable};

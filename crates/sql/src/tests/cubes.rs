@@ -444,6 +444,28 @@ fn loose_cells_become_one_each() {
     run(&session, &["CHECK CUBE c"]);
 }
 
+/// The greatest of floats is NaN, if there is one, in whatever order commits have come.
+#[test]
+fn bounds_of_floats_know_nan() {
+    let session = session(&[
+        "CREATE TABLE f (a INTEGER, x DOUBLE)",
+        "CREATE CUBE c AS SELECT a, min(x), max(x) FROM f GROUP BY a",
+        "INSERT INTO f VALUES (1, 'NaN'), (2, 5)",
+        "INSERT INTO f VALUES (1, 5), (2, 'NaN'), (3, -0.0)",
+        "INSERT INTO f VALUES (1, -5), (2, 1), (3, 0.0)",
+    ]);
+    for change in ["SELECT 1", "OPTIMIZE f"] {
+        run(&session, &[change, "CHECK CUBE c"]);
+        let greatest = "SELECT string_agg(m, '; ' ORDER BY a) FROM
+             (SELECT a, concat(min(x), ' ', max(x)) AS m FROM f GROUP BY a)";
+        assert!(answer(&session, greatest).starts_with("-5.0 NaN; 1.0 NaN; "), "{change}");
+        assert_same(
+            &session,
+            &["SELECT a, min(x), max(x) FROM f GROUP BY a", "SELECT max(x) FROM f"],
+        );
+    }
+}
+
 /// Dimensions of few rows are looked up, unless that is switched off, and what a change of a
 /// dimension far away concerns is found through those between.
 #[test]

@@ -110,7 +110,7 @@ pub(crate) struct SortedChunk<K> {
 }
 
 impl<K: NormalKey> SortedChunk<K> {
-    /// A chunk in the order that it came in.
+    /// A chunk in the order that it came in, without keys: all rows have the same.
     pub(crate) fn as_it_is(chunk: Chunk) -> Self {
         Self { chunk, order: None, ends: None, starts: Some(vec![0]) }
     }

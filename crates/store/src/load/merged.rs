@@ -50,7 +50,11 @@ fn merge_group<K: NormalKey>(
         let starts = are_cells.then(|| starts(step.pairs.iter().map(|(key, _)| key)));
         let order = UInt32Array::from_iter_values(step.pairs.into_iter().map(|(_, place)| place));
         let rows = MergedRows { runs: &runs, ranges: step.ranges, order };
-        match combine(job, &rows, &starts.unwrap_or_default())? {
+        let combined = match starts {
+            Some(starts) => combine(job, &rows, &starts)?,
+            None => None,
+        };
+        match combined {
             Some(combined) => writer.append(&combined, job.workers)?,
             None => writer.append(&rows, job.workers)?,
         }

@@ -49,8 +49,9 @@ impl Changed {
 
 impl Step<'_> {
     /// The keys of the rows, in a table that the fact references, that lead to rows with some keys
-    /// of another; `None` if they are many.
-    pub(super) fn at_root(&self, path: &'_ Path, keys: Keys) -> Result<Option<(&Path, Keys)>> {
+    /// of another; `None` if they are many. It is enough to look at the tables after: a row between
+    /// that refers to another one than before is changed itself.
+    pub(super) fn at_root(&self, path: &Path, keys: Keys) -> Result<Option<(&Path, Keys)>> {
         let (mut path, mut keys) = (self.part.shape.path(&path.name), keys);
         while let Some(below) = path {
             let Some(parent) = below.parent() else { return Ok(Some((below, keys))) };

@@ -4,7 +4,7 @@ use super::{Outcome, Warehouse};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::Int32Type;
 use arrow::util::display::array_value_to_string;
-use starfact_store::{Segment, Table};
+use starfact_store::{CellRole, Segment, Table};
 use std::collections::BTreeMap;
 
 /// Rows above which a table is told by the numbers in its only column.
@@ -45,9 +45,49 @@ pub(super) fn contents(warehouse: &Warehouse) -> crate::Result<Contents> {
         tables.insert(table.name().to_owned(), (declared, rows(table)?));
     }
     for (table, part) in snapshot.cube_parts() {
-        tables.insert(table.name().to_owned(), (format!("{part:?}"), rows(table)?));
+        let totals = totals(rows(table)?, &part.roles);
+        tables.insert(table.name().to_owned(), (format!("{part:?}"), totals));
     }
     Ok(Contents(tables))
+}
+
+/// What cells come to that are written in one way or another, by their keys.
+fn totals(cells: Vec<String>, roles: &[CellRole]) -> Vec<String> {
+    let mut totals: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for cell in cells {
+        let values = cell.split('|').zip(roles);
+        let (keys, values): (Vec<_>, Vec<_>) =
+            values.partition(|(_, role)| **role == CellRole::Key);
+        let keys = keys.into_iter().map(|(key, _)| key).collect::<Vec<_>>().join("|");
+        let none = || vec!["NULL".to_owned(); values.len()];
+        for (total, (value, role)) in totals.entry(keys).or_insert_with(none).iter_mut().zip(values)
+        {
+            *total = together(total, value, *role);
+        }
+    }
+    totals.retain(|_, values| values.iter().any(|value| !["NULL", "0"].contains(&value.as_str())));
+    totals.into_iter().map(|(keys, values)| format!("{keys}: {}", values.join("|"))).collect()
+}
+
+/// What two values of a column come to. Sums lose their point, as all of a column have one scale.
+fn together(known: &str, value: &str, role: CellRole) -> String {
+    let number = |text: &str| text.replace('.', "").parse::<i128>().ok();
+    let is_less = |a: &str, b: &str| match (number(a), number(b)) {
+        (Some(a), Some(b)) => a < b,
+        _ => a < b,
+    };
+    let takes_new = match role {
+        CellRole::Key => false,
+        CellRole::Sum => {
+            let sum = number(known).unwrap_or_default() + number(value).unwrap_or_default();
+            return sum.to_string();
+        }
+        _ if value == "NULL" => false,
+        _ if known == "NULL" => true,
+        CellRole::Min => is_less(value, known),
+        CellRole::Max => is_less(known, value),
+    };
+    if takes_new { value } else { known }.to_owned()
 }
 
 /// The rows of the table beside.
