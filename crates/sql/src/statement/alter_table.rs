@@ -14,7 +14,7 @@ mod checks;
 
 use super::create_table::define;
 use super::{Context, names, transaction, write};
-use crate::error::{Error, Result};
+use crate::error::{Error, Position, Result};
 use crate::information_schema::check_name;
 use crate::outcome::Outcome;
 use crate::scan::scalar;
@@ -24,7 +24,7 @@ use datafusion::sql::sqlparser::ast::{
     AlterColumnOperation, AlterTable, AlterTableOperation, ColumnDef, DataType as SqlType,
     DropBehavior, Expr, Ident, ObjectName, RenameTableNameKind, TableConstraint,
 };
-use starfact_base::TableId;
+use starfact_base::{ColumnId, TableId};
 use starfact_store::{CheckDefinition, Column, Table, TableChange, Transaction};
 use std::sync::Arc;
 
@@ -75,16 +75,13 @@ impl Altering<'_> {
     }
 
     fn change(&mut self, change: &TableChange) -> Result<()> {
-        let column = match change {
-            TableChange::RenameTable(_) => None,
-            TableChange::DropColumn(column)
-            | TableChange::RenameColumn { column, .. }
-            | TableChange::SetType { column, .. } => Some(*column),
-            _ => return Ok(self.transaction.alter_table(self.table, change)?),
-        };
-        let (snapshot, table) = (self.transaction.snapshot()?, self.table()?);
-        super::cube::refuse_change(&snapshot, &table, column)?;
         Ok(self.transaction.alter_table(self.table, change)?)
+    }
+
+    /// Refuses to change a column, or all of the table, while cubes are made of it.
+    fn refuse_of_cubes(&mut self, column: Option<ColumnId>, at: Option<Position>) -> Result<()> {
+        let (snapshot, table) = (self.transaction.snapshot()?, self.table()?);
+        super::cube::refuse_change(&snapshot, &table, column).map_err(|error| error.at(at))
     }
 
     fn act(&mut self, action: &AlterTableOperation) -> Result<()> {
@@ -175,6 +172,7 @@ impl Altering<'_> {
                     .with_hint(format!("drop that first: DROP CONSTRAINT {constraint}")));
             }
         }
+        self.refuse_of_cubes(Some(column.id), names::start(name))?;
         self.change(&TableChange::DropColumn(column.id)).map_err(|error| {
             let hint = format!("what a table is stored by stays as it is declared: {ANEW}");
             error.at(names::start(name)).with_hint(hint)
@@ -189,6 +187,7 @@ impl Altering<'_> {
             let sql = checks::renamed(&check.sql, &table, column, &name)?;
             self.change(&TableChange::RewriteCheck { place, sql })?;
         }
+        self.refuse_of_cubes(Some(column.id), names::start(old))?;
         let change = TableChange::RenameColumn { column: column.id, name };
         self.change(&change).map_err(|error| {
             error.at(names::start(new)).with_hint("choose a name that no other column has")
@@ -198,6 +197,7 @@ impl Altering<'_> {
     fn rename_table(&mut self, name: &RenameTableNameKind) -> Result<()> {
         let (RenameTableNameKind::To(name) | RenameTableNameKind::As(name)) = name;
         let new = names::table_name(name)?;
+        self.refuse_of_cubes(None, start_of(name))?;
         self.change(&TableChange::RenameTable(new)).map_err(|error| {
             error.at(start_of(name)).with_hint("choose a name that no other table has")
         })
@@ -240,6 +240,7 @@ impl Altering<'_> {
 
     fn set_type(&mut self, table: &Table, column: &Column, wanted: &SqlType) -> Result<()> {
         let data_type = column_type(wanted)?;
+        self.refuse_of_cubes(Some(column.id), None)?;
         let change = TableChange::SetType { column: column.id, data_type };
         self.change(&change).map_err(|error| {
             error.with_hint(format!(
@@ -348,7 +349,7 @@ fn verb(action: &AlterTableOperation) -> String {
     if words.is_empty() { "this action".into() } else { words.join(" ") }
 }
 
-fn start_of(name: &ObjectName) -> Option<crate::error::Position> {
+fn start_of(name: &ObjectName) -> Option<Position> {
     name.0.first().and_then(|part| part.as_ident()).and_then(names::start)
 }
 

@@ -243,6 +243,15 @@ fn what_a_cube_cannot_be_is_refused_with_words() {
         let error = execute(&session, sql).map(|_| ()).unwrap_err();
         assert!(error.message.contains(expected), "{sql}: {}", error.message);
     }
+    for sql in [
+        "ALTER TABLE item RENAME TO thing",
+        "ALTER TABLE item RENAME COLUMN brand TO make",
+        "ALTER TABLE sale DROP COLUMN cost",
+        "ALTER TABLE sale ALTER COLUMN price TYPE DECIMAL(20, 2)",
+    ] {
+        let hint = execute(&session, sql).map(|_| ()).unwrap_err().hint.unwrap();
+        assert!(hint.starts_with("DROP CUBE by_brand first"), "{sql}: {hint}");
+    }
     run(&session, &["DROP CUBE by_brand, extremes", "DROP CUBE IF EXISTS by_brand"]);
     assert_eq!(answer(&session, "SELECT name FROM sys.cubes"), "by_month");
 }
