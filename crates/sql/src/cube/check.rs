@@ -7,8 +7,7 @@
 
 use super::part::{CellColumn, Part, Role, cell};
 use crate::error::{Error, ErrorKind, Result};
-use crate::functions::exact_sum;
-use crate::functions::{greatest, least};
+use crate::functions::{exact_sum, greatest, least};
 use crate::plan_cache::bind_places;
 use crate::scan::StarfactTable;
 use crate::warehouse::Inner;

@@ -12,8 +12,7 @@
 use super::answer::Usable;
 use super::failing::is_safe;
 use super::part::{CellColumn, Part, Role, cell};
-use crate::functions::exact_sum;
-use crate::functions::{greatest, least};
+use crate::functions::{exact_sum, greatest, least};
 use crate::scan::{StarfactTable, stands_alone};
 use crate::star::{Path, ROOT, Shape};
 use datafusion::common::{Column, JoinType, Result, ScalarValue, TableReference, internal_err};
